@@ -1,0 +1,23 @@
+"""What a method is to the harness: plain tensors in, plain tensors out."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+@runtime_checkable
+class Segmenter(Protocol):
+    """An instance segmentation method. Trained ones are `torch.nn.Module`s as well."""
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Weighted loss terms by name; training minimises their sum.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            labels: (B, H, W) integers, 0 background, an id for each instance.
+        """
+
+    def segment(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) float in [0, 1] -> (B, H, W) integers, 0 background, ids 1..K in each image."""

@@ -1,0 +1,179 @@
+"""What every dataset is: named splits of samples, checked as they are read, with a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from benchmarks.data.cache import SampleCache
+from benchmarks.data.reading import normalise
+from benchmarks.errors import UserError
+from benchmarks.samples import Sample
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class StoredSample:
+    """One sample as stored, before normalisation.
+
+    Attributes:
+        image: (H, W) or (H, W, 3), in the file's own type.
+        labels: (H, W) int32, or None where no truth is public.
+        image_name, label_name: what to call the two in errors.
+    """
+
+    image: np.ndarray
+    labels: np.ndarray | None
+    image_name: str
+    label_name: str
+
+
+class Dataset(ABC):
+    """Images with instance labels in the splits train, val and test.
+
+    Opening checks the layout and the membership of splits; `validate` reads everything.
+
+    Attributes:
+        spec: as the user gave it.
+        name: short, for tables and captions.
+        decoding: how labels become instances; "ids" where the files hold ids.
+        evaluation_split: the split that results are computed on.
+        notes: what a user may want to know and is no error.
+    """
+
+    decoding: str = "ids"
+    evaluation_split: str = "test"
+
+    def __init__(self, spec: str, name: str, splits: Mapping[str, Iterable[str]]) -> None:
+        """Args: splits: ids of each split; the order given does not matter."""
+        self.spec = spec
+        self.name = name
+        self.notes: list[str] = []
+        self._splits = {split: tuple(sorted(splits[split])) for split in SPLITS}
+        self._cache = SampleCache()
+
+    def ids(self, split: str) -> tuple[str, ...]:
+        """Ids of one split, sorted.
+
+        Raises:
+            UserError: no such split.
+        """
+        if split not in self._splits:
+            raise UserError(f"no split {split!r}; expected one of {', '.join(SPLITS)}.")
+        return self._splits[split]
+
+    def load(self, id: str) -> Sample:
+        """Sample `id`, checked, from memory if it was read before. Its arrays are read-only.
+
+        Raises:
+            UserError: the sample cannot be used; names the file, what was found and what was expected.
+        """
+        return self._cache.get(id, self._read_checked)
+
+    def validate(self) -> None:
+        """Read every sample of every split.
+
+        Raises:
+            UserError: the first sample that cannot be used.
+        """
+        for split in SPLITS:
+            for id in self.ids(split):
+                self.load(id)
+
+    @property
+    @abstractmethod
+    def normalisation(self) -> str:
+        """What was done to images to reach [0, 1]."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) over what is read: decoding, ids of each split, content of each image and label.
+
+        Content is the bytes of the files (of the arrays, where samples come from HDF5 or a generator).
+        Neither the folder nor files outside the splits matter; saving the same pixels with other compression
+        does.
+        """
+        digest = hashlib.sha256(self.decoding.encode())
+        for split in SPLITS:
+            for id in self.ids(split):
+                digest.update(f"\n{split}/{id} {self.content_digest(id)}".encode())
+        return digest.hexdigest()
+
+    @abstractmethod
+    def read(self, id: str) -> StoredSample:
+        """Read and decode one sample, uncached.
+
+        Raises:
+            UserError: a file is missing, damaged, or not what it should be.
+        """
+
+    @abstractmethod
+    def content_digest(self, id: str) -> str:
+        """Hex digest of the content of one sample's image and label."""
+
+    def _read_checked(self, id: str) -> Sample:
+        return to_sample(id, self.read(id))
+
+
+def to_sample(id: str, stored: StoredSample) -> Sample:
+    """Normalise a stored sample and check that image and labels agree in size.
+
+    Raises:
+        UserError: they do not, or the image holds values that are not finite.
+    """
+    image, labels = normalise(stored.image, stored.image_name), stored.labels
+    if labels is not None:
+        if labels.shape != image.shape[1:]:
+            raise UserError(
+                f"{stored.label_name}: {labels.shape[0]} x {labels.shape[1]} pixels (height x width), but "
+                f"the image {stored.image_name} has {image.shape[1]} x {image.shape[2]}; sizes must agree."
+            )
+        labels.setflags(write=False)
+    return Sample(id, image, labels)
+
+
+def digest_bytes(*contents: bytes) -> str:
+    """SHA-256 (hex) of several byte strings, each told apart from the next."""
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+
+
+def digest_arrays(*arrays: np.ndarray | None) -> str:
+    """SHA-256 (hex) of arrays: type, shape and content."""
+    parts = []
+    for array in arrays:
+        parts.append(b"" if array is None else f"{array.dtype.str}{array.shape}".encode())
+        parts.append(b"" if array is None else np.ascontiguousarray(array).tobytes())
+    return digest_bytes(*parts)
+
+
+def check_splits(splits: Mapping[str, Iterable[str]], names: Mapping[str, str]) -> None:
+    """Check that splits are not empty, list nothing twice and do not share samples.
+
+    Args:
+        splits: ids as listed.
+        names: what to call each split's list in errors.
+
+    Raises:
+        UserError: one of these.
+    """
+    seen: dict[str, str] = {}
+    for split, listed in splits.items():
+        if not listed:
+            raise UserError(
+                f"{names[split]}: the split {split!r} is empty; expected at least one name, one a line."
+            )
+        for id in listed:
+            if seen.get(id) == split:
+                raise UserError(f"{names[split]}: {id!r} is listed twice; list each image once.")
+            if id in seen:
+                raise UserError(
+                    f"{names[split]}: {id!r} is also in {names[seen[id]]}; an image in two splits leaks "
+                    "truth into the evaluation. Keep it in one."
+                )
+            seen[id] = split

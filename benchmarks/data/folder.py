@@ -1,0 +1,52 @@
+"""Any data: a folder with images/, labels/ and splits/{train,val,test}.txt of stems."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.data.base import SPLITS, check_splits
+from benchmarks.data.paired import PairedDataset
+from benchmarks.data.reading import SUFFIXES, decode_image, normalisation_rule
+from benchmarks.data.sources import FolderSource, match, read_split
+from benchmarks.errors import UserError
+
+_LAYOUT = "expected a folder with images/, labels/ and splits/train.txt, splits/val.txt, splits/test.txt"
+_IMAGE_SUFFIXES = tuple(suffix for suffix in SUFFIXES if suffix != ".npy")
+
+
+class FolderDataset(PairedDataset):
+    """PNG or TIFF images with label maps (0 background, one id an instance), matched by stem.
+
+    All three split files are required: validation chooses checkpoints and test gives the results, so neither
+    is made up from the other. Files in no split are ignored.
+    """
+
+    def __init__(self, spec: str, root: Path) -> None:
+        """Raises: UserError: the layout or the splits are not as expected."""
+        for part in ("images", "labels", "splits"):
+            if not (root / part).is_dir():
+                raise UserError(f"{root}: has no folder {part}/; {_LAYOUT}.")
+        images, labels, lists = (FolderSource(root / part) for part in ("images", "labels", "splits"))
+        names = {split: lists.describe(f"{split}.txt") for split in SPLITS}
+        splits = {split: read_split(lists, f"{split}.txt") for split in SPLITS}
+        check_splits(splits, names)
+        image_names, label_names = images.by_stem(_IMAGE_SUFFIXES), labels.by_stem(SUFFIXES)
+        for split in SPLITS:
+            match(splits[split], image_names, names[split], images.label, "image")
+            match(splits[split], label_names, names[split], labels.label, "label image")
+        super().__init__(spec, root.resolve().name, splits, (images, image_names), (labels, label_names))
+        unused = len(image_names) - sum(map(len, splits.values()))
+        if unused:
+            self.notes.append(f"{unused} images are in no split and are not used")
+
+    @cached_property
+    def normalisation(self) -> str:
+        """The rules met among the images, each read once to know."""
+        rules = set()
+        for split in SPLITS:
+            for id in self.ids(split):
+                name = self._image_names[id]
+                array = decode_image(self._image_source.read(name), self._image_source.describe(name))
+                rules.add(normalisation_rule(array))
+        return "; ".join(sorted(rules))

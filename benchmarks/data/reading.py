@@ -1,0 +1,175 @@
+"""What an array from a file means: an image in [0, 1], or a map of instance ids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.data.decode import decode, palette_colours
+from benchmarks.errors import UserError
+
+SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+
+MIN_MAX = "min-max per image"
+BY_255 = "divide by 255"
+JOINT_MIN_MAX = "min-max per image over all channels jointly"
+
+# More colours than this is a photograph, not a label map that was saved in colour.
+_PALETTE_COLOURS = 256
+
+
+def stem_of(name: str) -> str:
+    """File name without its folder and without a suffix that this package reads; other dots stay."""
+    base = Path(name).name
+    suffix = Path(base).suffix
+    return base[: -len(suffix)] if suffix.lower() in SUFFIXES else base
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Read a PNG or TIFF, grey or colour, with or without alpha, as the datasets read it.
+
+    Returns:
+        (3, H, W) float32 in [0, 1]; see `normalise`.
+
+    Raises:
+        UserError: the file is missing, damaged, or not one image.
+    """
+    return normalise(decode_image(read_bytes(path), str(path)), str(path))
+
+
+def read_labels(path: Path) -> np.ndarray:
+    """Read a label map: single-channel 8, 16 or 32 bit PNG or TIFF (or .npy), palette indices as they are.
+
+    Returns:
+        (H, W) int32, 0 background.
+
+    Raises:
+        UserError: missing, damaged, several channels, floats, negative, or above 2^31 - 1.
+    """
+    return decode_labels(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
+
+
+def decode_image(content: bytes, name: str) -> np.ndarray:
+    """(H, W) or (H, W, 3) array as stored, without alpha; a palette is turned into its colours.
+
+    Raises:
+        UserError: not an image that `decode` reads.
+    """
+    array = decode(content, name)
+    if array.ndim == 2:
+        colours = palette_colours(content, array) if array.dtype == np.uint8 else None
+        return array if colours is None else without_alpha(colours)
+    return without_alpha(array)
+
+
+def without_alpha(array: np.ndarray) -> np.ndarray:
+    """Drop the alpha channel of (H, W, 2) and (H, W, 4); three equal channels become one, (H, W)."""
+    if array.ndim == 2:
+        return array
+    if array.shape[2] == 2:
+        return array[..., 0]
+    colour = array[..., :3]
+    grey = np.array_equal(colour[..., 0], colour[..., 1]) and np.array_equal(colour[..., 0], colour[..., 2])
+    return colour[..., 0] if grey else colour
+
+
+def normalisation_rule(array: np.ndarray) -> str:
+    """How `normalise` treats an array that `decode_image` gave."""
+    if array.ndim == 2:
+        return MIN_MAX
+    return BY_255 if array.dtype == np.uint8 else JOINT_MIN_MAX
+
+
+def normalise(array: np.ndarray, name: str) -> np.ndarray:
+    """Bring an image as stored to [0, 1].
+
+    Grey is stretched from its own minimum and maximum, which also serves 12 bits kept in 16; a constant image
+    becomes 0. Eight-bit colour is divided by 255, so that colours stay comparable between images. Deeper
+    colour is stretched over all channels jointly, which keeps the hue.
+
+    Args:
+        array: (H, W) or (H, W, 3) of any integer or float type.
+        name: what to call the file in errors.
+
+    Returns:
+        (3, H, W) float32 in [0, 1], read-only. Grey takes the memory of one channel: the three share it.
+
+    Raises:
+        UserError: not-a-number or infinite values.
+    """
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise UserError(f"{name}: holds values that are not finite; replace NaN and infinity before use.")
+    if normalisation_rule(array) == BY_255:
+        scaled = array.astype(np.float32) / np.float32(255)
+    else:
+        scaled = _stretch(array)
+    channels = np.broadcast_to(scaled, (3, *scaled.shape)) if array.ndim == 2 else scaled.transpose(2, 0, 1)
+    if array.ndim == 3:
+        channels = np.ascontiguousarray(channels)
+    channels.setflags(write=False)
+    return channels
+
+
+def _stretch(array: np.ndarray) -> np.ndarray:
+    low, high = float(array.min()), float(array.max())
+    if high == low:
+        return np.zeros(array.shape, dtype=np.float32)
+    # Subtract in float64 only where float32 could not tell neighbouring values apart.
+    exact = array.dtype.itemsize <= 2 and array.dtype.kind != "f"
+    values: np.ndarray = array.astype(np.float32) if exact else array.astype(np.float64)
+    np.subtract(values, low, out=values)
+    np.divide(values, high - low, out=values)
+    return values.astype(np.float32, copy=False)
+
+
+def decode_labels(content: bytes, name: str) -> np.ndarray:
+    """Label map from a file's bytes; see `read_labels`."""
+    return as_labels(decode(content, name), name)
+
+
+def as_labels(array: np.ndarray, name: str) -> np.ndarray:
+    """Check that an array can be a label map and make it (H, W) int32.
+
+    Raises:
+        UserError: several channels, floats, negative, or above 2^31 - 1.
+    """
+    if array.ndim == 3:
+        raise UserError(f"{name}: a label image with {array.shape[2]} channels; {_advice_on_colour(array)}")
+    if array.dtype.kind == "f":
+        raise UserError(
+            f"{name}: a label image of type {array.dtype}; save whole-number ids (8, 16 or 32 bit)."
+        )
+    low, high = int(array.min()), int(array.max())
+    if low < 0:
+        raise UserError(
+            f"{name}: a label image with the negative value {low}; 0 is background, ids are above it."
+        )
+    if high > np.iinfo(np.int32).max:
+        raise UserError(f"{name}: a label image with the id {high}; the largest that is read is 2147483647.")
+    return array.astype(np.int32)
+
+
+def _advice_on_colour(array: np.ndarray) -> str:
+    expected = "expected a single channel, 0 background and one id an instance."
+    colours = np.unique(array[..., :3].reshape(-1, min(3, array.shape[2])), axis=0)
+    if without_alpha(array).ndim == 2:
+        return f"{expected} The channels are equal: save one of them."
+    if len(colours) <= _PALETTE_COLOURS:
+        return (
+            f"{expected} Its {len(colours)} colours look like a palette that was converted to RGB: "
+            "save the palette indices (or ids) instead, without colour conversion."
+        )
+    return f"{expected} This looks like a colour image, not a label map."

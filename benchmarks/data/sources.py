@@ -1,0 +1,162 @@
+"""A folder of files, or the same folder inside a zip: names to bytes, and nothing is ever extracted."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from pathlib import Path, PurePosixPath
+
+from benchmarks.data.reading import read_bytes, stem_of
+from benchmarks.errors import UserError
+
+# An image of MAX_PIXELS with four 16-bit channels; a member that says it unpacks to more is refused.
+_MAX_MEMBER_BYTES = 2**30
+
+
+class Source(ABC):
+    """Read access to the files of one folder.
+
+    Attributes:
+        label: what to call the folder in errors.
+        names: file names without folder, sorted.
+    """
+
+    label: str
+    names: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Content of the file `name`.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+
+    def describe(self, name: str) -> str:
+        """What to call a file of this source in errors."""
+        return f"{self.label}/{name}"
+
+    def by_stem(self, suffixes: Collection[str]) -> dict[str, str]:
+        """File names by stem, of files with one of `suffixes` (lower case).
+
+        Raises:
+            UserError: two files share a stem.
+        """
+        found: dict[str, str] = {}
+        for name in self.names:
+            if Path(name).suffix.lower() not in suffixes:
+                continue
+            stem = stem_of(name)
+            if stem in found:
+                raise UserError(
+                    f"{self.describe(name)}: {found[stem]} has the same stem {stem!r}; files are matched by "
+                    "stem, so keep only one of them."
+                )
+            found[stem] = name
+        return found
+
+
+class FolderSource(Source):
+    """The visible files directly in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises: UserError: no such folder."""
+        if not folder.is_dir():
+            raise UserError(f"{folder}: no such folder.")
+        self.label = str(folder)
+        self._folder = folder
+        self.names = tuple(
+            sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        )
+
+    def read(self, name: str) -> bytes:
+        return read_bytes(self._folder / name)
+
+
+class ZipSource(Source):
+    """The members of a zip that lie in one folder, at its top or within `folder`.
+
+    Members elsewhere (`__MACOSX/`, paths with `..`), hidden ones and `._*` are not seen.
+    """
+
+    def __init__(self, path: Path, folder: str) -> None:
+        """Raises: UserError: not a readable zip."""
+        self.label = str(path)
+        self._path = path
+        with self._opened() as archive:
+            wanted = ((), (folder,))
+            self._members = {
+                PurePosixPath(info.filename).name: info.filename
+                for info in archive.infolist()
+                if not info.is_dir() and PurePosixPath(info.filename).parts[:-1] in wanted
+            }
+        self.names = tuple(sorted(name for name in self._members if not name.startswith(".")))
+
+    def read(self, name: str) -> bytes:
+        with self._opened() as archive:
+            info = archive.getinfo(self._members[name])
+            if info.file_size > _MAX_MEMBER_BYTES:
+                raise UserError(
+                    f"{self.describe(name)}: unpacks to {info.file_size} bytes; that is no image."
+                )
+            try:
+                return archive.read(info)
+            except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
+                raise UserError(
+                    f"{self.describe(name)}: cannot be unpacked ({error}); download it again."
+                ) from error
+
+    def _opened(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(self._path)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise UserError(f"{self._path}: not a readable zip ({error}); download it again.") from error
+
+
+def folder_or_zip(root: Path, folder: str, zip_name: str) -> Source:
+    """The folder `root/folder` if it is there, else the zip `root/zip_name`.
+
+    Raises:
+        UserError: neither is there.
+    """
+    if (root / folder).is_dir():
+        return FolderSource(root / folder)
+    if (root / zip_name).is_file():
+        return ZipSource(root / zip_name, folder)
+    raise UserError(f"{root}: holds neither the folder {folder}/ nor {zip_name}; expected one of them.")
+
+
+def read_split(source: Source, name: str) -> list[str]:
+    """Stems listed in a split file: one a line, with or without the image's suffix; blank lines do not count.
+
+    Raises:
+        UserError: the file is missing or not text.
+    """
+    if name not in source.names:
+        raise UserError(f"{source.describe(name)}: missing; expected a text file with one image name a line.")
+    try:
+        text = source.read(name).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{source.describe(name)}: not UTF-8 text ({error.reason}).") from error
+    return [stem_of(line.strip()) for line in text.splitlines() if line.strip()]
+
+
+def match(listed: Collection[str], files: dict[str, str], split_name: str, folder: str, what: str) -> None:
+    """Check that each listed stem has a file.
+
+    Args:
+        files: file names by stem, of `folder`.
+        what: "image" or "label image".
+
+    Raises:
+        UserError: one has none.
+    """
+    absent = [stem for stem in listed if stem not in files]
+    if absent:
+        more = f" (and {len(absent) - 1} more)" if len(absent) > 1 else ""
+        raise UserError(
+            f"{split_name}: names {absent[0]!r}{more}, but {folder} has no {what} of that stem; expected a "
+            f"file such as {absent[0]}.png or {absent[0]}.tif."
+        )

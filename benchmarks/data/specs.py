@@ -1,0 +1,88 @@
+"""From a text such as `folder:../nuclei` or `synthetic-nuclei?seed=3` to an open dataset."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+from benchmarks.data.base import Dataset
+from benchmarks.errors import UserError
+
+# Kind to where its class is and how it is written; imported when asked for.
+KINDS: Mapping[str, tuple[str, str]] = {
+    "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH"),
+    "bbbc039": ("benchmarks.data.bbbc039:BBBC039", "bbbc039:PATH[?decoding=official]"),
+    "cvppp-a1": ("benchmarks.data.cvppp:open_cvppp_a1", "cvppp-a1:PATH"),
+    "synthetic-nuclei": (
+        "benchmarks.data.synthetic_nuclei:SyntheticNuclei",
+        "synthetic-nuclei[?size=256&seed=0]",
+    ),
+    "synthetic-rosettes": (
+        "benchmarks.data.synthetic_rosettes:SyntheticRosettes",
+        "synthetic-rosettes[?size=256&seed=0]",
+    ),
+}
+
+
+def open_dataset(spec: str, *, decoding: str | None = None) -> Dataset:
+    """Open a dataset and check its layout and the membership of its splits.
+
+    Args:
+        spec: `KIND:PATH`, or the name of an embedded generated set; options follow a question mark.
+        decoding: as the option of that name (bbbc039 only); "ids" is every other dataset's.
+
+    Raises:
+        UserError: an unknown kind or option, or data that is not as its kind expects.
+    """
+    kind, path, options = _parse(spec)
+    if decoding is not None and not (kind != "bbbc039" and decoding == "ids"):
+        if options.setdefault("decoding", decoding) != decoding:
+            raise UserError(
+                f"{spec}: says decoding {options['decoding']!r}, but {decoding!r} was asked for as well."
+            )
+        if kind != "bbbc039":
+            raise UserError(f"{spec}: decoding {decoding!r} is for bbbc039; the labels of {kind} hold ids.")
+    module, _, opener = KINDS[kind][0].partition(":")
+    open_kind = getattr(importlib.import_module(module), opener)
+    if kind.startswith("synthetic-"):
+        return open_kind(spec, options)
+    allowed = {"decoding"} if kind == "bbbc039" else set()
+    for option in options.keys() - allowed:
+        raise UserError(f"{spec}: {kind} has no option {option!r}; it is written {KINDS[kind][1]}.")
+    return open_kind(spec, Path(path).expanduser(), **options)
+
+
+def _parse(spec: str) -> tuple[str, str, dict[str, str]]:
+    head, _, query = spec.partition("?")
+    kind, colon, path = head.partition(":")
+    if kind not in KINDS:
+        raise UserError(f"no dataset {spec!r}: {_suggestion(kind, head)}")
+    if kind.startswith("synthetic-") and colon:
+        raise UserError(f"{spec}: {kind} is generated and takes no path; write {KINDS[kind][1]}.")
+    if not kind.startswith("synthetic-") and not path:
+        raise UserError(f"{spec}: the path is missing; write {KINDS[kind][1]}.")
+    return kind, path, _options(spec, query)
+
+
+def _options(spec: str, query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(query, strict_parsing=True, keep_blank_values=True) if query else []
+    except ValueError as error:
+        raise UserError(f"{spec}: the options {query!r} are not written name=value&name=value.") from error
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise UserError(f"{spec}: an option is given twice.")
+    return options
+
+
+def _suggestion(kind: str, head: str) -> str:
+    forms = ", ".join(form for _, form in KINDS.values())
+    close = difflib.get_close_matches(kind.lower(), KINDS, n=1)
+    if close:
+        return f"did you mean {KINDS[close[0]][1]}? Known are {forms}."
+    if Path(head).expanduser().is_dir():
+        return f"that is a folder; did you mean folder:{head}? Known are {forms}."
+    return f"known are {forms}."

@@ -1,0 +1,200 @@
+"""Running one job: train, predict, score, and last `result.json`."""
+
+from __future__ import annotations
+
+import fcntl
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from benchmarks.augmentation import AugmentationConfig
+from benchmarks.contract import Segmenter
+from benchmarks.data import Dataset
+from benchmarks.environment import describe_environment, peak_memory_bytes, reset_peak_memory
+from benchmarks.files import write_json
+from benchmarks.jobs import Job
+from benchmarks.methods import get_method
+from benchmarks.prediction import predict_split, score_split, validate
+from benchmarks.saved_model import HARNESS_FILE, load_model, save_model
+from benchmarks.scoring import mean_scores, write_scores
+from benchmarks.training import TrainingReport, train
+from benchmarks.training.batches import BatchSource, derived_seed
+
+SCHEMA = 1
+Status = Literal["done", "cached", "failed", "busy"]
+
+
+def _nothing(*_: Any) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told how a job is going.
+
+    Attributes:
+        training: called with iterations done, losses and learning rate.
+        validation: called with the metrics of a validation.
+        prediction: called with images done and images in all.
+        saved: called with the job's folder whenever there is something new in it.
+    """
+
+    training: Callable[[int, dict[str, float], float], None] = field(default=_nothing)
+    validation: Callable[[dict[str, float]], None] = field(default=_nothing)
+    prediction: Callable[[int, int], None] = field(default=_nothing)
+    saved: Callable[[Path], None] = field(default=_nothing)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        status: "cached" had a result before, "busy" is being run by another process.
+        error: message of a failure.
+    """
+
+    status: Status
+    error: str | None = None
+
+
+def run_job(job: Job, dataset: Dataset, out: Path, device: str, watcher: Watcher | None = None) -> Outcome:
+    """Bring a job to its result, from wherever an earlier start left it.
+
+    A failure leaves error.json and no result; an interrupt leaves the last checkpoint.
+    """
+    watcher = watcher or Watcher()
+    folder = job.folder(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _only_one_process(folder) as mine:
+        if (folder / "result.json").exists():
+            return Outcome("cached")
+        if not mine:
+            return Outcome("busy")
+        try:
+            _run(job, dataset, folder, device, watcher)
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}"
+            write_json(
+                folder / "error.json",
+                {
+                    "type": type(error).__name__,
+                    "message": str(error),
+                    "traceback": traceback.format_exc(),
+                    "when": _now(),
+                },
+            )
+            watcher.saved(folder)
+            return Outcome("failed", message)
+        watcher.saved(folder)
+        return Outcome("done")
+
+
+def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher) -> None:
+    started = _now()
+    (folder / "error.json").unlink(missing_ok=True)
+    environment = describe_environment(device)
+    write_json(folder / "job.json", job.resolved())
+    write_json(folder / "environment.json", environment)
+    reset_peak_memory(device)
+    segmenter, report = _trained(job, dataset, folder, device, watcher)
+    seconds_per_image = predict_split(segmenter, job, dataset, folder, device, watcher.prediction)
+    peak = peak_memory_bytes(device)
+    rows = score_split(job, dataset, folder)
+    write_scores(rows, folder / "metrics.csv")
+    result = {
+        "schema": SCHEMA,
+        "key": job.key,
+        "label": job.method,
+        "job": job.resolved(),
+        "dataset": {
+            **job.data.model_dump(mode="json"),
+            "split": job.split,
+            "images": len(rows),
+            "instances": sum(row["truth"] for row in rows),
+            "normalisation": dataset.normalisation,
+        },
+        "metrics": mean_scores(rows),
+        "images": rows,
+        "cost": {
+            "parameters": _count_parameters(segmenter),
+            "iterations": report.iterations,
+            "train_seconds": report.seconds,
+            "seconds_per_iteration": report.seconds / report.iterations if report.iterations else None,
+            "seconds_per_image": seconds_per_image,
+            "peak_memory_bytes": peak,
+        },
+        "environment": environment,
+        "started": started,
+        "finished": _now(),
+    }
+    write_json(folder / "result.json", result)
+
+
+def _trained(
+    job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
+) -> tuple[Segmenter, TrainingReport]:
+    """The job's model in evaluation mode, trained from wherever an earlier start left it."""
+    method = get_method(job.method)
+    torch.manual_seed(derived_seed(job.seed, "weights"))
+    model = method.build(job.model)
+    if not method.trained:
+        save_model(model, job, folder / "model")
+        return model, TrainingReport(0, 0.0)
+    assert isinstance(model, torch.nn.Module), f"{job.method} is trained, so it has to be a torch module"
+    model.to(device)
+    batches = BatchSource(
+        dataset,
+        batch_size=job.training.batch_size,
+        crop=job.training.crop,
+        augmentation=AugmentationConfig(**job.augmentation),
+        seed=job.seed,
+    )
+
+    def validated(current: torch.nn.Module) -> dict[str, float]:
+        metrics = validate(current, job, dataset, device)  # type: ignore[arg-type]
+        watcher.validation(metrics)
+        watcher.saved(folder)
+        return metrics
+
+    report = train(
+        model,
+        batches,
+        job.training,
+        seed=job.seed,
+        folder=folder,
+        device=torch.device(device),
+        validate=validated,
+        progress=watcher.training,
+    )
+    if not (folder / "model" / HARNESS_FILE).exists():
+        save_model(model, job, folder / "model")  # type: ignore[arg-type]
+    # What is tested is what was saved, so that `predict` with the saved model gives the same figures.
+    return load_model(folder / "model", device).segmenter, report
+
+
+@contextmanager
+def _only_one_process(folder: Path) -> Iterator[bool]:
+    """Whether this process has the folder to itself; the lock goes with the process, however it ends."""
+    with (folder / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def _count_parameters(segmenter: Segmenter) -> int:
+    parameters = segmenter.parameters() if isinstance(segmenter, torch.nn.Module) else []
+    return sum(parameter.numel() for parameter in parameters)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,152 @@
+"""A job: one method, trained and tested once, as a value with a key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from benchmarks.errors import UserError
+from benchmarks.methods import describe, get_method, resolve_config
+from benchmarks.scales import merge, scale_overrides
+from benchmarks.settings import Settings, TestingSettings, TrainingSettings
+
+# Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
+NUMERICS = 1
+
+# What a run records or how it is cut into pieces: without effect on its numbers, so no part of the key.
+BOOKKEEPING = {
+    "data": {"spec"},
+    "training": {"log_every", "checkpoint_every", "validate_every", "validation_images"},
+    "testing": {"batch_size"},
+}
+
+
+class DataReference(Settings):
+    """Which data, by content: the same files in another folder are the same data."""
+
+    spec: str
+    name: str
+    fingerprint: str
+    decoding: str
+
+
+class Job(Settings):
+    """Everything that decides the numbers, resolved; nothing else."""
+
+    method: str
+    scale: str
+    protocol: str
+    seed: int
+    data: DataReference
+    split: str
+    model: dict[str, Any]
+    training: TrainingSettings
+    testing: TestingSettings
+    augmentation: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Sixteen hex digits that change when anything that decides the numbers does."""
+        content = self.model_dump(mode="json", exclude=BOOKKEEPING) | {"numerics": NUMERICS}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def tile(self) -> int:
+        """Side of the tiles that images are tested in."""
+        return self.testing.tile or self.training.crop
+
+    def resolved(self) -> dict[str, Any]:
+        """What job.json holds: the key and every field."""
+        return {"key": self.key, **self.model_dump(mode="json"), "crop": self.training.crop}
+
+    def folder(self, out: Path) -> Path:
+        return out / "jobs" / self.key
+
+
+def make_job(
+    method: str,
+    data: DataReference,
+    *,
+    split: str,
+    scale: str,
+    protocol: str,
+    seed: int,
+    overrides: Mapping[str, Any] | None = None,
+) -> Job:
+    """Resolve a job: defaults < scale < overrides.
+
+    Args:
+        overrides: nested sections `model`, `training`, `testing`, `augmentation`; a value that is not given
+            overrides nothing. `augmentation` may be a preset's name.
+
+    Raises:
+        UserError: an unknown section or field, or a value out of range.
+    """
+    get_method(method)
+    sections = merge(scale_overrides(scale, protocol, method), overrides or {})
+    if unknown := sorted(set(sections) - {"model", "training", "testing", "augmentation"}):
+        raise UserError(
+            f"'{unknown[0]}' is no section of a job: overrides start with model., training., testing. or augmentation."
+        )
+    try:
+        return Job(
+            method=method,
+            scale=scale,
+            protocol=protocol,
+            seed=seed,
+            data=data,
+            split=split,
+            model=resolve_config(method, sections["model"]),
+            training=sections["training"],
+            testing=sections["testing"],
+            augmentation=_resolve_augmentation(sections["augmentation"], scale, protocol, method),
+        )
+    except ValidationError as error:
+        raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
+
+
+def read_job(folder: Path) -> Job:
+    """The job whose folder this is.
+
+    Raises:
+        UserError: the folder holds no job, or one of another version.
+    """
+    try:
+        content = json.loads((folder / "job.json").read_text())
+        return Job.model_validate({k: v for k, v in content.items() if k in Job.model_fields})
+    except (OSError, ValueError) as error:
+        raise UserError(f"{folder} holds no readable job.json: {error}") from error
+
+
+def nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
+    """{"a.b": 1} -> {"a": {"b": 1}}."""
+    nested: dict[str, Any] = {}
+    for path, value in dotted.items():
+        for part in reversed(path.split(".")):
+            value = {part: value}
+        nested = merge(nested, value)
+    return nested
+
+
+def _resolve_augmentation(value: Any, scale: str, protocol: str, method: str) -> dict[str, Any]:
+    from benchmarks.augmentation.config import PRESETS, AugmentationConfig
+
+    preset, changes = (value, {}) if isinstance(value, str) else (None, dict(value))
+    preset = preset or changes.pop("preset", scale_overrides(scale, protocol, method)["augmentation"])
+    if preset not in PRESETS:
+        raise UserError(f"There is no augmentation '{preset}': there are {', '.join(sorted(PRESETS))}.")
+    known = asdict(PRESETS[preset])
+    if unknown := sorted(set(changes) - set(known)):
+        raise UserError(f"augmentation.{unknown[0]}: there is no such field; there are {', '.join(known)}.")
+    try:
+        resolved = asdict(AugmentationConfig(**{**known, **changes}))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"The augmentation is not valid: {error}") from error
+    return json.loads(json.dumps(resolved))

@@ -1,0 +1,94 @@
+"""Label maps as pictures: one colour an object, neighbours never alike."""
+
+from __future__ import annotations
+
+import numpy as np
+from skimage.segmentation import find_boundaries
+
+# Light, saturated and told apart on a dark image; none is near red or white, which mark errors in reports.
+PALETTE = np.array(
+    [
+        (86, 180, 233), (240, 200, 40), (0, 190, 130), (190, 120, 255), (255, 150, 60), (60, 110, 255),
+        (150, 220, 60), (240, 130, 200), (0, 210, 220), (190, 150, 90), (120, 140, 200), (40, 150, 60),
+    ],
+    dtype=np.uint8,
+)  # fmt: skip
+
+REACH = 3  # pixels: objects with no more background than this between them count as neighbours
+
+
+def overlay(image: np.ndarray, labels: np.ndarray, alpha: float = 0.4) -> np.ndarray:
+    """The image with each object filled and outlined in its own colour.
+
+    Args:
+        image: (3, H, W) float in [0, 1].
+        labels: (H, W) int, 0 background, any ids.
+        alpha: share of the colour in the fill, in [0, 1].
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    return blend(stretch(image), colour_labels(labels), labels, alpha)
+
+
+def blend(picture: np.ndarray, colours: np.ndarray, labels: np.ndarray, alpha: float) -> np.ndarray:
+    """Lay colours over a picture where there are objects, and outline these.
+
+    Args:
+        picture, colours: (H, W, 3) uint8.
+        labels: (H, W) int.
+    """
+    result = picture.copy()
+    inside = labels > 0
+    result[inside] = ((1 - alpha) * picture[inside] + alpha * colours[inside]).round()
+    edge = find_boundaries(labels, mode="inner")
+    result[edge] = colours[edge]
+    return result
+
+
+def stretch(image: np.ndarray) -> np.ndarray:
+    """The image as (H, W, 3) uint8, its darkest and brightest half percent clipped: made to be seen.
+
+    All channels are stretched alike, so that colours stay what they are.
+    """
+    low, high = np.percentile(image, (0.5, 99.5))
+    scaled = (image - low) / max(high - low, 1e-6)
+    return (255 * scaled.clip(0, 1)).round().astype(np.uint8).transpose(1, 2, 0)
+
+
+def colour_labels(labels: np.ndarray) -> np.ndarray:
+    """(H, W) labels -> (H, W, 3) uint8, background black; the same labels always get the same colours."""
+    ids, position = np.unique(labels, return_inverse=True)
+    compact = position.reshape(labels.shape) + (0 if 0 in ids else 1)
+    table = np.zeros((int(compact.max(initial=0)) + 1, 3), np.uint8)
+    table[1:] = PALETTE[_choose(_neighbours(compact, len(table)))[1:]]
+    return table[compact]
+
+
+def _choose(neighbours: list[set[int]]) -> np.ndarray:
+    """Index into the palette of each label, by greedy colouring of the graph of neighbours; that of 0 is unused.
+
+    Objects with the most neighbours choose first; each takes the colour that is rarest among its neighbours,
+    then rarest in the picture. Only an object with as many neighbours as there are colours can miss one.
+    """
+    chosen = np.full(len(neighbours), -1)
+    used = np.zeros(len(PALETTE), int)
+    for label in sorted(range(1, len(neighbours)), key=lambda label: (-len(neighbours[label]), label)):
+        taken = chosen[list(neighbours[label])]
+        clashes = np.bincount(taken[taken >= 0], minlength=len(PALETTE))
+        chosen[label] = min(range(len(PALETTE)), key=lambda colour: (clashes[colour], used[colour]))
+        used[chosen[label]] += 1
+    return chosen
+
+
+def _neighbours(compact: np.ndarray, count: int) -> list[set[int]]:
+    """For each of `count` labels those that come within REACH pixels of it, along a row or a column."""
+    neighbours: list[set[int]] = [set() for _ in range(count)]
+    for step in range(1, REACH + 2):
+        for first, second in ((compact[step:], compact[:-step]), (compact[:, step:], compact[:, :-step])):
+            differ = (first != second) & (first > 0) & (second > 0)
+            pairs = np.unique(first[differ].astype(np.int64) * count + second[differ])
+            for one, other in zip((pairs // count).tolist(), (pairs % count).tolist(), strict=True):
+                neighbours[one].add(other)
+                neighbours[other].add(one)
+    return neighbours

@@ -1,0 +1,153 @@
+"""The paper's tables as data: which rows, which switches, which metrics.
+
+A table is a YAML file beside this module; a new table needs no code. Names are the file names without suffix.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from benchmarks.errors import UserError
+from benchmarks.metrics import METRICS
+
+TABLES = Path(__file__).parent
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+DottedPath = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*$")]
+Scalar = bool | int | float | str
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Condition(_Frozen):
+    """A value in result.json that a measurement shares with the published one.
+
+    Without `value`, anything but null will do.
+    """
+
+    what: str
+    path: DottedPath
+    value: Scalar | None = None
+
+
+class Published(_Frozen):
+    """Where a table's published figures are, and when a measurement compares with them."""
+
+    file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.csv$")]  # in reports/published/
+    source: str
+    dataset: str  # as the paper writes it
+    data: Name  # the kind of data specification
+    conditions: list[Condition]
+
+
+class Column(_Frozen):
+    """One column of switches: its heading, its column in the published CSV and the model's field it shows.
+
+    With `absent`, the column holds check marks: a row has the component unless its override equals `absent`.
+    Without, it shows the override's value, which every row then has to give.
+    """
+
+    field: Name
+    heading: str
+    latex: str
+    path: DottedPath
+    absent: Scalar | None = None
+
+
+class RowSpec(_Frozen):
+    """One row: the fields of the model's configuration that it sets, by dotted path."""
+
+    label: str
+    overrides: dict[DottedPath, Scalar]
+
+
+class TableSpec(_Frozen):
+    """A table of the paper: what is run, and how it is shown."""
+
+    name: Name
+    title: str
+    caption: str
+    method: Name
+    published: Published
+    fixed: dict[DottedPath, Scalar]
+    columns: Annotated[list[Column], Field(min_length=1)]
+    rows: Annotated[list[RowSpec], Field(min_length=1)]
+    metrics: Annotated[list[Name], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> TableSpec:
+        paths = {column.path for column in self.columns}
+        for number, row in enumerate(self.rows, 1):
+            if unshown := sorted(set(row.overrides) - paths):
+                raise ValueError(f"row {number} overrides {', '.join(unshown)}, which no column shows")
+            for column in self.columns:
+                if column.absent is None and column.path not in row.overrides:
+                    raise ValueError(f"row {number} gives no value for {column.path} (column {column.field})")
+        if clash := sorted(paths & set(self.fixed)):
+            raise ValueError(f"{', '.join(clash)} is both fixed and varied")
+        if unknown := sorted(set(self.metrics) - set(METRICS)):
+            raise ValueError(f"unknown metric {unknown[0]}: there are {', '.join(METRICS)}")
+        _refuse_repeats("columns", [column.field for column in self.columns])
+        _refuse_repeats("metrics", self.metrics)
+        _refuse_repeats("rows", [str(self.marks(row)) for row in self.rows])
+        return self
+
+    def marks(self, row: RowSpec) -> dict[str, Scalar]:
+        """The row's switches by column field: True or False for a check mark, else the value it sets."""
+        return {
+            column.field: row.overrides[column.path]
+            if column.absent is None
+            else row.overrides.get(column.path) != column.absent
+            for column in self.columns
+        }
+
+    def overrides(self, row: RowSpec) -> dict[str, Scalar]:
+        """Everything the row sets in the model's configuration, by dotted path: the table's and its own."""
+        return {**self.fixed, **row.overrides}
+
+
+def list_tables() -> list[str]:
+    """Names of the tables that can be run."""
+    return sorted(path.stem for path in TABLES.glob("*.yaml"))
+
+
+def load_table(name: str) -> TableSpec:
+    """The specification of one table.
+
+    Raises:
+        UserError: no such table (the message suggests the nearest name).
+    """
+    known = list_tables()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"tables are: {', '.join(known)}."
+        raise UserError(f"There is no table '{name}': {hint}")
+    return read_table(TABLES / f"{name}.yaml")
+
+
+def read_table(path: Path) -> TableSpec:
+    """Read and validate one specification file.
+
+    Raises:
+        UserError: the file is not YAML, has an unknown or missing key, or contradicts itself.
+    """
+    try:
+        spec = TableSpec.model_validate(yaml.safe_load(path.read_text()))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise UserError(f"{path} is not a table specification: {error}") from error
+    if spec.name != path.stem:
+        raise UserError(f"{path} calls its table '{spec.name}': name and file name have to agree.")
+    return spec
+
+
+def _refuse_repeats(what: str, values: list[Any]) -> None:
+    if repeated := [value for value, count in Counter(values).items() if count > 1]:
+        raise ValueError(f"{what} repeat: {repeated[0]}")

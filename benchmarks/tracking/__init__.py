@@ -1,0 +1,17 @@
+"""MLflow is told of every job and asked for nothing: the job's folder is the truth.
+
+folder   what a job's folder holds, as MLflow's parameters and metrics
+ledger   what has been sent, and where to
+store    the MLflow client
+tracker  sending it
+backlog  sending everything that was not sent
+ui       looking at it
+"""
+
+from __future__ import annotations
+
+from benchmarks.tracking.backlog import TrackReport, send_all
+from benchmarks.tracking.tracker import Tracker
+from benchmarks.tracking.ui import serve_ui
+
+__all__ = ["TrackReport", "Tracker", "send_all", "serve_ui"]

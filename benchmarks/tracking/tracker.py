@@ -1,0 +1,203 @@
+"""Which MLflow run a job is sent to, and what happens when MLflow is away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from benchmarks.tracking.folder import CURVES, JobFolder, flatten
+from benchmarks.tracking.ledger import Sent, read_sent, read_table, write_sent, write_table
+from benchmarks.tracking.sending import send_curve, send_parameters, send_status
+from benchmarks.tracking.store import checked_uri, connect, default_uri, shown
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+RETRY_AFTER = 60.0
+"""Seconds without an attempt after one that failed: a server that is away does not slow a training."""
+
+logger = logging.getLogger("pctrans_bench")
+
+Outcome = Literal["sent", "present", "failed"]
+
+
+class Tracker:
+    """Tells MLflow what job folders hold; what cannot be told now is told by a later call.
+
+    A table is a run, and each of its jobs a run below it. No method waits longer than MLflow's time limits,
+    which are shortened here, and none raises because of the store: the first failure is a warning on the logger
+    `pctrans_bench`. Use one tracker per database at a time.
+
+    Args:
+        out: the results' folder, with `jobs/`.
+        tracking_uri: a database or a server; by default the database `out`/mlflow.db.
+        experiment: MLflow's name for everything that is sent.
+
+    Raises:
+        UserError: the URI is of a kind that MLflow refuses.
+    """
+
+    def __init__(self, out: Path, tracking_uri: str | None = None, experiment: str = "pctrans-bench") -> None:
+        self.out = out
+        self.uri = checked_uri(tracking_uri or default_uri(out))
+        self._experiment = experiment
+        # A database in `out` moves along with it, and what was sent stays sent.
+        self._destination = shown(self.uri).replace(str(out.resolve()), ".")
+        self._table: str | None = None
+        self._connection: tuple[MlflowClient, str] | None = None
+        self._existing: set[str] = set()
+        self._described: set[str] = set()
+        self._retry_at = 0.0
+        self._warned = False
+
+    def start_table(self, table: str, parameters: dict[str, Any]) -> None:
+        """Put the jobs that follow below the run of `table`, and mark it as running.
+
+        The run of an earlier call is continued if its parameters were the same; else there is a new one.
+        """
+        self.enter_table(table, parameters)
+        self._attempt(lambda client: client.update_run(self._parent(client), status="RUNNING"))
+
+    def enter_table(self, table: str | None, parameters: dict[str, Any]) -> None:
+        """As `start_table`, but the run is made with its first job, and not marked as running; None leaves."""
+        self._table = table
+        if table is not None:
+            parameters = json.loads(json.dumps(parameters))
+            if read_table(self.out, table).get("parameters") != parameters:
+                write_table(self.out, table, {"parameters": parameters, "runs": {}})
+
+    def finish_table(self, artifacts: Iterable[Path] = (), *, failed: bool = False) -> bool:
+        """Mark the table's run as ended, with `artifacts` (the report's files); False where that failed."""
+        status = "FAILED" if failed else "FINISHED"
+
+        def finish(client: MlflowClient) -> None:
+            run_id = self._parent(client)
+            for path in artifacts:
+                client.log_artifact(run_id, str(path))
+            if client.get_run(run_id).info.status != status:  # else the time of its end would move
+                client.set_terminated(run_id, status)
+
+        return self._attempt(finish)
+
+    def sync(self, job_dir: Path) -> bool:
+        """Send what has not been sent yet of one job, running or ended; True if MLflow now has all of it."""
+        return self.deliver(job_dir) != "failed"
+
+    def deliver(self, job_dir: Path) -> Outcome:
+        """As `sync`, telling whether there was anything to send."""
+        try:
+            folder = JobFolder.read(job_dir)
+        except (OSError, ValueError) as problem:
+            logger.warning("not sent to MLflow: %s", problem)
+            return "failed"
+        news: list[bool] = []
+        delivered = self._attempt(lambda client: news.append(self._send(client, folder)))
+        return "failed" if not delivered else "sent" if any(news) else "present"
+
+    def _send(self, client: MlflowClient, folder: JobFolder) -> bool:
+        """Send what is new in the folder; False where nothing is."""
+        parent = None if self._table is None else self._parent(client)
+        destination = f"{self._destination} {parent}" if parent else self._destination
+        sent = read_sent(folder.path, destination)
+        if sent is not None and not self._exists(client, sent.run_id):
+            sent = None
+        if sent is not None and sent.status == "FINISHED":
+            return False
+        created = sent is None
+        if sent is None:
+            sent = self._create_run(client, folder, parent)
+            write_sent(folder.path, destination, sent)
+        self._describe(client, sent.run_id, folder.parameters())
+
+        grown = [send_curve(client, sent, folder, file) for file in CURVES]
+        changed = sent.status != folder.status
+        if changed:
+            send_status(client, sent, folder)
+        if any(grown) or changed:
+            write_sent(folder.path, destination, sent)
+        return created or any(grown) or changed
+
+    def _create_run(self, client: MlflowClient, folder: JobFolder, parent: str | None) -> Sent:
+        tags = {"pctrans_bench.key": str(folder.job.get("key", folder.path.name))}
+        if parent is not None:
+            tags["mlflow.parentRunId"] = parent
+        if commit := folder.environment.get("commit"):
+            tags["mlflow.source.git.commit"] = str(commit)
+        return Sent(self._new_run(client, folder.name, tags, folder.started), folder.started)
+
+    def _parent(self, client: MlflowClient) -> str:
+        """The run of the current table, made where the store has none."""
+        if self._table is None:
+            raise RuntimeError("start_table comes before finish_table")
+        entry = read_table(self.out, self._table)
+        run_id = entry["runs"].get(self._destination)
+        if run_id is None or not self._exists(client, run_id):
+            run_id = self._new_run(client, self._table, {"pctrans_bench.table": self._table}, time.time())
+            entry["runs"][self._destination] = run_id
+            write_table(self.out, self._table, entry)
+        self._describe(client, run_id, dict(flatten(entry["parameters"])))
+        return run_id
+
+    def _new_run(self, client: MlflowClient, name: str, tags: dict[str, str], started: float) -> str:
+        _, experiment = self._connect()
+        run = client.create_run(experiment, start_time=int(started * 1000), tags=tags, run_name=name)
+        self._existing.add(run.info.run_id)
+        return run.info.run_id
+
+    def _describe(self, client: MlflowClient, run_id: str, parameters: dict[str, str]) -> None:
+        """Send the parameters once, and again by the next tracker, as this one may have been cut off."""
+        if run_id not in self._described:
+            send_parameters(client, run_id, parameters)
+            self._described.add(run_id)
+
+    def _exists(self, client: MlflowClient, run_id: str) -> bool:
+        """False where the run was deleted, or with it the whole database: then all is sent again."""
+        from mlflow.exceptions import MlflowException
+
+        if run_id not in self._existing:
+            try:
+                if client.get_run(run_id).info.lifecycle_stage == "deleted":
+                    return False
+            except MlflowException as problem:
+                if problem.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return False
+                raise
+            self._existing.add(run_id)
+        return True
+
+    def _connect(self) -> tuple[MlflowClient, str]:
+        if self._connection is None:
+            self._connection = connect(self.uri, self.out, self._experiment)
+        return self._connection
+
+    def _attempt(self, action: Callable[[MlflowClient], object]) -> bool:
+        """Do it; after any failure warn once, and let RETRY_AFTER seconds pass before the next attempt."""
+        if time.monotonic() < self._retry_at:
+            return False
+        try:
+            action(self._connect()[0])
+        except Exception as problem:
+            # A store can fail in many ways (network, database, disk), and none is worth a training.
+            self._connection = None
+            self._retry_at = time.monotonic() + RETRY_AFTER
+            self._warn(problem)
+            return False
+        return True
+
+    def _warn(self, problem: Exception) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        reason = (str(problem).splitlines() or [""])[0][:300].replace(self.uri, shown(self.uri))
+        logger.warning(
+            "MLflow at %s cannot be told now (%s: %s). Nothing is lost: send it later with"
+            " `pctrans-bench track --out %s`.",
+            shown(self.uri),
+            type(problem).__name__,
+            reason,
+            self.out,
+        )

@@ -1,0 +1,7 @@
+"""Training: batches and random numbers are functions of the seed and the iteration, so a run resumes exactly."""
+
+from __future__ import annotations
+
+from benchmarks.training.loop import NonFiniteLossError, TrainingReport, train
+
+__all__ = ["NonFiniteLossError", "TrainingReport", "train"]

@@ -1,0 +1,149 @@
+"""The training loop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.contract import Segmenter
+from benchmarks.training.batches import Batch, BatchSource, derived_seed
+from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint
+from benchmarks.training.curves import Curve
+from benchmarks.training.optimisation import build_optimiser, learning_rate, set_learning_rate
+
+if TYPE_CHECKING:
+    from benchmarks.settings import TrainingSettings
+
+Validate = Callable[[nn.Module], dict[str, float]]
+Progress = Callable[[int, dict[str, float], float], None]
+"""Called with the iterations done, the last losses and the learning rate."""
+
+
+class NonFiniteLossError(RuntimeError):
+    """A loss is NaN or infinite: training cannot go on."""
+
+
+@dataclass(frozen=True)
+class TrainingReport:
+    """How training went.
+
+    Attributes:
+        iterations: done in all, over all starts.
+        seconds: spent in them, over all starts, validation not counted.
+    """
+
+    iterations: int
+    seconds: float
+
+
+def train(
+    model: nn.Module,
+    batches: BatchSource,
+    settings: TrainingSettings,
+    *,
+    seed: int,
+    folder: Path,
+    device: torch.device,
+    validate: Validate | None = None,
+    progress: Progress | None = None,
+) -> TrainingReport:
+    """Train in place, from the folder's checkpoint if it has one; leaves a checkpoint of the end.
+
+    On CPU, a run that was killed and continued ends in the same weights as an undisturbed one.
+
+    Args:
+        model: a `Segmenter`, on `device`.
+        folder: gets checkpoint.pt, losses.csv and validation.csv.
+        validate: called every `settings.validate_every` iterations with the model in evaluation mode.
+
+    Raises:
+        NonFiniteLossError: names the iteration, the terms and the images.
+    """
+    optimiser = build_optimiser(model, settings)
+    checkpoint = folder / "checkpoint.pt"
+    start, seconds = load_checkpoint(checkpoint, model, optimiser, device)
+    losses_curve = Curve(folder / "losses.csv", start)
+    validation_curve = Curve(folder / "validation.csv", start)
+    model.train()
+    # Loading ahead in threads helps an accelerator; on a CPU it would only take cores from the step.
+    workers = 4 if device.type != "cpu" else 0
+    begun = time.perf_counter()
+    for iteration, batch in enumerate(batches.from_iteration(start, settings.iterations, workers), start):
+        rate = learning_rate(iteration, settings)
+        set_learning_rate(optimiser, rate)
+        torch.manual_seed(derived_seed(seed, "step", iteration))
+        losses = training_step(cast(Segmenter, model), optimiser, batch, settings, iteration, device)
+        done = iteration + 1
+        last = done == settings.iterations
+        if last or done % settings.log_every == 0:
+            values = {name: value.item() for name, value in losses.items()}
+            elapsed = seconds + time.perf_counter() - begun
+            total = {"loss": sum(values.values())}
+            losses_curve.append({"iteration": done, **total, **values, "learning_rate": rate, "seconds": elapsed})
+            if progress:
+                progress(done, total | values, rate)
+        if last or done % settings.checkpoint_every == 0:
+            save_checkpoint(checkpoint, model, optimiser, done, seconds + time.perf_counter() - begun)
+        if validate and done % settings.validate_every == 0 and not last:
+            paused = time.perf_counter()
+            model.eval()
+            row = {"iteration": done, "epoch": batches.epoch(done), "seconds": seconds + paused - begun}
+            validation_curve.append(row | validate(model))
+            model.train()
+            begun += time.perf_counter() - paused
+    model.eval()
+    return TrainingReport(settings.iterations, seconds + time.perf_counter() - begun)
+
+
+def training_step(
+    model: Segmenter,
+    optimiser: torch.optim.Optimizer,
+    batch: Batch,
+    settings: TrainingSettings,
+    iteration: int,
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """One optimiser step over a batch, in micro-batches; returns the mean of each loss term, on `device`."""
+    size = settings.micro_batch_size or len(batch.ids)
+    parts = len(batch.ids) // size
+    optimiser.zero_grad(set_to_none=True)
+    means: dict[str, Tensor] = {}
+    for first in range(0, len(batch.ids), size):
+        images = batch.images[first : first + size].to(device, non_blocking=True)
+        labels = batch.labels[first : first + size].to(device, non_blocking=True)
+        with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(settings.precision, device)):
+            losses = model.losses(images, labels)
+        loss = torch.stack([value.float() for value in losses.values()]).sum() / parts
+        if not math.isfinite(loss.item()):
+            raise NonFiniteLossError(_describe(losses, batch.ids[first : first + size], iteration))
+        loss.backward()
+        for name, value in losses.items():
+            means[name] = means.get(name, torch.zeros((), device=device)) + value.detach().float() / parts
+    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    if settings.gradient_norm is not None:
+        nn.utils.clip_grad_norm_(parameters, settings.gradient_norm)
+    optimiser.step()
+    return means
+
+
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
+    """Whether a precision setting means bfloat16 autocast on this device."""
+    if precision == "auto":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return precision == "bfloat16"
+
+
+def _describe(losses: dict[str, Tensor], ids: tuple[str, ...], iteration: int) -> str:
+    terms = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
+    return (
+        f"the loss is not finite at iteration {iteration + 1} ({terms}); crops of the images {', '.join(ids)}. "
+        "The last checkpoint is from before. A lower learning rate (--set training.learning_rate=...) or a "
+        "smaller gradient norm usually helps; look at these images too."
+    )

@@ -1,0 +1,81 @@
+"""Cross-attention of table 3: standard (type 1) and position-guided (types 2 and 3)."""
+
+from __future__ import annotations
+
+from torch import Tensor, cat, nn
+from torch.nn import functional as F
+
+
+def _split_heads(x: Tensor, heads: int) -> Tensor:
+    """(B, L, D) -> (B, heads, L, D / heads)."""
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+
+
+def _merge_heads(x: Tensor) -> Tensor:
+    """(B, heads, L, d) -> (B, L, heads · d)."""
+    return x.transpose(1, 2).flatten(2)
+
+
+class StandardCrossAttention(nn.Module):
+    """Type 1: positions are added to queries and keys before the projection, as in Mask2Former."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def forward(
+        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor, allowed: Tensor
+    ) -> Tensor:
+        """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
+        q = _split_heads(self.query(queries + query_position), self.heads)
+        k = _split_heads(self.key(memory + memory_position), self.heads)
+        v = _split_heads(self.value(memory), self.heads)
+        return self.output(_merge_heads(F.scaled_dot_product_attention(q, k, v, allowed[:, None])))
+
+
+class PositionGuidedCrossAttention(nn.Module):
+    """Types 2 and 3: content and position are projected apart and concatenated in each head.
+
+    The logit is then the sum of a content and a position similarity (section 3.2.1; Meng et al.,
+    Conditional DETR, 2021).
+    """
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.heads = heads
+        self.query_content, self.query_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.key_content, self.key_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def forward(
+        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor, allowed: Tensor
+    ) -> Tensor:
+        """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
+        heads, size = self.heads, memory.shape[0]
+        key_position = _split_heads(self.key_position(memory_position)[None], heads).expand(size, -1, -1, -1)
+        q = cat(
+            (
+                _split_heads(self.query_content(queries), heads),
+                _split_heads(self.query_position(query_position), heads),
+            ),
+            dim=-1,
+        )
+        k = cat((_split_heads(self.key_content(memory), heads), key_position), dim=-1)
+        v = _split_heads(self.value(memory), heads)
+        return self.output(_merge_heads(F.scaled_dot_product_attention(q, k, v, allowed[:, None])))
+
+
+class SelfAttention(nn.Module):
+    """Standard self-attention among queries, residual and norm."""
+
+    def __init__(self, dim: int, heads: int):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(dim, heads, batch_first=True)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, queries: Tensor, position: Tensor) -> Tensor:
+        """(B, N, D) -> (B, N, D)."""
+        positioned = queries + position
+        return self.norm(queries + self.attention(positioned, positioned, queries, need_weights=False)[0])

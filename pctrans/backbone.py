@@ -1,0 +1,77 @@
+"""ResNet feature maps at strides 4, 8, 16 and 32."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from transformers import ResNetBackbone, ResNetConfig
+
+from pctrans.config import BackboneConfig
+
+_LAYERS = {
+    "resnet18": ("basic", (2, 2, 2, 2)),
+    "resnet34": ("basic", (3, 4, 6, 3)),
+    "resnet50": ("bottleneck", (3, 4, 6, 3)),
+    "resnet101": ("bottleneck", (3, 4, 23, 3)),
+}
+_STAGES = ["stage1", "stage2", "stage3", "stage4"]
+
+
+class PretrainedWeightsError(RuntimeError):
+    """Pretrained weights were asked for and cannot be had as asked."""
+
+
+class Backbone(nn.Module):
+    """The ResNet of a configuration.
+
+    Attributes:
+        channels: channels of the four feature maps, fine to coarse.
+    """
+
+    def __init__(self, config: BackboneConfig):
+        super().__init__()
+        self.resnet = _pretrained(config) if config.pretrained else ResNetBackbone(_resnet_config(config))
+        self.channels: list[int] = list(self.resnet.channels)
+
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """Map normalised images (B, 3, H, W) to four maps (B, C_i, H / s, W / s), s = 4, 8, 16, 32."""
+        return list(self.resnet(images).feature_maps)
+
+
+def _resnet_config(config: BackboneConfig) -> ResNetConfig:
+    layer_type, depths = _LAYERS[config.name]
+    expansion = 4 if layer_type == "bottleneck" else 1
+    return ResNetConfig(
+        embedding_size=config.width,
+        hidden_sizes=[config.width * expansion * 2**i for i in range(4)],
+        depths=list(depths),
+        layer_type=layer_type,
+        out_features=_STAGES,
+    )
+
+
+def _pretrained(config: BackboneConfig) -> ResNetBackbone:
+    source, wanted = config.pretrained, _resnet_config(config)
+    try:
+        resnet, report = ResNetBackbone.from_pretrained(
+            source, out_features=_STAGES, output_loading_info=True, use_safetensors=True
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedWeightsError(
+            f"no ResNet weights could be read from '{source}' ({error}). Expected a hub id such as "
+            "'microsoft/resnet-50', reachable from here, or a local folder with config.json and "
+            "model.safetensors. Without a network, download the folder elsewhere and give its path, or set "
+            "backbone.pretrained to null to start from random weights."
+        ) from error
+    for field in ("layer_type", "depths", "hidden_sizes", "embedding_size"):
+        found, expected = getattr(resnet.config, field), getattr(wanted, field)
+        if found != expected:
+            raise PretrainedWeightsError(
+                f"'{source}' has {field} {found}, but backbone '{config.name}' of width {config.width} "
+                f"has {expected}: choose the backbone that the weights were made for"
+            )
+    if report["missing_keys"]:
+        raise PretrainedWeightsError(
+            f"'{source}' lacks {len(report['missing_keys'])} weights of the backbone, "
+            f"the first '{sorted(report['missing_keys'])[0]}'; they would have been random"
+        )
+    return resnet

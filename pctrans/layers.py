@@ -1,0 +1,55 @@
+"""Small building blocks that several parts of the model share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class MLP(nn.Module):
+    """`layers` linear layers with ReLU between them; (..., in) -> (..., out)."""
+
+    def __init__(self, in_dim: int, hidden_dim: int, out_dim: int, layers: int):
+        super().__init__()
+        dims = [in_dim] + [hidden_dim] * (layers - 1) + [out_dim]
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(dims[:-1], dims[1:], strict=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers[:-1]:
+            x = F.relu(layer(x))
+        return self.layers[-1](x)
+
+
+class FeedForward(nn.Module):
+    """Linear, ReLU, linear, residual, norm; (..., dim) -> (..., dim)."""
+
+    def __init__(self, dim: int, hidden_dim: int):
+        super().__init__()
+        self.mlp = MLP(dim, hidden_dim, dim, layers=2)
+        self.norm = nn.LayerNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(x + self.mlp(x))
+
+
+def conv_norm(in_channels: int, out_channels: int, kernel_size: int, *, relu: bool = False) -> nn.Sequential:
+    """Convolution without bias, GroupNorm, optionally ReLU; keeps the spatial size."""
+    layers: list[nn.Module] = [
+        nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
+        nn.GroupNorm(_groups(out_channels), out_channels),
+    ]
+    if relu:
+        layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def _groups(channels: int) -> int:
+    """32 groups as DETR and its descendants have, or as many as divide a narrower map."""
+    return next(groups for groups in (32, 16, 8, 4, 2, 1) if channels % groups == 0)
+
+
+def inverse_sigmoid(x: Tensor, eps: float = 1e-5) -> Tensor:
+    """The logit of `x`, clamped to [eps, 1 - eps] to stay finite."""
+    x = x.clamp(eps, 1 - eps)
+    return torch.log(x) - torch.log1p(-x)

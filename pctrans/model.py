@@ -1,0 +1,112 @@
+"""PCTrans: position-guided transformer with query contrast (Chen et al., ICCV workshops 2023)."""
+
+# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pctrans.backbone import Backbone
+from pctrans.config import PCTransConfig
+from pctrans.criterion import weighted_losses
+from pctrans.decoder import Prediction, QueryDecoder
+from pctrans.inference import cluster_then_average
+from pctrans.layers import conv_norm
+from pctrans.pixel_decoder import PixelDecoder
+from pctrans.targets import build_targets
+
+SIZE_DIVISOR = 32
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class PCTransOutput:
+    """Everything the losses and the figures need.
+
+    Attributes:
+        predictions: one before the first decoder layer and one after each, the last one last.
+        pixel_embedding: (B, D, H / 8, W / 8).
+        semantic_logits: (B, H / 8, W / 8), or None where the semantic loss is off.
+    """
+
+    predictions: list[Prediction]
+    pixel_embedding: Tensor
+    semantic_logits: Tensor | None
+
+
+def _load_config(data: dict[str, Any]) -> PCTransConfig:
+    """The configuration of saved weights: they replace the pretrained ones, which need not be at hand."""
+    return PCTransConfig.model_validate(data | {"backbone": data["backbone"] | {"pretrained": None}})
+
+
+class PCTrans(
+    nn.Module,
+    PyTorchModelHubMixin,
+    coders={PCTransConfig: (lambda config: config.model_dump(mode="json"), _load_config)},
+    library_name="pctrans-bench",
+    tags=["image-segmentation", "instance-segmentation", "microscopy"],
+):
+    """Figure 2 of the paper: backbone, L self-attention layers, query decoder, mask head.
+
+    `save_pretrained(folder)` and `PCTrans.from_pretrained(folder or hub id)` store and load weights
+    (safetensors) and configuration (JSON).
+    """
+
+    def __init__(self, config: PCTransConfig):
+        super().__init__()
+        self.config = config
+        dim = config.hidden_dim
+        self.backbone = Backbone(config.backbone)
+        self.pixel_decoder = PixelDecoder(self.backbone.channels, config)
+        self.query_decoder = QueryDecoder(config)
+        self.semantic_head = _semantic_head(dim) if config.loss_weights.semantic else None
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> PCTransOutput:
+        """Images (B, 3, H, W) float in [0, 1], H and W multiples of 32."""
+        features = self.pixel_decoder(self.backbone((images - self.mean) / self.std))
+        embedding = features.pixel_embedding
+        semantic = self.semantic_head(embedding)[:, 0] if self.semantic_head is not None else None
+        return PCTransOutput(self.query_decoder(features), embedding, semantic)
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The weighted terms of eq. 8 by name; train on their sum.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            labels: (B, H, W) integers, 0 background, an id for each instance.
+        """
+        output = self(_pad(images))
+        targets = build_targets(_pad(labels))
+        return weighted_losses(
+            output.predictions, output.pixel_embedding, output.semantic_logits, targets, self.config
+        )
+
+    @torch.no_grad()
+    def segment(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        height, width = images.shape[-2:]
+        masks = self(_pad(images)).predictions[-1].mask_logits
+        masks = F.interpolate(masks.float(), scale_factor=2, mode="bilinear", align_corners=False)
+        rows, columns = -(-height // 4), -(-width // 4)
+        size = (rows * 4, columns * 4)
+        maps = [cluster_then_average(m[:, :rows, :columns], size, self.config.inference) for m in masks]
+        return torch.stack(maps)[:, :height, :width]
+
+
+def _semantic_head(dim: int) -> nn.Sequential:
+    """Foreground logits; the bias starts at a prior of 0.01 (Lin et al. 2017)."""
+    last = nn.Conv2d(dim, 1, 1)
+    nn.init.constant_(last.bias, -torch.log(torch.tensor((1 - 0.01) / 0.01)).item())  # type: ignore[arg-type]
+    return nn.Sequential(conv_norm(dim, dim, 3, relu=True), conv_norm(dim, dim, 3, relu=True), last)
+
+
+def _pad(x: Tensor) -> Tensor:
+    """Zeros to the right and below until height and width are multiples of 32."""
+    height, width = x.shape[-2:]
+    return F.pad(x, (0, -width % SIZE_DIVISOR, 0, -height % SIZE_DIVISOR))

@@ -1,0 +1,207 @@
+"""Reads what a run left on disk: `runs/<table>.json`, and each job's `result.json` or `error.json`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+
+from benchmarks.errors import UserError
+from benchmarks.tables import RowSpec, TableSpec, load_table
+from reports.published import published_figures
+
+SCHEMA = 1
+
+# A key becomes a folder's name, so it must not lead out of the results.
+Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class DatasetFacts(_Read):
+    spec: str
+    decoding: str | None = None
+    split: str
+    images: int
+    instances: int
+
+
+class Cost(_Read):
+    parameters: int
+    iterations: int
+    train_seconds: float
+    seconds_per_iteration: float | None = None
+    seconds_per_image: float | None = None
+    peak_memory_bytes: int | None = None
+
+
+class JobResult(_Read):
+    """The part of one job's `result.json` that reports use."""
+
+    version: int = Field(alias="schema")
+    key: Key
+    job: dict[str, Any]
+    dataset: DatasetFacts
+    metrics: dict[str, float | None]
+    images: list[dict[str, Any]]
+    cost: Cost
+    environment: dict[str, Any]
+
+    @property
+    def seed(self) -> int:
+        return int(self.job["seed"])
+
+
+class RunRow(_Read):
+    row: int
+    keys: list[Key]
+
+
+class Run(_Read):
+    """`runs/<table>.json`: which jobs stand for which row."""
+
+    table: str
+    rows: list[RunRow]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A figure that is not there; `key` is the job that should have made it, None where no job was planned."""
+
+    key: str | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class RowResults:
+    """One row of a table: what was asked, what was published, what was measured and what is missing."""
+
+    number: int  # from 1, as in the paper
+    spec: RowSpec
+    published: dict[str, str]  # metric -> figure as printed in the paper; no entry for a dash
+    results: tuple[JobResult, ...]  # by seed
+    gaps: tuple[Gap, ...]
+
+    def measured(self, metric: str) -> list[float]:
+        """The metric's value for each seed that has one."""
+        values = (result.metrics.get(metric) for result in self.results)
+        return [value for value in values if value is not None]
+
+
+@dataclass(frozen=True)
+class TableResults:
+    """A table with everything that is known of its rows."""
+
+    spec: TableSpec
+    rows: tuple[RowResults, ...]
+
+    @property
+    def results(self) -> list[JobResult]:
+        return [result for row in self.rows for result in row.results]
+
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({result.seed for result in self.results})
+
+    @property
+    def gaps(self) -> list[tuple[RowResults, Gap]]:
+        return [(row, gap) for row in self.rows for gap in row.gaps]
+
+
+def collect(out: Path, table: str) -> TableResults:
+    """Everything `out` holds of a table; nothing is computed. Missing and failed jobs become gaps with a reason.
+
+    Raises:
+        UserError: unknown table, no run of it in `out`, or a result that was made with other switches than
+            those of its row.
+    """
+    spec = load_table(table)
+    path = out / "runs" / f"{table}.json"
+    if not path.is_file():
+        raise UserError(f"No run of {table} in {out}: expected {path}. `pctrans-bench run {table} --out {out}` makes it.")
+    try:
+        run = _read(path, Run)
+    except ValueError as error:
+        raise UserError(f"{path} does not describe a run: {error}. Run {table} again to rewrite it.") from error
+    keys = {row.row: row.keys for row in run.rows}
+    if unknown := sorted(set(keys) - set(range(1, len(spec.rows) + 1))):
+        raise UserError(f"{path} has a row {unknown[0]}, but {table} has rows 1 to {len(spec.rows)}.")
+    published = published_figures(spec)
+    rows = (
+        _collect_row(out, spec, number, row, published[number - 1], keys.get(number))
+        for number, row in enumerate(spec.rows, 1)
+    )
+    return TableResults(spec, tuple(rows))
+
+
+def _collect_row(
+    out: Path, spec: TableSpec, number: int, row: RowSpec, published: dict[str, str], keys: list[str] | None
+) -> RowResults:
+    found = [_outcome(out / "jobs" / key) for key in keys or []]
+    results = sorted((item for item in found if isinstance(item, JobResult)), key=lambda result: result.seed)
+    for result in results:
+        _check_switches(spec, row, result)
+    gaps = [item for item in found if isinstance(item, Gap)]
+    if not keys:
+        gaps.append(Gap(None, "not part of this run"))
+    return RowResults(number, row, published, tuple(results), tuple(gaps))
+
+
+def _outcome(folder: Path) -> JobResult | Gap:
+    """What became of one job: a result, or why there is none."""
+    key = folder.name
+    if (folder / "result.json").is_file():
+        try:
+            result = _read(folder / "result.json", JobResult)
+        except ValueError as error:
+            return Gap(key, f"result.json cannot be read: {error}")
+        if result.version != SCHEMA:
+            return Gap(key, f"result.json has schema {result.version}; this version reads {SCHEMA}")
+        if result.key != key:
+            return Gap(key, f"result.json belongs to job {result.key}")
+        return result
+    if (folder / "error.json").is_file():
+        try:
+            error = json.loads((folder / "error.json").read_bytes())
+            return Gap(key, f"failed: {error['type']}: {error['message']}")
+        except (ValueError, KeyError, TypeError):
+            return Gap(key, "failed, and its error.json cannot be read")
+    return Gap(key, "not finished")
+
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def _read(path: Path, model: type[_Model]) -> _Model:
+    """Validate a JSON file; ValueError with one line that says where it is wrong."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from error
+
+
+def _check_switches(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
+    """A check mark in the table must be true of the job: an override on the command line could undo it."""
+    marks = spec.marks(row)
+    for column in spec.columns:
+        value = lookup(result.job, f"model.{column.path}")
+        actual = value if column.absent is None else value != column.absent
+        if actual != marks[column.field]:
+            raise UserError(
+                f"Job {result.key} was run with {column.path} = {value}, which is not row '{row.label}' of "
+                f"{spec.name}. Leave {column.path} out of --set: the table varies it."
+            )
+
+
+def lookup(tree: Any, path: str) -> Any:
+    """The value at a dotted path in nested dictionaries; None where there is none."""
+    for part in path.split("."):
+        tree = tree.get(part) if isinstance(tree, dict) else None
+    return tree

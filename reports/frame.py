@@ -1,0 +1,46 @@
+"""A table as a data frame: full precision, one line a row of the table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.metrics import COMPAT_METRICS, METRICS
+from reports.cells import Figure
+from reports.collect import RowResults, TableResults
+
+COSTS = ("parameters", "iterations", "train_seconds", "seconds_per_iteration", "seconds_per_image", "peak_memory_bytes")
+
+
+def to_frame(results: TableResults) -> pd.DataFrame:
+    """Switches, then for each metric mean, standard deviation, seeds, published and difference; costs; jobs; gaps.
+
+    The paper's metrics come first, then every other one that was measured. `difference` is measured less
+    published. Costs are means over seeds, peak memory the largest. An empty cell is a figure that does not exist.
+    """
+    measured = {name for result in results.results for name in result.metrics}
+    others = [name for name in METRICS | COMPAT_METRICS if name in measured - set(results.spec.metrics)]
+    metrics = [*results.spec.metrics, *others]
+    return pd.DataFrame([_line(results, row, metrics) for row in results.rows])
+
+
+def _line(results: TableResults, row: RowResults, metrics: list[str]) -> dict[str, Any]:
+    line: dict[str, Any] = {"row": row.number, "label": row.spec.label, **results.spec.marks(row.spec)}
+    for metric in metrics:
+        figure = Figure.of(row.measured(metric))
+        published = float(row.published[metric]) if metric in row.published else None
+        line[f"{metric}_mean"] = figure and figure.mean
+        line[f"{metric}_std"] = figure and figure.std
+        line[f"{metric}_seeds"] = figure.seeds if figure else 0
+        line[f"{metric}_published"] = published
+        line[f"{metric}_difference"] = figure.mean - published if figure and published is not None else None
+    for cost in COSTS:
+        values = [value for result in row.results if (value := getattr(result.cost, cost)) is not None]
+        summary = np.max if cost == "peak_memory_bytes" else np.mean
+        line[cost] = float(summary(values)) if values else None
+    line["seeds"] = " ".join(str(result.seed) for result in row.results)
+    line["jobs"] = " ".join(result.key for result in row.results)
+    line["gaps"] = " ".join(f"{gap.reason} ({gap.key})" if gap.key else gap.reason for gap in row.gaps)
+    return line

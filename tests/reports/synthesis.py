@@ -1,0 +1,179 @@
+"""A results folder as a run leaves it, made in a second: truth with known damage stands for predictions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from benchmarks.data import open_dataset
+from benchmarks.metrics import METRICS, image_metrics
+from benchmarks.tables import TableSpec, load_table
+
+FULL_MODEL: dict[str, Any] = {
+    "backbone": {"name": "resnet18", "width": 32, "pretrained": None},
+    "mask_head": "dynamic",
+    "relative_coordinates": True,
+    "loss_weights": {"semantic": 5.0, "discriminative": 2.0, "query_contrast": 2.0, "mask_contrast": 2.0},
+    "query_temperature": 1.0,
+    "mask_temperature": 1.0,
+}
+ENVIRONMENT = {"cpu": "Test CPU @ 2 GHz", "cores": 2, "threads": 1, "accelerator": None, "commit": "0" * 40}
+
+
+def write_folder_dataset(folder: Path, images: int = 5, size: int = 96) -> str:
+    """A dataset of discs on a dark ground, the last `images` minus two of them for testing; returns its spec."""
+    rng = np.random.default_rng(0)
+    for name in ("images", "labels", "splits"):
+        (folder / name).mkdir(parents=True)
+    names = [f"disc_{index}" for index in range(images)]
+    for name in names:
+        labels = _discs(rng, size)
+        light = np.where(labels > 0, 150, 20) + rng.integers(0, 20, labels.shape)
+        Image.fromarray(light.astype(np.uint8)).save(folder / "images" / f"{name}.png")
+        Image.fromarray(labels.astype(np.uint16)).save(folder / "labels" / f"{name}.png")
+    for split, part in (("train", names[:1]), ("val", names[1:2]), ("test", names[2:])):
+        (folder / "splits" / f"{split}.txt").write_text("\n".join(part) + "\n")
+    return f"folder:{folder}"
+
+
+def synthesise(out: Path, data: str, *, table: str = "table4", seeds: int = 1, scale: str = "quick") -> Path:
+    """Write runs/<table>.json and a finished job for each row and seed; damage falls from row to row."""
+    spec = load_table(table)
+    dataset = open_dataset(data)
+    samples = [dataset.load(id) for id in dataset.ids("test")]
+    rows = []
+    for number, row in enumerate(spec.rows, 1):
+        keys = []
+        for seed in range(seeds):
+            key = f"{table}-row{number}-seed{seed}"
+            rng = np.random.default_rng([number, seed])
+            damage = 0.5 * (1 - number / (len(spec.rows) + 1))
+            predictions = {sample.id: damaged(rng, sample.labels, damage) for sample in samples}
+            images = [
+                {
+                    "id": sample.id,
+                    "truth": len(np.unique(sample.labels)) - 1,
+                    "predicted": len(np.unique(predictions[sample.id])) - 1,
+                    **image_metrics(sample.labels, predictions[sample.id]),
+                }
+                for sample in samples
+            ]
+            write_job(out, key, job(spec, number, seed, data, scale), images, decoding=dataset.decoding)
+            for id, labels in predictions.items():
+                path = out / "jobs" / key / "predictions" / f"{id}.tif"
+                path.parent.mkdir(exist_ok=True)
+                tifffile.imwrite(path, labels.astype(np.uint16))
+            keys.append(key)
+        rows.append({"row": number, "keys": keys})
+    write_run(out, table, rows)
+    return out
+
+
+def write_run(out: Path, table: str, rows: list[dict[str, Any]]) -> None:
+    jobs = [key for row in rows for key in row["keys"]]
+    _write(out / "runs" / f"{table}.json", {"table": table, "jobs": jobs, "rows": rows})
+
+
+def job(spec: TableSpec, number: int, seed: int, data: str, scale: str) -> dict[str, Any]:
+    """A job.json: the full model, less what the row leaves out."""
+    model = json.loads(json.dumps(FULL_MODEL))
+    for path, value in spec.overrides(spec.rows[number - 1]).items():
+        *parents, last = path.split(".")
+        branch = model
+        for parent in parents:
+            branch = branch[parent]
+        branch[last] = value
+    return {"method": spec.method, "scale": scale, "seed": seed, "data": data, "split": "test", "model": model}
+
+
+def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, Any]], decoding: str = "ids") -> None:
+    """A finished job's result.json; its metrics are the means over `images`."""
+    result = {
+        "schema": 1,
+        "key": key,
+        "label": key,
+        "job": {"key": key, **job},
+        "dataset": {
+            "spec": job["data"],
+            "name": "discs",
+            "fingerprint": "f" * 64,
+            "decoding": decoding,
+            "split": "test",
+            "images": len(images),
+            "instances": sum(image["truth"] for image in images),
+            "normalisation": "min-max",
+        },
+        "metrics": {name: float(np.mean([image[name] for image in images])) for name in METRICS},
+        "images": images,
+        "cost": {
+            "parameters": 1_000_000,
+            "iterations": 600,
+            "train_seconds": 240.0,
+            "seconds_per_iteration": 0.4,
+            "seconds_per_image": 0.25,
+            "peak_memory_bytes": 2**30,
+        },
+        "environment": ENVIRONMENT,
+        "started": "2026-01-01T00:00:00+00:00",
+        "finished": "2026-01-01T00:05:00+00:00",
+    }
+    _write(out / "jobs" / key / "result.json", result)
+
+
+def edit_result(out: Path, key: str, path: str, value: Any) -> None:
+    """Change one value of a result.json, by dotted path."""
+    file = out / "jobs" / key / "result.json"
+    result = json.loads(file.read_text())
+    *parents, last = path.split(".")
+    branch = result
+    for parent in parents:
+        branch = branch[parent]
+    branch[last] = value
+    _write(file, result)
+
+
+def fail(out: Path, key: str, message: str) -> None:
+    """Turn a finished job into a failed one."""
+    (out / "jobs" / key / "result.json").unlink()
+    error = {"type": "RuntimeError", "message": message, "traceback": "", "when": "2026-01-01T00:05:00+00:00"}
+    _write(out / "jobs" / key / "error.json", error)
+
+
+def damaged(rng: np.random.Generator, truth: np.ndarray, share: float) -> np.ndarray:
+    """The truth with objects dropped, joined to a neighbour and shifted far, `share` of them in all; ids change."""
+    result = np.zeros(truth.shape, int)
+    ids = [int(id) for id in np.unique(truth) if id > 0]
+    for new, id in enumerate(rng.permutation(ids), 1):
+        mask, fate = truth == id, rng.random() / max(share, 1e-9)
+        if fate < 0.4:
+            continue
+        if fate < 0.7:
+            mask = np.roll(mask, (9, 12), axis=(0, 1))
+        elif fate < 1:
+            near = truth[np.roll(mask, 12, axis=1) & (truth > 0) & (truth != id)]
+            mask |= truth == near[0] if len(near) else False
+        else:
+            mask = np.roll(mask, 1, axis=0)
+        result[mask & (result == 0)] = new
+    return result
+
+
+def _discs(rng: np.random.Generator, size: int) -> np.ndarray:
+    rows, columns = np.indices((size, size))
+    labels = np.zeros((size, size), int)
+    for id in range(1, 15):
+        row, column = rng.integers(5, size - 5, 2)
+        disc = (rows - row) ** 2 + (columns - column) ** 2 < rng.integers(5, 10) ** 2
+        if not (disc & (labels > 0)).any():
+            labels[disc] = 3 * id  # ids with gaps
+    return labels
+
+
+def _write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
