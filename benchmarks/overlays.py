@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from skimage.segmentation import find_boundaries
 
@@ -14,6 +16,7 @@ PALETTE = np.array(
     dtype=np.uint8,
 )  # fmt: skip
 
+SAMPLE = 500_000  # pixels: what `stretch` looks at
 REACH = 3  # pixels: objects with no more background than this between them count as neighbours
 
 
@@ -40,7 +43,8 @@ def blend(picture: np.ndarray, colours: np.ndarray, labels: np.ndarray, alpha: f
     """
     result = picture.copy()
     inside = labels > 0
-    result[inside] = ((1 - alpha) * picture[inside] + alpha * colours[inside]).round()
+    share = np.float32(alpha)
+    result[inside] = ((1 - share) * picture[inside] + share * colours[inside]).round()
     edge = find_boundaries(labels, mode="inner")
     result[edge] = colours[edge]
     return result
@@ -49,9 +53,11 @@ def blend(picture: np.ndarray, colours: np.ndarray, labels: np.ndarray, alpha: f
 def stretch(image: np.ndarray) -> np.ndarray:
     """The image as (H, W, 3) uint8, its darkest and brightest half percent clipped: made to be seen.
 
-    All channels are stretched alike, so that colours stay what they are.
+    All channels are stretched alike, so that colours stay what they are. Of large images a regular sample
+    decides: sorting every value would cost seconds.
     """
-    low, high = np.percentile(image, (0.5, 99.5))
+    step = max(1, math.isqrt(image[0].size // SAMPLE))
+    low, high = np.percentile(image[:, ::step, ::step], (0.5, 99.5)).astype(np.float32)
     scaled = (image - low) / max(high - low, 1e-6)
     return (255 * scaled.clip(0, 1)).round().astype(np.uint8).transpose(1, 2, 0)
 
@@ -61,24 +67,36 @@ def colour_labels(labels: np.ndarray) -> np.ndarray:
     ids, position = np.unique(labels, return_inverse=True)
     compact = position.reshape(labels.shape) + (0 if 0 in ids else 1)
     table = np.zeros((int(compact.max(initial=0)) + 1, 3), np.uint8)
-    table[1:] = PALETTE[_choose(_neighbours(compact, len(table)))[1:]]
+    table[1:] = PALETTE[_choose(_neighbours(compact, len(table)), _centres(compact, len(table)))[1:]]
     return table[compact]
 
 
-def _choose(neighbours: list[set[int]]) -> np.ndarray:
-    """Index into the palette of each label, by greedy colouring of the graph of neighbours; that of 0 is unused.
+def _choose(neighbours: list[set[int]], centres: np.ndarray) -> np.ndarray:
+    """Index into the palette of each label, by greedy colouring of the neighbours' graph; of 0 unused.
 
     Objects with the most neighbours choose first; each takes the colour that is rarest among its neighbours,
-    then rarest in the picture. Only an object with as many neighbours as there are colours can miss one.
+    then the one whose nearest bearer is farthest. Only an object with as many neighbours as there are colours
+    can miss one.
     """
     chosen = np.full(len(neighbours), -1)
-    used = np.zeros(len(PALETTE), int)
     for label in sorted(range(1, len(neighbours)), key=lambda label: (-len(neighbours[label]), label)):
         taken = chosen[list(neighbours[label])]
         clashes = np.bincount(taken[taken >= 0], minlength=len(PALETTE))
-        chosen[label] = min(range(len(PALETTE)), key=lambda colour: (clashes[colour], used[colour]))
-        used[chosen[label]] += 1
+        coloured = np.flatnonzero(chosen >= 0)
+        nearest = np.full(len(PALETTE), np.inf)
+        np.minimum.at(nearest, chosen[coloured], ((centres[coloured] - centres[label]) ** 2).sum(axis=1))
+        chosen[label] = np.lexsort((-nearest, clashes))[0]
     return chosen
+
+
+def _centres(compact: np.ndarray, count: int) -> np.ndarray:
+    """(count, 2) centre of mass of each label; labels are 0..count - 1, and all but 0 are there."""
+    flat = compact.ravel()
+    areas = np.maximum(np.bincount(flat, minlength=count), 1)
+    rows, columns = (
+        np.bincount(flat, index.ravel(), count) / areas for index in np.indices(compact.shape, np.int32)
+    )
+    return np.stack((rows, columns), axis=1)
 
 
 def _neighbours(compact: np.ndarray, count: int) -> list[set[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -39,8 +39,14 @@ def score_image(truth: ArrayLike, prediction: ArrayLike, *, compat: bool = False
     }
 
 
-def score_folders(truth: Path, prediction: Path, *, compat: bool = False) -> list[dict[str, Any]]:
+def score_folders(
+    truth: Path, prediction: Path, *, stems: Collection[str] | None = None, compat: bool = False
+) -> list[dict[str, Any]]:
     """Score every image of two folders of label maps, paired by stem; the extensions may differ.
+
+    Args:
+        stems: score only these images, which both folders must have; None scores all.
+        compat: add the metrics that reproduce released evaluations.
 
     Returns:
         One row per image in the order of the stems: `image`, `truth`, `predicted` and the metrics.
@@ -50,6 +56,11 @@ def score_folders(truth: Path, prediction: Path, *, compat: bool = False) -> lis
             share a stem, a file cannot be read, or the sizes of a pair differ.
     """
     true_files, predicted_files = _label_files(truth), _label_files(prediction)
+    if stems is not None:
+        true_files, predicted_files = (
+            _only(true_files, stems, truth),
+            _only(predicted_files, stems, prediction),
+        )
     _refuse_unpaired(true_files, predicted_files, prediction)
     _refuse_unpaired(predicted_files, true_files, truth)
     return [
@@ -90,6 +101,12 @@ def _label_files(folder: Path) -> dict[str, Path]:
     if not files:
         raise UserError(f"{folder}: no label map found, expected files ending in {_SUFFIXES}")
     return files
+
+
+def _only(files: Mapping[str, Path], stems: Collection[str], folder: Path) -> dict[str, Path]:
+    if missing := [stem for stem in stems if stem not in files]:
+        raise UserError(f"{folder}: no label map for {', '.join(missing)}, which the list of images names")
+    return {stem: path for stem, path in files.items() if stem in set(stems)}
 
 
 def _refuse_unpaired(files: Mapping[str, Path], partners: Mapping[str, Path], partner_folder: Path) -> None:

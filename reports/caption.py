@@ -1,4 +1,4 @@
-"""What a reader has to know beside the figures, as plain sentences: each report escapes them for its own format."""
+"""What a reader has to know beside the figures, as plain sentences for each report to escape."""
 
 from __future__ import annotations
 
@@ -13,13 +13,20 @@ Facts = dict[str, Any]  # one result.json without its images
 
 
 def caption(results: TableResults) -> list[str]:
-    """Sentences: the paper's caption, what was published, what was measured, on what, and if the two compare."""
+    """Sentences: the paper's caption, what was published, what was measured and if the two compare."""
     spec = results.spec
-    sentences = [spec.caption, f"Published: {spec.published.source}, on {spec.published.dataset}."]
+    published = f"Published: the paper's figures on {spec.published.dataset} ({spec.published.remark})."
+    sentences = [spec.caption, "Best of each column in bold.", published]
     if not results.results:
         return [*sentences, "Measured: nothing yet."]
     facts = [result.model_dump(exclude={"images"}) for result in results.results]
-    return [*sentences, _measured(facts), _seeds(results.seeds), _hardware(facts), _comparison(results.spec.published, facts)]
+    return [
+        *sentences,
+        _measured(facts),
+        _seeds(results.seeds),
+        _hardware(facts),
+        _comparison(results.spec.published, facts),
+    ]
 
 
 def notes(row: RowResults) -> list[str]:
@@ -34,8 +41,9 @@ def _measured(facts: list[Facts]) -> str:
 
     decoding = f", decoding {all_of('dataset.decoding')}" if lookup(facts[0], "dataset.decoding") else ""
     return (
-        f"Measured: {all_of('dataset.spec')}, split {all_of('dataset.split')} ({all_of('dataset.images')} images, "
-        f"{all_of('dataset.instances')} instances{decoding}), scale {all_of('job.scale')}, "
+        f"Measured: {all_of('dataset.spec')}, split {all_of('dataset.split')} "
+        f"({all_of('dataset.images')} images, {all_of('dataset.instances')} instances{decoding}), "
+        f"scale {all_of('job.scale')}, "
         f"{all_of('cost.iterations')} iterations a row; metrics are means over images."
     )
 
@@ -52,7 +60,7 @@ def _hardware(facts: list[Facts]) -> str:
 
 def _machine(environment: dict[str, Any]) -> str:
     cpu, cores, threads = (environment.get(name) for name in ("cpu", "cores", "threads"))
-    processor = f"{cpu or 'an unnamed processor'} ({cores} cores, {threads} threads)"
+    processor = f"{cpu or 'an unnamed processor'} (cores: {cores}, threads: {threads})"
     return f"{accelerator}, {processor}" if (accelerator := environment.get("accelerator")) else processor
 
 

@@ -52,7 +52,6 @@ class Column:
         return f"{metric.title} {ARROWS[metric.direction]}".rstrip()
 
 
-
 def metric_columns(results: TableResults) -> list[Column]:
     """The table's metrics, in its order."""
     return [_column(metric, results.rows) for metric in results.spec.metrics]

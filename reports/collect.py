@@ -71,7 +71,7 @@ class Run(_Read):
 
 @dataclass(frozen=True)
 class Gap:
-    """A figure that is not there; `key` is the job that should have made it, None where no job was planned."""
+    """A figure that is not there; `key` is the job that should have made it, None where none was planned."""
 
     key: str | None
     reason: str
@@ -114,7 +114,7 @@ class TableResults:
 
 
 def collect(out: Path, table: str) -> TableResults:
-    """Everything `out` holds of a table; nothing is computed. Missing and failed jobs become gaps with a reason.
+    """Everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
 
     Raises:
         UserError: unknown table, no run of it in `out`, or a result that was made with other switches than
@@ -123,11 +123,11 @@ def collect(out: Path, table: str) -> TableResults:
     spec = load_table(table)
     path = out / "runs" / f"{table}.json"
     if not path.is_file():
-        raise UserError(f"No run of {table} in {out}: expected {path}. `pctrans-bench run {table} --out {out}` makes it.")
+        raise UserError(f"No run of {table}: expected {path}, which `pctrans-bench run {table}` writes.")
     try:
         run = _read(path, Run)
     except ValueError as error:
-        raise UserError(f"{path} does not describe a run: {error}. Run {table} again to rewrite it.") from error
+        raise UserError(f"{path} does not describe a run: {error}. Run {table} again.") from error
     keys = {row.row: row.keys for row in run.rows}
     if unknown := sorted(set(keys) - set(range(1, len(spec.rows) + 1))):
         raise UserError(f"{path} has a row {unknown[0]}, but {table} has rows 1 to {len(spec.rows)}.")
@@ -167,11 +167,11 @@ def _outcome(folder: Path) -> JobResult | Gap:
         return result
     if (folder / "error.json").is_file():
         try:
-            error = json.loads((folder / "error.json").read_bytes())
-            return Gap(key, f"failed: {error['type']}: {error['message']}")
+            failure = json.loads((folder / "error.json").read_bytes())
+            return Gap(key, f"failed: {failure['type']}: {failure['message']}")
         except (ValueError, KeyError, TypeError):
             return Gap(key, "failed, and its error.json cannot be read")
-    return Gap(key, "not finished")
+    return Gap(key, "not finished" if folder.is_dir() else "not run")
 
 
 _Model = TypeVar("_Model", bound=BaseModel)

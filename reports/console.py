@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -12,18 +13,22 @@ from reports.collect import TableResults
 
 
 def render_console(results: TableResults) -> Group:
-    """Measured figures with the published ones in brackets, gaps and caption: anything `rich` can print."""
+    """Measured figures above the published ones, gaps and caption: anything `rich` can print."""
     columns = metric_columns(results)
-    table = Table(title=Text(results.spec.title), title_justify="left", header_style="bold", pad_edge=False)
+    table = Table(title=Text(results.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("#", justify="right")
     table.add_column("row")
     for column in columns:
-        table.add_column(Text(column.title), justify="right")
+        table.add_column(Text(column.title), justify="right", no_wrap=True)
     for index, row in enumerate(results.rows):
         cells = [_cell(column, index) for column in columns]
         table.add_row(str(row.number), Text(row.spec.label), *cells)
-    missing = [Text(f"row {row.number}: {' '.join(reasons)}", "yellow") for row in results.rows if (reasons := notes(row))]
-    legend = Text("Measured, best in bold; published figures in brackets.", "dim")
+    missing = [
+        Text(f"row {row.number}: {' '.join(reasons)}", "yellow")
+        for row in results.rows
+        if (reasons := notes(row))
+    ]
+    legend = Text("Upper line: measured. Lower line: published.", "dim")
     return Group(table, legend, *missing, Text(" ".join(caption(results)), "dim"))
 
 
@@ -32,5 +37,5 @@ def _cell(column: Column, index: int) -> Text:
     style = "bold" if index in column.best_measured else ""
     text = Text(str(figure) if figure else "-", style)
     if published := column.published[index]:
-        text.append(f" ({published})", "dim")
+        text.append(f"\n{published}", "dim")
     return text

@@ -11,19 +11,29 @@ from benchmarks.metrics import COMPAT_METRICS, METRICS
 from reports.cells import Figure
 from reports.collect import RowResults, TableResults
 
-COSTS = ("parameters", "iterations", "train_seconds", "seconds_per_iteration", "seconds_per_image", "peak_memory_bytes")
+COSTS = (
+    "parameters",
+    "iterations",
+    "train_seconds",
+    "seconds_per_iteration",
+    "seconds_per_image",
+    "peak_memory_bytes",
+)
 
 
 def to_frame(results: TableResults) -> pd.DataFrame:
-    """Switches, then for each metric mean, standard deviation, seeds, published and difference; costs; jobs; gaps.
+    """Switches, then for each metric mean, std, seeds, published and difference; then costs, jobs and gaps.
 
     The paper's metrics come first, then every other one that was measured. `difference` is measured less
-    published. Costs are means over seeds, peak memory the largest. An empty cell is a figure that does not exist.
+    published, `std` the sample standard deviation over seeds. Costs are means over seeds, peak memory the
+    largest. An empty cell is a figure that does not exist.
     """
     measured = {name for result in results.results for name in result.metrics}
     others = [name for name in METRICS | COMPAT_METRICS if name in measured - set(results.spec.metrics)]
     metrics = [*results.spec.metrics, *others]
-    return pd.DataFrame([_line(results, row, metrics) for row in results.rows])
+    frame = pd.DataFrame([_line(results, row, metrics) for row in results.rows])
+    # Whole numbers as integers also where a row has none.
+    return frame.convert_dtypes()
 
 
 def _line(results: TableResults, row: RowResults, metrics: list[str]) -> dict[str, Any]:

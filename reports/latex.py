@@ -24,6 +24,10 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[T1]{fontenc}
 \usepackage[margin=18mm]{geometry}
 \usepackage{amssymb,booktabs,graphicx,textcomp}
+\IfFileExists{lmodern.sty}{\usepackage{lmodern}}{}
+\renewcommand{\topfraction}{1}
+\renewcommand{\textfraction}{0}
+\pagestyle{empty}
 """
 
 
@@ -43,15 +47,16 @@ def _plain(letter: str) -> str:
 
 
 def table_fragment(results: TableResults) -> str:
-    """The floating table: check marks, published and measured side by side, best in bold, gaps explained below."""
+    """The floating table: published and measured side by side, best in bold, gaps explained below."""
     spec = results.spec
     columns = metric_columns(results)
     switches = len(spec.columns)
     lines = [
-        f"% {spec.title}, written by pctrans-bench. Needs the packages amssymb, booktabs, graphicx and textcomp,",
-        r"% and \usepackage[T1]{fontenc}.",
+        r"% Written by pctrans-bench. Needs \usepackage{amssymb,booktabs,graphicx,textcomp},",
+        r"% \usepackage[T1]{fontenc}; in two columns it spans both.",
         r"\begin{table*}[t]",
         r"\centering",
+        r"\setlength{\belowcaptionskip}{6pt}",
         r"\caption{" + escape(" ".join(caption(results))) + "}",
         r"\label{tab:" + spec.name + "}",
         r"\footnotesize",
@@ -77,7 +82,12 @@ def table_fragment(results: TableResults) -> str:
         lines.append(_line(cells))
     lines += [r"\bottomrule", r"\end{tabular}}"]
     if footnotes:
-        lines += [r"\par\smallskip", r"\begin{minipage}{\linewidth}\footnotesize", *footnotes, r"\end{minipage}"]
+        lines += [
+            r"\par\smallskip",
+            r"\begin{minipage}{\linewidth}\footnotesize",
+            *footnotes,
+            r"\end{minipage}",
+        ]
     return "\n".join([*lines, r"\end{table*}", ""])
 
 
@@ -86,13 +96,14 @@ def document(fragment: str, picture: str | None, picture_caption: str) -> str:
     figure = []
     if picture:
         figure = [
-            r"\begin{figure*}[b]",
+            r"\begin{figure*}[t]",
             r"\centering",
             rf"\includegraphics[width=\linewidth]{{{picture}}}",
             rf"\caption{{{escape(picture_caption)}}}",
             r"\end{figure*}",
         ]
-    body = [r"\begin{document}", r"\pagestyle{empty}", rf"\input{{{fragment}}}", *figure, r"\end{document}", ""]
+    # Without anything on the page, \null, LaTeX would centre the floats on pages of their own.
+    body = [r"\begin{document}", r"\null", rf"\input{{{fragment}}}", *figure, r"\end{document}", ""]
     return PREAMBLE + "\n".join(body)
 
 

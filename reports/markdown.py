@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pandas as pd
 from tabulate import tabulate
 
 from benchmarks.tables import Scalar
@@ -31,7 +32,7 @@ def table_markdown(results: TableResults, picture: str | None, picture_caption: 
 
 def _figures(results: TableResults) -> str:
     columns = metric_columns(results)
-    headings = ["row", "", *(escape(column.heading) for column in results.spec.columns)]
+    headings = ["#", "row", *(escape(column.heading) for column in results.spec.columns)]
     headings += [f"{escape(column.title)} {kind}" for column in columns for kind in ("published", "measured")]
     lines = []
     for index, row in enumerate(results.rows):
@@ -57,7 +58,9 @@ def _costs(results: TableResults) -> str:
         ]
         for line in frame.to_dict("records")
     ]
-    return _table(lines, ["row", "", "parameters", "iterations", "training s", "s / iteration", "s / test image"])
+    return _table(
+        lines, ["#", "row", "parameters", "iterations", "training s", "s / iteration", "s / test image"]
+    )
 
 
 def _table(lines: list[list[str]], headings: list[str]) -> str:
@@ -65,8 +68,8 @@ def _table(lines: list[list[str]], headings: list[str]) -> str:
     return tabulate(lines, headings, tablefmt="github", disable_numparse=True)
 
 
-def _number(value: float | None, form: str) -> str:
-    return "-" if value is None or value != value else format(value, form)
+def _number(value: float, form: str) -> str:
+    return "-" if pd.isna(value) else format(value, form)
 
 
 def _switch(value: Scalar) -> str:

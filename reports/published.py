@@ -10,8 +10,10 @@ from benchmarks.tables import Scalar, TableSpec
 
 PUBLISHED = Path(__file__).parent / "published"
 
+Line = dict[str, str]
 
-def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[dict[str, str]]:
+
+def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[Line]:
     """The published figures of each of the table's rows, as printed: metric -> text, no entry for a dash.
 
     A row is found by the values of its switches, not by its place.
@@ -31,7 +33,7 @@ def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[dict[st
     return [_find(path, spec, lines, spec.marks(row)) for row in spec.rows]
 
 
-def _find(path: Path, spec: TableSpec, lines: list[dict[str, str]], marks: dict[str, Scalar]) -> dict[str, str]:
+def _find(path: Path, spec: TableSpec, lines: list[Line], marks: dict[str, Scalar]) -> Line:
     found = [line for line in lines if all(_equal(line[field], value) for field, value in marks.items())]
     if len(found) != 1:
         switches = ", ".join(f"{field}={value}" for field, value in marks.items())

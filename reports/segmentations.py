@@ -21,6 +21,8 @@ from reports.collect import JobResult, RowResults, TableResults
 WINDOW = 200  # pixels: more of an image and its objects are too small to judge in print
 COLUMNS = 5
 PANEL_INCHES = 1.75
+TITLE_INCHES = 0.36
+LEGEND_INCHES = 0.3
 DPI = 250
 
 Box = tuple[slice, slice]
@@ -33,35 +35,36 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
     window with the most true objects is shown, while matches and PQ are of the whole image.
 
     Raises:
-        UserError: there is nothing to draw, the data are no longer where they were, or a prediction is missing
-            or does not fit its image.
+        UserError: there is nothing to draw, the data are no longer where they were, or a prediction is
+            missing or does not fit its image.
     """
     first = {row.number: row.results[0] for row in results.rows if row.results}
     image_id = typical_image(list(first.values()))
     scene = _Scene.load(next(iter(first.values())), image_id)
     sheet = _Sheet(2 + len(results.rows))
     sheet.add("image", panels.enlarge(scene.picture[scene.box]))
-    sheet.add(f"truth\n{len(scene.truth_colours)} objects", scene.truth_panel())
+    truth = scene.truth_panel()
+    sheet.add(f"truth\n{len(scene.truth_colours)} objects", truth)
     for row in results.rows:
         result = first.get(row.number)
-        panel = scene.prediction_panel(out / "jobs" / result.key / "predictions") if result else None
+        panel = scene.prediction_panel(out / "jobs" / result.key / "predictions") if result else _blank(truth)
         sheet.add(_title(row, result, image_id), panel)
     sheet.save(path)
     return _caption(results, scene)
 
 
 def typical_image(results: list[JobResult]) -> str:
-    """The test image on which the rows do neither well nor badly: its median PQ over rows is the images' median.
+    """The test image of middling difficulty: its median PQ over rows is the median of all images'.
 
     Images without true objects show nothing and are left out; ties go to the first id.
 
     Raises:
         UserError: no image was scored by every job.
     """
-    scores = [{image["id"]: image["pq"] for image in result.images if image["truth"] > 0} for result in results]
+    scores = [{image["id"]: image["pq"] for image in result.images if image["truth"]} for result in results]
     shared = set.intersection(*map(set, scores)) if scores else set()
     if not shared:
-        raise UserError("No picture: there is no test image with objects that every finished row has segmented.")
+        raise UserError("No picture: no test image with objects was scored by every row.")
     ranked = sorted(shared, key=lambda image: (statistics.median(score[image] for score in scores), image))
     return ranked[(len(ranked) - 1) // 2]
 
@@ -70,13 +73,13 @@ def crowded_window(truth: np.ndarray, size: int = WINDOW) -> Box:
     """The window of at most `size` by `size` pixels that holds the most centres of true objects."""
     ids, inverse, areas = np.unique(truth, return_inverse=True, return_counts=True)
     centres = np.zeros(truth.shape, int)
-    rows, columns = (
-        (np.bincount(inverse.ravel(), index.ravel()) / areas)[ids > 0].astype(int) for index in np.indices(truth.shape)
-    )
+    sums = (np.bincount(inverse.ravel(), index.ravel()) for index in np.indices(truth.shape))
+    rows, columns = ((total / areas)[ids > 0].astype(int) for total in sums)
     np.add.at(centres, (rows, columns), 1)
     height, width = (min(size, length) for length in truth.shape)
-    total = np.pad(centres.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
-    inside = total[height:, width:] - total[:-height, width:] - total[height:, :-width] + total[:-height, :-width]
+    above = np.pad(centres.cumsum(0), ((1, 0), (0, 0)))
+    left_of = np.pad((above[height:] - above[:-height]).cumsum(1), ((0, 0), (1, 0)))
+    inside = left_of[:, width:] - left_of[:, :-width]
     top, left = (int(index) for index in np.unravel_index(inside.argmax(), inside.shape))
     return slice(top, top + height), slice(left, left + width)
 
@@ -113,7 +116,7 @@ class _Scene:
         prediction = read_labels(path)
         if prediction.shape != self.truth.shape:
             raise UserError(
-                f"{path} has shape {prediction.shape}, its image now {self.truth.shape}: the data have changed."
+                f"{path} has shape {prediction.shape}, its image {self.truth.shape}: the data have changed."
             )
         pairs = panels.matches(self.truth, prediction)
         box = self.box
@@ -136,38 +139,45 @@ def _caption(results: TableResults, scene: _Scene) -> str:
         part = f" Shown: columns {columns.start} to {columns.stop - 1}, rows {rows.start} to {rows.stop - 1}."
     seed = f", seed {results.seeds[0]}" if len(results.seeds) > 1 else ""
     return (
-        f"Test image {scene.id}{seed}: of all test images the one whose median PQ over rows is the median.{part} "
-        "PQ is of the whole image. A matched object (IoU > 0.5) has the colour of its truth; red outlines are true "
-        "objects that were missed, white stripes objects that match none."
+        f"Test image {scene.id}{seed}: of all test images the one whose median PQ over rows is the median."
+        f"{part} PQ is of the whole image. A matched object (IoU > 0.5) has the colour of its truth; red "
+        "outlines are true objects that were missed, white stripes objects that match none."
     )
 
 
+def _blank(panel: np.ndarray) -> np.ndarray:
+    return np.full_like(panel, 235)
+
+
 class _Sheet:
-    """A grid of square panels with a legend, drawn without pyplot's global state."""
+    """A grid of panels with a legend, drawn without pyplot's global state."""
 
     def __init__(self, count: int) -> None:
         rows = -(-count // COLUMNS)
-        self._figure = Figure(figsize=(COLUMNS * PANEL_INCHES, rows * (PANEL_INCHES + 0.42) + 0.3), dpi=DPI)
+        height = rows * (PANEL_INCHES + TITLE_INCHES) + LEGEND_INCHES
+        self._figure = Figure(figsize=(COLUMNS * PANEL_INCHES, height), dpi=DPI)
         grid = self._figure.subplots(rows, COLUMNS, squeeze=False)
+        self._figure.subplots_adjust(
+            left=0.003, right=0.997, wspace=0.03,
+            top=1 - TITLE_INCHES / height, bottom=LEGEND_INCHES / height, hspace=TITLE_INCHES / PANEL_INCHES,
+        )  # fmt: skip
         for axes in grid.flat:
             axes.set_axis_off()
         self._free = iter(grid.flat)
 
-    def add(self, title: str, panel: np.ndarray | None) -> None:
+    def add(self, title: str, panel: np.ndarray) -> None:
         axes = next(self._free)
-        axes.set_title(title, fontsize=7.5, pad=3, linespacing=1.15)
-        if panel is None:
-            axes.text(0.5, 0.5, "-", ha="center", va="center", transform=axes.transAxes)
-        else:
-            axes.imshow(panel, interpolation="antialiased")
+        # A label that looks like mathematics is none.
+        axes.set_title(title, fontsize=7.5, pad=3, linespacing=1.15, parse_math=False)
+        axes.imshow(panel, interpolation="antialiased")
 
     def save(self, path: Path) -> None:
+        red = "#{:02x}{:02x}{:02x}".format(*panels.MISSED)
         handles = [
             Patch(facecolor="0.6", label="matched, in its truth's colour"),
-            Patch(facecolor="none", edgecolor=panels.MISSED / 255, linewidth=1.5, label="missed"),
+            Patch(facecolor="none", edgecolor=red, linewidth=1.5, label="missed"),
             Patch(facecolor="black", edgecolor="white", hatch="//////", label="false"),
         ]
         self._figure.legend(handles=handles, loc="lower center", ncols=3, fontsize=7.5, frameon=False)
-        self._figure.subplots_adjust(left=0.005, right=0.995, top=0.94, bottom=0.05, wspace=0.03, hspace=0.22)
         with atomic_path(path) as temporary:
             self._figure.savefig(temporary, metadata={"Software": None})

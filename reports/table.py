@@ -42,9 +42,13 @@ def write_table(out: Path, table: str) -> ReportPaths:
     except UserError as error:
         picture, note = None, str(error)
     paths = ReportPaths(
-        folder / f"{table}.tex", folder / f"{table}_document.tex", folder / f"{table}.md", folder / f"{table}.csv",
-        picture, note,
-    )  # fmt: skip
+        tex=folder / f"{table}.tex",
+        document=folder / f"{table}_document.tex",
+        markdown=folder / f"{table}.md",
+        csv=folder / f"{table}.csv",
+        picture=picture,
+        picture_note=note,
+    )
     name = picture.name if picture else None
     write_atomic(paths.tex, table_fragment(results))
     write_atomic(paths.document, document(paths.tex.name, name, note))

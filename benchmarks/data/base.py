@@ -56,6 +56,7 @@ class Dataset(ABC):
         self.name = name
         self.notes: list[str] = []
         self._splits = {split: tuple(sorted(splits[split])) for split in SPLITS}
+        self._members = frozenset().union(*self._splits.values())
         self._cache = SampleCache()
 
     def ids(self, split: str) -> tuple[str, ...]:
@@ -74,6 +75,8 @@ class Dataset(ABC):
         Raises:
             UserError: the sample cannot be used; names the file, what was found and what was expected.
         """
+        if id not in self._members:
+            raise UserError(f"{self.spec}: no image {id!r} in any split.")
         return self._cache.get(id, self._read_checked)
 
     def validate(self) -> None:

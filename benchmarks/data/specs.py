@@ -83,6 +83,6 @@ def _suggestion(kind: str, head: str) -> str:
     close = difflib.get_close_matches(kind.lower(), KINDS, n=1)
     if close:
         return f"did you mean {KINDS[close[0]][1]}? Known are {forms}."
-    if Path(head).expanduser().is_dir():
+    if head and Path(head).expanduser().is_dir():
         return f"that is a folder; did you mean folder:{head}? Known are {forms}."
     return f"known are {forms}."

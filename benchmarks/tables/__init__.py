@@ -42,8 +42,8 @@ class Published(_Frozen):
     """Where a table's published figures are, and when a measurement compares with them."""
 
     file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.csv$")]  # in reports/published/
-    source: str
     dataset: str  # as the paper writes it
+    remark: str  # what else the paper says, or leaves out, of how they were made
     data: Name  # the kind of data specification
     conditions: list[Condition]
 

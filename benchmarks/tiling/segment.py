@@ -73,7 +73,7 @@ def segment_image(
 
 def _pixels(image: np.ndarray | Tensor, tile: Tile) -> np.ndarray:
     crop = image[:, tile.top : tile.bottom, tile.left : tile.right]
-    return np.array(crop.cpu() if isinstance(crop, Tensor) else crop, dtype=np.float32, order="C")
+    return np.array(crop.numpy(force=True) if isinstance(crop, Tensor) else crop, dtype=np.float32, order="C")
 
 
 def _extended(crop: np.ndarray, tile: int) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 from benchmarks.metrics import contingency_table, relabel
 from benchmarks.tiling.grid import Tile
 
-# Masks rarely reach the last pixel of a tile: an object that comes this close to its border (in pixels) counts
-# as cut by it.
+# Masks rarely reach the last pixel of a tile: an object that comes this close to its border, in pixels,
+# counts as cut by it.
 BORDER = 4
 
 

@@ -3,7 +3,8 @@
 folder   what a job's folder holds, as MLflow's parameters and metrics
 ledger   what has been sent, and where to
 store    the MLflow client
-tracker  sending it
+sending  the contents of one job
+tracker  which run they go to, and what happens when MLflow is away
 backlog  sending everything that was not sent
 ui       looking at it
 """

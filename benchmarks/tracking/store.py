@@ -57,6 +57,7 @@ def connect(uri: str, out: Path, experiment: str) -> tuple[MlflowClient, str]:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
     from mlflow import MlflowClient
 
     if not is_server(uri):

@@ -17,7 +17,7 @@ from benchmarks.tracking.store import checked_uri, connect, default_uri, shown
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-RETRY_AFTER = 60.0
+RETRY_AFTER = 300.0
 """Seconds without an attempt after one that failed: a server that is away does not slow a training."""
 
 logger = logging.getLogger("pctrans_bench")
@@ -29,8 +29,8 @@ class Tracker:
     """Tells MLflow what job folders hold; what cannot be told now is told by a later call.
 
     A table is a run, and each of its jobs a run below it. No method waits longer than MLflow's time limits,
-    which are shortened here, and none raises because of the store: the first failure is a warning on the logger
-    `pctrans_bench`. Use one tracker per database at a time.
+    which are shortened here, and none raises because of the store: the first failure is a warning on the
+    logger `pctrans_bench`. Use one tracker per database at a time.
 
     Args:
         out: the results' folder, with `jobs/`.
@@ -50,7 +50,7 @@ class Tracker:
         self._table: str | None = None
         self._connection: tuple[MlflowClient, str] | None = None
         self._existing: set[str] = set()
-        self._described: set[str] = set()
+        self._described: dict[str, dict[str, str]] = {}
         self._retry_at = 0.0
         self._warned = False
 
@@ -63,7 +63,7 @@ class Tracker:
         self._attempt(lambda client: client.update_run(self._parent(client), status="RUNNING"))
 
     def enter_table(self, table: str | None, parameters: dict[str, Any]) -> None:
-        """As `start_table`, but the run is made with its first job, and not marked as running; None leaves."""
+        """As `start_table`, but the run is made with its first job and not marked as running; None leaves."""
         self._table = table
         if table is not None:
             parameters = json.loads(json.dumps(parameters))
@@ -150,9 +150,9 @@ class Tracker:
 
     def _describe(self, client: MlflowClient, run_id: str, parameters: dict[str, str]) -> None:
         """Send the parameters once, and again by the next tracker, as this one may have been cut off."""
-        if run_id not in self._described:
+        if self._described.get(run_id) != parameters:
             send_parameters(client, run_id, parameters)
-            self._described.add(run_id)
+            self._described[run_id] = parameters
 
     def _exists(self, client: MlflowClient, run_id: str) -> bool:
         """False where the run was deleted, or with it the whole database: then all is sent again."""
@@ -192,12 +192,15 @@ class Tracker:
         if self._warned:
             return
         self._warned = True
-        reason = (str(problem).splitlines() or [""])[0][:300].replace(self.uri, shown(self.uri))
+        cause: BaseException = problem
+        while deeper := cause.__cause__ or cause.__context__:  # MLflow wraps a refused connection many times
+            cause = deeper
+        reason = (str(cause).splitlines() or [""])[0].replace(self.uri, shown(self.uri))
         logger.warning(
             "MLflow at %s cannot be told now (%s: %s). Nothing is lost: send it later with"
             " `pctrans-bench track --out %s`.",
             shown(self.uri),
-            type(problem).__name__,
+            type(cause).__name__,
             reason,
             self.out,
         )

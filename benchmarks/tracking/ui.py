@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.tracking.store import ENVIRONMENT, checked_uri, default_uri, is_server
+from benchmarks.tracking.store import ENVIRONMENT, checked_uri, default_uri, is_server, shown
 
 HOST = "127.0.0.1"
 
+ADDRESS = "http://{host}:{port}/#/experiments?workflowType=machine_learning"
+"""Without the last part MLflow 3 opens its pages for language models, which show no runs."""
+
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
+"""No workers for language-model evaluations, and no deprecations that only MLflow's authors can act on."""
+
 
 def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) -> int:
-    """Show the runs at http://127.0.0.1:`port` until interrupted (Ctrl-C), and return MLflow's exit status.
+    """Show the runs at http://127.0.0.1:`port` until interrupted (Ctrl-C).
+
+    Returns:
+        0, or MLflow's exit status where it ended by itself.
 
     Raises:
         UserError: there is no database yet, the port is taken, or the URI is a server with its own pages.
     """
     uri = checked_uri(tracking_uri or default_uri(out))
     if is_server(uri):
-        raise UserError(f"{uri} is a server with pages of its own: open it in a browser.")
+        raise UserError(f"{shown(uri)} is a server with pages of its own: open it in a browser.")
     database = re.fullmatch(r"sqlite(?:\+\w+)?:///(.+)", uri)
     if database is not None and not Path(database[1]).is_file():
         raise UserError(
@@ -33,16 +43,21 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
     _require_free(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1", "--artifacts-destination", str(out.resolve() / "mlflow-artifacts")]
-    environment = {**ENVIRONMENT, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+    command += ["--uvicorn-opts", "--log-level warning"]
+    environment = {**ENVIRONMENT, **QUIET, **os.environ}
     # Not an argument, which everyone on the machine could read: it may hold a password.
     environment["MLFLOW_BACKEND_STORE_URI"] = uri
+    # A service manager ends this process like Ctrl-C does, so that it does not leave the server behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    print(f"MLflow's pages (Ctrl-C ends): {ADDRESS.format(host=HOST, port=port)}", flush=True)
     with subprocess.Popen(command, env=environment) as server:
         try:
             return server.wait()
         except KeyboardInterrupt:
             # The terminal interrupts the server as well; it is left to close its database.
             server.terminate()
-            return 0 if server.wait() <= 0 else server.returncode
+            server.wait()
+            return 0
 
 
 def _require_free(port: int) -> None:

@@ -26,7 +26,7 @@ ENVIRONMENT = {"cpu": "Test CPU @ 2 GHz", "cores": 2, "threads": 1, "accelerator
 
 
 def write_folder_dataset(folder: Path, images: int = 5, size: int = 96) -> str:
-    """A dataset of discs on a dark ground, the last `images` minus two of them for testing; returns its spec."""
+    """A dataset of discs on a dark ground, all but two images for testing; returns its spec."""
     rng = np.random.default_rng(0)
     for name in ("images", "labels", "splits"):
         (folder / name).mkdir(parents=True)
@@ -47,7 +47,7 @@ def synthesise(out: Path, data: str, *, table: str = "table4", seeds: int = 1, s
     dataset = open_dataset(data)
     samples = [dataset.load(id) for id in dataset.ids("test")]
     rows = []
-    for number, row in enumerate(spec.rows, 1):
+    for number in range(1, len(spec.rows) + 1):
         keys = []
         for seed in range(seeds):
             key = f"{table}-row{number}-seed{seed}"
@@ -63,7 +63,7 @@ def synthesise(out: Path, data: str, *, table: str = "table4", seeds: int = 1, s
                 }
                 for sample in samples
             ]
-            write_job(out, key, job(spec, number, seed, data, scale), images, decoding=dataset.decoding)
+            write_job(out, key, job(spec, number, seed, data, scale), images)
             for id, labels in predictions.items():
                 path = out / "jobs" / key / "predictions" / f"{id}.tif"
                 path.parent.mkdir(exist_ok=True)
@@ -88,10 +88,18 @@ def job(spec: TableSpec, number: int, seed: int, data: str, scale: str) -> dict[
         for parent in parents:
             branch = branch[parent]
         branch[last] = value
-    return {"method": spec.method, "scale": scale, "seed": seed, "data": data, "split": "test", "model": model}
+    reference = {"spec": data, "name": "discs", "fingerprint": "f" * 64, "decoding": "ids"}
+    return {
+        "method": spec.method,
+        "scale": scale,
+        "seed": seed,
+        "data": reference,
+        "split": "test",
+        "model": model,
+    }
 
 
-def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, Any]], decoding: str = "ids") -> None:
+def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, Any]]) -> None:
     """A finished job's result.json; its metrics are the means over `images`."""
     result = {
         "schema": 1,
@@ -99,10 +107,7 @@ def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, A
         "label": key,
         "job": {"key": key, **job},
         "dataset": {
-            "spec": job["data"],
-            "name": "discs",
-            "fingerprint": "f" * 64,
-            "decoding": decoding,
+            **job["data"],
             "split": "test",
             "images": len(images),
             "instances": sum(image["truth"] for image in images),
@@ -145,7 +150,7 @@ def fail(out: Path, key: str, message: str) -> None:
 
 
 def damaged(rng: np.random.Generator, truth: np.ndarray, share: float) -> np.ndarray:
-    """The truth with objects dropped, joined to a neighbour and shifted far, `share` of them in all; ids change."""
+    """The truth with a `share` of objects dropped, shifted far or joined to a neighbour; ids change."""
     result = np.zeros(truth.shape, int)
     ids = [int(id) for id in np.unique(truth) if id > 0]
     for new, id in enumerate(rng.permutation(ids), 1):

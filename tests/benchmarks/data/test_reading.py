@@ -1,4 +1,4 @@
-"""Reading single files: checked against arrays written by Pillow, tifffile and a PNG encoder of the test's own."""
+"""Reading single files, checked against what Pillow, tifffile and the test's own PNG encoder wrote."""
 
 from __future__ import annotations
 

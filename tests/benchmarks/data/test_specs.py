@@ -45,6 +45,9 @@ def test_decoding_belongs_to_bbbc039_and_may_not_contradict_the_spec(folder: Pat
         open_dataset(f"bbbc039:{folder}?decoding=official", decoding="pea")
 
 
-def test_a_split_that_does_not_exist_is_refused() -> None:
+def test_splits_and_ids_that_do_not_exist_are_refused() -> None:
+    dataset = open_dataset("synthetic-nuclei")
     with pytest.raises(UserError, match="expected one of train, val, test"):
-        open_dataset("synthetic-nuclei").ids("validation")
+        dataset.ids("validation")
+    with pytest.raises(UserError, match="no image 'train-0024'"):
+        dataset.load("train-0024")

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from label_maps import pairs, row
 from torchmetrics.functional.detection import panoptic_quality as torchmetrics_pq
 
@@ -31,8 +31,14 @@ def golden() -> dict:
     return json.loads((GOLDEN / "stardist_matching.json").read_text())
 
 
+# Seeds where an IoU is exactly 331/662, 166/332 or 105/150: there StarDist's ≥ and our > differ.
+TIED = {3, 5, 7}
+
+
 def test_stardist_counts_the_same_where_no_iou_is_at_a_threshold(golden: dict):
-    for case in golden["cases"]:
+    untied = [case for case in golden["cases"] if case["seed"] not in TIED]
+    assert len(untied) == 9
+    for case in untied:
         table = contingency_table(*maker().label_maps(case["seed"]))
         for index, threshold in enumerate(golden["thresholds"]):
             found = match(table, round(100 * threshold))
@@ -43,6 +49,8 @@ def test_stardist_counts_the_same_where_no_iou_is_at_a_threshold(golden: dict):
 
 def test_stardist_agrees_on_f1_panoptic_quality_and_ap(golden: dict):
     for case in golden["cases"]:
+        if case["seed"] in TIED:
+            continue
         metrics = image_metrics(*maker().label_maps(case["seed"]))
         assert metrics["f1"] == pytest.approx(case["f1"][0])
         # StarDist keeps IoU in single precision.
@@ -52,12 +60,17 @@ def test_stardist_agrees_on_f1_panoptic_quality_and_ap(golden: dict):
         assert metrics["ap"] == pytest.approx(np.mean(case["accuracy"]))
 
 
+@pytest.mark.parametrize("seed", [3, 5])
+def test_stardist_counts_an_iou_of_exactly_one_half(golden: dict, seed: int):
+    case = next(case for case in golden["cases"] if case["seed"] == seed)
+    assert match(contingency_table(*maker().label_maps(seed))).matched == case["tp"][0] - 1
+
+
 @given(pairs())
 def test_torchmetrics_agrees_with_one_class_of_things(maps: tuple[np.ndarray, np.ndarray]):
     """Background becomes a second, "stuff" class, whose quality torchmetrics then gives separately."""
     truth, prediction = (np.stack([(m > 0).astype(int), m], axis=-1)[None] for m in maps)
-    if not maps[0].any() and not maps[1].any():
-        return  # torchmetrics leaves a class that is absent from both out of its mean
+    assume(maps[0].any() or maps[1].any())  # torchmetrics leaves out a class that is absent from both
     result = torchmetrics_pq(
         torch.from_numpy(prediction),
         torch.from_numpy(truth),
@@ -66,7 +79,7 @@ def test_torchmetrics_agrees_with_one_class_of_things(maps: tuple[np.ndarray, np
         return_sq_and_rq=True,
         return_per_class=True,
     )
-    pq, sq, rq = result.reshape(-1, 3)[0 if result.reshape(-1, 3).shape[0] == 1 else 0].tolist()
+    pq, sq, rq = result[0].tolist()
     metrics = image_metrics(*maps)
     assert (metrics["pq"], metrics["sq"], metrics["dq"]) == pytest.approx((pq, sq, rq), abs=1e-6)
 

@@ -1,0 +1,44 @@
+"""The command line: `pctrans-bench`.
+
+Commands import what they need when they run, so that `--help` answers at once. Exit status: 0 all went well,
+1 a job failed or a check found problems, 2 the user has to change something, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from benchmarks.cli import data, listing, predict, report, run, score, tracking, train
+from benchmarks.errors import UserError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Measure which model, and which part of it, helps in biological instance segmentation.",
+)
+app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
+app.command("score")(score.score)
+app.command("report")(report.report)
+app.command("list")(listing.list_things)
+app.command("ui")(tracking.ui)
+app.command("track")(tracking.track)
+app.add_typer(data.app, name="data")
+
+
+def main() -> None:
+    """Run the command line; ends the process."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing is lost: the same command goes on where this one stopped.", file=sys.stderr)
+        sys.exit(130)

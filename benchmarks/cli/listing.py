@@ -1,0 +1,85 @@
+"""`pctrans-bench list`: what there is to run, and what was run."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.options import Out
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    tables = "tables"
+    methods = "methods"
+    scales = "scales"
+    datasets = "datasets"
+    runs = "runs"
+
+
+def list_things(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    out: Out = Path("results"),
+) -> None:
+    """List tables, methods, scales, kinds of datasets, or the jobs in OUT."""
+    from rich.console import Console
+    from rich.table import Table
+
+    headings, rows = {
+        Kind.tables: _tables,
+        Kind.methods: _methods,
+        Kind.scales: _scales,
+        Kind.datasets: _datasets,
+        Kind.runs: lambda: _runs(out),
+    }[kind]()
+    table = Table(*headings)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]
+
+
+def _tables() -> Listing:
+    from benchmarks.tables import list_tables, load_table
+
+    specs = [load_table(name) for name in list_tables()]
+    return ("table", "title", "rows"), [(spec.name, spec.title, str(len(spec.rows))) for spec in specs]
+
+
+def _methods() -> Listing:
+    from benchmarks.methods import METHODS
+
+    return ("method", "title", "source"), [(name, m.title, m.source) for name, m in METHODS.items()]
+
+
+def _scales() -> Listing:
+    from benchmarks.scales import SCALES, load_scale
+
+    return ("scale", "what"), [(name, load_scale(name).summary) for name in SCALES]
+
+
+def _datasets() -> Listing:
+    from benchmarks.data.specs import KINDS
+
+    return ("dataset", "written as"), [(name, written) for name, (_, written) in KINDS.items()]
+
+
+def _runs(out: Path) -> Listing:
+    rows = []
+    for folder in sorted((out / "jobs").glob("*")):
+        job = json.loads((folder / "job.json").read_text()) if (folder / "job.json").exists() else {}
+        done = folder / "result.json"
+        state = "done" if done.exists() else "failed" if (folder / "error.json").exists() else "unfinished"
+        pq = f"{json.loads(done.read_text())['metrics']['pq']:.4f}" if done.exists() else ""
+        data = job.get("data", {}).get("name", "?")
+        rows.append(
+            (folder.name, job.get("method", "?"), data, job.get("scale", "?"), str(job.get("seed", "?")), state, pq)
+        )
+    return ("job", "method", "data", "scale", "seed", "state", "PQ"), rows

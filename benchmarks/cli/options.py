@@ -1,0 +1,91 @@
+"""Options that several commands share, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks.errors import UserError
+
+Out = Annotated[Path, typer.Option("--out", help="Folder of results; made if needed, continued if there.")]
+Data = Annotated[
+    str,
+    typer.Option(
+        "--data",
+        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes.",
+    ),
+]
+Scale = Annotated[
+    str | None,
+    typer.Option("--scale", help="smoke, quick or paper. Default: paper with an accelerator, quick without."),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="A.B=C", help="Set a field: model.…, training.…, testing.…, augmentation.…"),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", help="YAML with the same sections as --set; --set wins.")
+]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
+ProtocolOption = Annotated[
+    str | None,
+    typer.Option("--protocol", help="nuclei or leaves: crop, augmentation, thresholds. Default: by the data."),
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option("--tracking-uri", help="MLflow server or database. Default: sqlite in the --out folder."),
+]
+
+
+def default_scale(asked: str | None) -> str:
+    """The scale asked for, else by the hardware."""
+    if asked:
+        return asked
+    from benchmarks.environment import has_accelerator
+
+    return "paper" if has_accelerator() else "quick"
+
+
+def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> dict[str, Any]:
+    """Sections from a YAML file, then `a.b=c` on top; c is read as YAML, so 1e-4, true and null are values.
+
+    Raises:
+        UserError: a file or an assignment that cannot be read.
+    """
+    import yaml
+
+    from benchmarks.jobs import nest
+    from benchmarks.scales import merge
+
+    overrides: dict[str, Any] = {}
+    if config is not None:
+        try:
+            overrides = yaml.safe_load(config.read_text()) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise UserError(f"{config} cannot be read as YAML: {error}") from error
+        if not isinstance(overrides, dict):
+            raise UserError(f"{config} has to hold sections (model:, training:, …), not a {type(overrides).__name__}.")
+    for assignment in assignments or ():
+        path, equals, text = assignment.partition("=")
+        if not equals or not all(path.split(".")):
+            raise UserError(f"--set {assignment}: expected a.b=c, such as training.iterations=300.")
+        overrides = merge(overrides, nest({path: _value(text)}))
+    return overrides
+
+
+def _value(text: str) -> Any:
+    import yaml
+
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UserError(f"--set …={text}: not a YAML value: {error}") from error
+    if isinstance(value, str):
+        try:
+            return float(value)  # YAML 1.1 takes 1e-4 for text
+        except ValueError:
+            return value
+    return value

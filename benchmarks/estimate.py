@@ -1,0 +1,101 @@
+"""How long a plan will take, from what was measured here before or from a few timed steps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import cast
+
+import torch
+
+from benchmarks.augmentation import AugmentationConfig
+from benchmarks.contract import Segmenter
+from benchmarks.data import Dataset
+from benchmarks.expansion import PlannedJob
+from benchmarks.jobs import Job
+from benchmarks.methods import get_method
+from benchmarks.prediction import segment_sample
+from benchmarks.training.batches import BatchSource
+from benchmarks.training.loop import training_step
+from benchmarks.training.optimisation import build_optimiser
+
+SLOW_STEP = 5.0
+"""Seconds of a step on one crop above which a whole batch is extrapolated instead of timed."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Attributes:
+    pending: jobs without a result.
+    seconds: for all of them.
+    source: where the figure comes from.
+    """
+
+    pending: int
+    seconds: float
+    source: str
+
+
+def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: str) -> Estimate:
+    """Estimate the seconds that the jobs without a result will take one after the other."""
+    pending = [planned.job for planned in jobs if not (planned.job.folder(out) / "result.json").exists()]
+    if not pending:
+        return Estimate(0, 0.0, "all results are there")
+    known = _measured(pending[0], out)
+    if known:
+        return Estimate(len(pending), median(known) * len(pending), f"{len(known)} finished jobs of this scale")
+    return Estimate(len(pending), _timed(pending[0], dataset, device) * len(pending), "a few timed steps")
+
+
+def _measured(job: Job, out: Path) -> list[float]:
+    """Seconds of the finished jobs in `out` that differ from this one in nothing that matters for time."""
+    seconds = []
+    for path in out.glob("jobs/*/result.json"):
+        result = json.loads(path.read_text())
+        like = result["job"]["method"] == job.method and result["job"]["scale"] == job.scale
+        cost = result["cost"]
+        if like and cost["iterations"] == job.training.iterations and cost["seconds_per_image"] is not None:
+            seconds.append(cost["train_seconds"] + cost["seconds_per_image"] * result["dataset"]["images"])
+    return seconds
+
+
+def _timed(job: Job, dataset: Dataset, device: str) -> float:
+    model = get_method(job.method).build(job.model)
+    segmenter = cast(Segmenter, model)
+    per_iteration = 0.0
+    if isinstance(model, torch.nn.Module):
+        model.to(device)
+        per_iteration = _seconds_per_iteration(model, job, dataset, device)
+        model.eval()
+    ids = dataset.ids(job.split)
+    begun = time.perf_counter()
+    segment_sample(segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision)
+    return per_iteration * job.training.iterations + (time.perf_counter() - begun) * len(ids)
+
+
+def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, device: str) -> float:
+    optimiser = build_optimiser(model, job.training)
+
+    def timed(batch_size: int) -> float:
+        settings = job.training.model_copy(update={"micro_batch_size": None if batch_size > 1 else 1})
+        batches = BatchSource(
+            dataset,
+            batch_size=batch_size,
+            crop=settings.crop,
+            augmentation=AugmentationConfig(**job.augmentation),
+            seed=job.seed,
+        )
+        begun = time.perf_counter()
+        training_step(
+            cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device)
+        )
+        return time.perf_counter() - begun
+
+    timed(1)  # the first step allocates and initialises
+    one = timed(1)
+    size = job.training.batch_size
+    return one * size if one > SLOW_STEP else min(timed(size) for _ in range(2))

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from synthesis import edit_result, fail
+
+from reports.caption import caption, notes
+from reports.collect import collect
+
+KEYS = [f"table4-row{number}-seed0" for number in range(1, 9)]
+
+
+def text(out: Path) -> str:
+    return " ".join(caption(collect(out, "table4")))
+
+
+def test_says_what_was_measured_and_how(one_seed: Path, data: str) -> None:
+    truths = [image["truth"] for image in collect(one_seed, "table4").results[0].images]
+    said = text(one_seed)
+    assert f"{data}, split test ({len(truths)} images, {sum(truths)} instances, decoding ids)" in said
+    assert "scale quick, 600 iterations a row; metrics are means over images." in said
+    assert "One seed (0): the spread over seeds is not known." in said
+    assert "Made on Test CPU @ 2 GHz (cores: 2, threads: 1)." in said
+    assert "±" not in said
+
+
+def test_says_over_which_seeds(three_seeds: Path) -> None:
+    assert "Mean ± standard deviation over 3 seeds (0, 1, 2)." in text(three_seeds)
+
+
+def test_says_every_reason_against_a_comparison(one_seed: Path) -> None:
+    said = text(one_seed)
+    assert "Measured and published figures cannot be compared: the data are not BBBC039V1; " in said
+    assert "scale is quick, not paper; iterations is 600, not 30000; backbone is resnet18" in said
+    assert "no pretrained backbone." in said
+
+
+def test_says_so_where_the_figures_compare(one_seed: Path) -> None:
+    paper = {
+        "dataset.spec": "bbbc039:/data?decoding=pea",
+        "dataset.decoding": "pea",
+        "job.scale": "paper",
+        "cost.iterations": 30000,
+        "job.model.backbone": {"name": "resnet50", "pretrained": "microsoft/resnet-50"},
+    }
+    for key in KEYS:
+        for path, value in paper.items():
+            edit_result(one_seed, key, path, value)
+    assert text(one_seed).endswith("Data, decoding and schedule are those of the published figures.")
+    edit_result(one_seed, KEYS[3], "dataset.decoding", "official")
+    assert text(one_seed).endswith("cannot be compared: decoding is pea / official, not pea.")
+
+
+def test_mixed_machines_are_all_named(one_seed: Path) -> None:
+    edit_result(
+        one_seed, KEYS[2], "environment", {"cpu": "Other", "cores": 8, "threads": 8, "accelerator": "H200"}
+    )
+    assert "threads: 1) / H200, Other (cores: 8, threads: 8)." in text(one_seed)
+
+
+def test_with_no_result_at_all(one_seed: Path) -> None:
+    for key in KEYS:
+        fail(one_seed, key, "x")
+    assert text(one_seed).endswith("Measured: nothing yet.")
+
+
+def test_notes_name_the_job_and_the_seeds_left(three_seeds: Path) -> None:
+    fail(three_seeds, "table4-row2-seed1", "out of memory")
+    row = collect(three_seeds, "table4").rows[1]
+    assert notes(row) == ["2 of 3 seeds: failed: RuntimeError: out of memory (job table4-row2-seed1)."]

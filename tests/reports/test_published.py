@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.errors import UserError
+from benchmarks.tables import load_table
+from reports.published import PUBLISHED, published_figures
+
+SPEC = load_table("table4")
+
+
+def test_figures_are_found_by_switches_and_kept_as_printed() -> None:
+    figures = published_figures(SPEC)
+    assert figures[0] == {"aji": "0.7671", "dice": "0.9601", "f1": "0.8879", "pq": "0.8011"}
+    assert figures[5] == {"aji": "0.8921", "dice": "0.9605", "f1": "0.9570", "pq": "0.8790"}
+    assert figures[7] == {"aji": "0.8981", "dice": "0.9617", "f1": "0.9615", "pq": "0.8845"}
+
+
+def test_the_order_of_the_file_does_not_matter(tmp_path: Path) -> None:
+    lines = (PUBLISHED / "table4.csv").read_text().splitlines()
+    (tmp_path / "table4.csv").write_text("\n".join([lines[0], *lines[:0:-1]]))
+    assert published_figures(SPEC, tmp_path) == published_figures(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("1,1,1,1,0,1,", "1,1,1,1,1,1,", "has 0 rows with .*mcc=True"),
+        ("mcc", "mmc", "no column mcc"),
+        ("0,0,0,0,0,0,0.7671,0.9601,0.8879,0.8011\n", "", "has 7 rows, table4 has 8"),
+    ],
+)
+def test_a_file_that_does_not_fit_the_table(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (PUBLISHED / "table4.csv").read_text()
+    assert old in text
+    (tmp_path / "table4.csv").write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=message):
+        published_figures(SPEC, tmp_path)
+
+
+def test_a_dash_in_the_paper_is_no_figure(tmp_path: Path) -> None:
+    text = (PUBLISHED / "table4.csv").read_text().replace("0.7671", "")
+    (tmp_path / "table4.csv").write_text(text)
+    assert set(published_figures(SPEC, tmp_path)[0]) == {"dice", "f1", "pq"}
+
+
+def test_numbers_compare_as_numbers(tmp_path: Path) -> None:
+    column = SPEC.columns[0].model_copy(
+        update={"field": "tau_q", "path": "query_temperature", "absent": None}
+    )
+    rows = [SPEC.rows[0].model_copy(update={"overrides": {"query_temperature": tau}}) for tau in (2.0, 0.5)]
+    spec = SPEC.model_copy(update={"columns": [column], "rows": rows})
+    (tmp_path / "table4.csv").write_text("tau_q,aji,dice,f1,pq\n0.50,1,2,3,4\n2,5,6,7,8\n")
+    assert [figures["aji"] for figures in published_figures(spec, tmp_path)] == ["5", "1"]
+
+
+def test_all_eight_tables_are_there_and_in_range() -> None:
+    rows = {name: len(pd.read_csv(PUBLISHED / f"table{name}.csv")) for name in range(1, 9)}
+    assert rows == {1: 14, 2: 11, 3: 3, 4: 8, 5: 9, 6: 7, 7: 3, 8: 3}
+    for name in (1, 3, 4, 5, 6, 7, 8):
+        figures = pd.read_csv(PUBLISHED / f"table{name}.csv")[["aji", "dice", "f1", "pq"]]
+        assert figures.stack().dropna().between(0.7, 1).all()

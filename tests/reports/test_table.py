@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+from synthesis import edit_result, fail
+
+from reports.collect import collect
+from reports.console import render_console
+from reports.markdown import escape, table_markdown
+from reports.table import write_table
+
+
+def printed(out: Path, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(render_console(collect(out, "table4")))
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_every_report_is_written(one_seed: Path) -> None:
+    paths = write_table(one_seed, "table4")
+    assert {path.name for path in (one_seed / "reports").iterdir()} == {
+        "table4.tex",
+        "table4_document.tex",
+        "table4.md",
+        "table4.csv",
+        "table4_segmentations.png",
+    }
+    assert paths.picture is not None
+    assert rf"\includegraphics[width=\linewidth]{{{paths.picture.name}}}" in paths.document.read_text()
+    assert f"]({paths.picture.name})" in paths.markdown.read_text()
+
+
+def test_every_number_comes_from_the_result_files(one_seed: Path) -> None:
+    """A figure that no other cell has, put into one result.json, is in every report; the old one goes."""
+    old = f"{collect(one_seed, 'table4').rows[4].results[0].metrics['f1']:.4f}"
+    edit_result(one_seed, "table4-row5-seed0", "metrics.f1", 0.123449)
+    edit_result(one_seed, "table4-row5-seed0", "cost.parameters", 7654321)
+    paths = write_table(one_seed, "table4")
+    assert paths.tex.read_text().count("0.1234") == 1
+    assert paths.markdown.read_text().count("0.1234") == 1
+    assert "7,654,321" in paths.markdown.read_text()
+    assert printed(one_seed).count("0.1234") == 1
+    frame = pd.read_csv(paths.csv)
+    assert frame.loc[4, "f1_mean"] == 0.123449
+    assert frame.loc[4, "parameters"] == 7654321
+    assert old not in paths.tex.read_text().split(r"\midrule")[1].splitlines()[5]
+
+
+def test_reports_do_not_change_with_the_next_call(one_seed: Path) -> None:
+    first = {path: path.read_bytes() for path in _files(write_table(one_seed, "table4"))}
+    assert {path: path.read_bytes() for path in _files(write_table(one_seed, "table4"))} == first
+
+
+def test_without_the_data_everything_but_the_picture(one_seed: Path) -> None:
+    for number in range(1, 9):
+        edit_result(one_seed, f"table4-row{number}-seed0", "dataset.spec", "folder:/nowhere")
+    paths = write_table(one_seed, "table4")
+    assert paths.picture is None
+    assert "/nowhere" in paths.picture_note
+    assert "includegraphics" not in paths.document.read_text()
+    assert "/nowhere" in paths.markdown.read_text()
+
+
+def test_without_predictions_everything_but_the_picture(one_seed: Path) -> None:
+    shutil.rmtree(one_seed / "jobs" / "table4-row1-seed0" / "predictions")
+    paths = write_table(one_seed, "table4")
+    assert paths.picture is None
+    assert "table4-row1-seed0" in paths.picture_note
+
+
+def test_frame_by_hand(three_seeds: Path) -> None:
+    for seed, value in enumerate((0.1, 0.2, 0.6)):
+        edit_result(three_seeds, f"table4-row1-seed{seed}", "metrics.pq", value)
+        edit_result(three_seeds, f"table4-row1-seed{seed}", "cost.train_seconds", 10.0 * seed)
+        edit_result(three_seeds, f"table4-row1-seed{seed}", "cost.peak_memory_bytes", 100 * seed)
+        edit_result(three_seeds, f"table4-row1-seed{seed}", "cost.seconds_per_image", None)
+    frame = pd.read_csv(write_table(three_seeds, "table4").csv)
+    first = frame.iloc[0]
+    assert first["pq_mean"] == pytest.approx(0.3, abs=1e-15)
+    assert first["pq_std"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
+    assert first["pq_seeds"] == 3
+    assert first["pq_published"] == 0.8011
+    assert first["pq_difference"] == pytest.approx(0.3 - 0.8011)
+    assert (first["train_seconds"], first["peak_memory_bytes"]) == (10, 200)
+    assert np.isnan(first["seconds_per_image"])
+    assert first["seeds"] == "0 1 2"
+    assert first["jobs"] == "table4-row1-seed0 table4-row1-seed1 table4-row1-seed2"
+    assert frame["dynamic_filters"].tolist() == [False] + [True] * 7
+    assert {"aji_plus_mean", "sq_mean", "ap_mean"} <= set(frame)
+
+
+def test_a_gap_is_a_dash_with_its_reason(one_seed: Path) -> None:
+    fail(one_seed, "table4-row6-seed0", "no | more <b>memory</b>")
+    paths = write_table(one_seed, "table4")
+    row = next(line for line in paths.markdown.read_text().splitlines() if line.startswith("| 6"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[8:] == ["0.8921", "-", "0.9605", "-", "0.9570", "-", "0.8790", "-"]
+    assert r"6. failed: RuntimeError: no \| more \<b\>memory" in paths.markdown.read_text()
+    line = pd.read_csv(paths.csv).iloc[5]
+    assert np.isnan(line["pq_mean"])
+    assert line["pq_seeds"] == 0
+    assert line["pq_published"] == 0.8790
+    assert "no | more" in line["gaps"]
+    assert "row 6: failed: RuntimeError: no | more <b>memory</b>" in printed(one_seed)
+
+
+def test_markdown_bold_is_best(one_seed: Path) -> None:
+    for number in range(1, 9):
+        edit_result(one_seed, f"table4-row{number}-seed0", "metrics.dice", 0.9 - 0.1 * number)
+    text = table_markdown(collect(one_seed, "table4"), None, "")
+    row = next(line for line in text.splitlines() if line.startswith("| 1"))
+    assert "**0.8000**" in row
+    assert "**0.9634**" in next(line for line in text.splitlines() if line.startswith("| 7"))
+
+
+def test_markdown_escape() -> None:
+    assert escape("a_b | <x>\n# `c`") == r"a\_b \| \<x\> \# \`c\`"
+
+
+def test_console_shows_both_figures_and_survives_markup(one_seed: Path) -> None:
+    edit_result(one_seed, "table4-row1-seed0", "environment.cpu", "[bold]CPU[/nonsense]")
+    edit_result(one_seed, "table4-row1-seed0", "metrics.aji", 0.4321)
+    text = printed(one_seed, width=80)
+    assert "0.4321" in text
+    assert "0.7671" in text
+    assert "[bold]CPU[/nonsense]" in text
+
+
+def _files(paths: object) -> list[Path]:
+    return [value for value in vars(paths).values() if isinstance(value, Path)]
