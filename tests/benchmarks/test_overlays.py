@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
@@ -16,12 +16,9 @@ def test_touching_objects_never_share_a_colour(seed: int, size: int, share: floa
     rng = np.random.default_rng(seed)
     seeds = np.argwhere(rng.random((size, size)) < 12 / size**2)
     rows, columns = np.indices((size, size))
-    if not len(seeds):
-        return
+    assume(0 < len(seeds) <= len(PALETTE))
     distances = (rows[..., None] - seeds[:, 0]) ** 2 + (columns[..., None] - seeds[:, 1]) ** 2
     labels = (distances.argmin(axis=2) + 1) * (distances.min(axis=2) < share * size**2)
-    if len(seeds) > len(PALETTE):
-        return
     colours = colour_labels(labels)
     for one, other, first, second in (
         (labels[1:], labels[:-1], colours[1:], colours[:-1]),
@@ -50,6 +47,19 @@ def test_a_grid_of_many_objects_uses_the_whole_palette_and_separates_equals() ->
     for colour in used:
         _, number = label((colours == colour).all(axis=2), return_num=True, connectivity=1)
         assert number * 36 == counts[(used == colour).all(axis=1)][0]
+
+
+def test_a_long_neighbour_counts_although_its_centre_is_far() -> None:
+    """The bar touches the last object; all other colours are borne nearer to it than the bar's centre."""
+    labels = np.zeros((20, 200), int)
+    labels[0] = 1
+    for index in range(len(PALETTE) - 1):
+        column = 2 * index + 5 * (min(index, 9) // 2)  # touching others, so that they choose before the last
+        labels[10:12, column : column + 2] = index + 2
+    labels[1:3, :2] = 100
+    colours = colour_labels(labels)
+    assert len(np.unique(colours[labels > 0], axis=0)) == len(PALETTE)
+    assert (colours[1, 0] != colours[0, 0]).any()
 
 
 @pytest.mark.parametrize("labels", [np.zeros((4, 5), int), np.full((4, 5), 3), np.zeros((1, 1), np.uint16)])

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from pctrans import PCTransConfig
+from pctrans.attention import PositionGuidedCrossAttention, StandardCrossAttention
+from pctrans.decoder import _attention_region
+from pctrans.layers import inverse_sigmoid
+from pctrans.model import PCTrans
+from pctrans.position import cell_centres, sinusoidal
+
+
+def test_position_guided_logit_is_the_sum_of_a_content_and_a_position_similarity() -> None:
+    torch.manual_seed(0)
+    dim, heads = 12, 3
+    attention = PositionGuidedCrossAttention(dim, heads)
+    queries, position = torch.randn(1, 4, dim), torch.randn(1, 4, dim)
+    memory, memory_position = torch.randn(1, 6, dim), torch.randn(6, dim)
+    allowed = torch.rand(1, 4, 6) > 0.4
+    allowed[..., 0] = True
+    out = torch.zeros(1, 4, dim)
+    d = dim // heads
+    for head in range(heads):
+        part = slice(head * d, (head + 1) * d)
+        content = attention.query_content(queries)[..., part] @ attention.key_content(memory)[..., part].mT
+        where = attention.query_position(position)[..., part] @ attention.key_position(memory_position)[:, part].T
+        logits = (content + where) / math.sqrt(2 * d)
+        weights = logits.masked_fill(~allowed, -math.inf).softmax(-1)
+        out[..., part] = weights @ attention.value(memory)[..., part]
+    expected = attention.output(out)
+    actual = attention(queries, position, memory, memory_position, allowed)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_standard_attention_adds_positions() -> None:
+    torch.manual_seed(0)
+    attention = StandardCrossAttention(8, 2)
+    queries, memory, zero = torch.randn(1, 3, 8), torch.randn(1, 5, 8), torch.zeros(5, 8)
+    position = torch.randn(1, 3, 8)
+    allowed = torch.ones(1, 3, 5, dtype=torch.bool)
+    torch.testing.assert_close(
+        attention(queries, position, memory, zero, allowed),
+        attention(queries + position, torch.zeros(1, 3, 8), memory, zero, allowed),
+    )
+
+
+def test_a_query_attends_inside_its_mask_or_everywhere_if_that_is_empty() -> None:
+    logits = torch.full((1, 2, 4, 4), -5.0)
+    logits[0, 0, :2, :2] = 5.0
+    region = _attention_region(logits, (2, 2))
+    assert region[0].tolist() == [[True, False, False, False], [True] * 4]
+
+
+def test_sinusoidal_against_its_formula() -> None:
+    encoded = sinusoidal(torch.tensor([[0.25, 0.75]]), 8, 20.0)[0].tolist()
+    expected = []
+    for value in (0.75, 0.25):  # y first
+        for i in range(2):
+            angle = value * 2 * math.pi / 20 ** (i / 2)
+            expected += [math.sin(angle), math.cos(angle)]
+    assert encoded == pytest.approx(expected, abs=1e-6)
+
+
+def test_cell_centres_go_row_by_row() -> None:
+    assert cell_centres(1, 2, torch.device("cpu")).tolist() == [[0.25, 0.5], [0.75, 0.5]]
+
+
+def test_centres_move_by_an_offset_in_logits_from_the_detached_previous_ones(tiny: PCTransConfig) -> None:
+    """Eq. 2, layer by layer."""
+    torch.manual_seed(0)
+    decoder = PCTrans(tiny).query_decoder
+    queries = torch.randn(2, 10, 32)
+    previous = torch.rand(2, 10, 2)
+    expected = torch.sigmoid(decoder.centre_offset(queries) + torch.log(previous / (1 - previous)))
+    moved = (decoder.centre_offset(queries) + inverse_sigmoid(previous)).sigmoid()
+    torch.testing.assert_close(moved, expected)
+
+
+def test_ten_predictions_of_the_paper_s_decoder(tiny: PCTransConfig) -> None:
+    model = PCTrans(tiny.model_copy(update={"decoder_layers": 9}))
+    predictions = model(torch.rand(1, 3, 64, 96)).predictions
+    assert len(predictions) == 10
+    assert predictions[-1].mask_logits.shape == (1, 10, 8, 12)
+    assert all(((p.centres > 0) & (p.centres < 1)).all() for p in predictions)
+
+
+def test_attention_type_2_ignores_the_transform_and_type_3_uses_it(tiny: PCTransConfig) -> None:
+    guides = {}
+    for kind in (2, 3):
+        decoder = PCTrans(tiny.model_copy(update={"attention_type": kind})).query_decoder
+        queries, reference = torch.randn(1, 10, 32), torch.rand(1, 10, 2)
+        first = decoder._guide(queries, reference, queries, first=True)
+        later = decoder._guide(queries, reference, queries, first=False)
+        plain = sinusoidal(reference, 32, 20.0)
+        torch.testing.assert_close(first, plain)  # T = 1 before the first layer
+        guides[kind] = torch.equal(later, plain)
+    assert guides == {2: True, 3: False}

@@ -1,0 +1,172 @@
+"""Each loss against a literal, slow transcription of its equation."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from pctrans.losses import discriminative_loss, mask_loss, point_loss, semantic_loss
+from pctrans.matcher import Matching, match, matching_cost
+from pctrans.points import sample_labels, sample_logits, uncertain_points
+from pctrans.targets import build_targets
+
+
+def literal_bce(logit: float, target: float) -> float:
+    p = 1 / (1 + math.exp(-logit))
+    return -(target * math.log(p) + (1 - target) * math.log(1 - p))
+
+
+def literal_dice(logits: list[float], targets: list[float]) -> float:
+    soft = [1 / (1 + math.exp(-x)) for x in logits]
+    overlap = sum(s * t for s, t in zip(soft, targets, strict=True))
+    return 1 - (2 * overlap + 1) / (sum(soft) + sum(targets) + 1)
+
+
+def test_matching_cost_is_bce_plus_dice_of_every_pair() -> None:
+    generator = torch.Generator().manual_seed(1)
+    logits = 2 * torch.randn(2, 4, 9, generator=generator)
+    truth = torch.rand(2, 3, 9, generator=generator) > 0.5
+    cost = matching_cost(logits, truth)
+    assert cost.shape == (2, 4, 3)
+    for b in range(2):
+        for q in range(4):
+            for k in range(3):
+                x, t = logits[b, q].tolist(), truth[b, k].float().tolist()
+                bce = sum(map(literal_bce, x, t)) / 9
+                assert cost[b, q, k].item() == pytest.approx(bce + literal_dice(x, t), abs=1e-5)
+
+
+def test_matching_finds_the_masks_that_show_the_instances() -> None:
+    labels = torch.zeros(2, 32, 32, dtype=torch.long)
+    labels[0, :16, :16], labels[0, 16:, 16:] = 7, 9  # gaps in ids
+    labels[1, :, 16:] = 3
+    targets = build_targets(labels)
+    assert targets.counts == [2, 1]
+    logits = torch.full((2, 5, 8, 8), -8.0)
+    logits[0, 4, :4, :4], logits[0, 1, 4:, 4:] = 8.0, 8.0
+    logits[1, 2, :, 4:] = 8.0
+    [matching] = match([logits], targets, 256)
+    pairs = set(zip(matching.image.tolist(), matching.query.tolist(), matching.instance.tolist(), strict=True))
+    assert pairs == {(0, 4, 0), (0, 1, 1), (1, 2, 0)}
+
+
+def test_matching_with_more_instances_than_queries_uses_every_query_once() -> None:
+    labels = torch.arange(1, 17).repeat_interleave(4).view(1, 8, 8)
+    [matching] = match([torch.randn(1, 3, 4, 4)], build_targets(labels), 64)
+    assert sorted(matching.query.tolist()) == [0, 1, 2]
+    assert len(set(matching.instance.tolist())) == 3
+
+
+def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
+    torch.manual_seed(3)
+    labels = torch.zeros(2, 16, 16, dtype=torch.long)
+    labels[0, 2:9, 3:12], labels[0, 10:, :5], labels[1, 4:, 4:] = 1, 2, 1
+    targets = build_targets(labels)
+    logits = torch.randn(2, 6, 8, 8)
+    matching = Matching(torch.tensor([0, 0, 1]), torch.tensor([5, 1, 2]), torch.tensor([1, 0, 0]))
+    torch.manual_seed(11)
+    bce, dice = mask_loss(logits, targets, matching, 40, normaliser=3.0)
+    torch.manual_seed(11)
+    points = uncertain_points(logits[matching.image, matching.query], 40)
+    expected_bce = expected_dice = 0.0
+    for m, (b, q, k) in enumerate([(0, 5, 1), (0, 1, 0), (1, 2, 0)]):
+        x = sample_logits(logits[b : b + 1, q : q + 1], points[m : m + 1])[0, 0].tolist()
+        t = []
+        for px, py in points[m].tolist():
+            t.append(float(labels[b, min(int(py * 16), 15), min(int(px * 16), 15)] == k + 1))
+        expected_bce += sum(map(literal_bce, x, t)) / 40
+        expected_dice += literal_dice(x, t)
+    assert bce.item() == pytest.approx(expected_bce / 3, abs=1e-4)
+    assert dice.item() == pytest.approx(expected_dice / 3, abs=1e-4)
+
+
+def test_uncertain_points_prefer_the_undecided_border() -> None:
+    torch.manual_seed(0)
+    ramp = torch.linspace(-10, 10, 64).expand(1, 64, 64).contiguous()  # undecided in the middle column
+    points = uncertain_points(ramp, 200)
+    assert points.shape == (1, 200, 2)
+    important, uniform = points[0, :150, 0], points[0, 150:, 0]
+    assert (important - 0.5).abs().max() < 0.25  # 150 of 600 uniform candidates: the nearest quarter
+    assert (uniform - 0.5).abs().max() > 0.3
+
+
+def test_labels_and_logits_are_sampled_at_the_same_places() -> None:
+    labels = torch.arange(12).view(1, 3, 4)
+    points = torch.tensor([[[(c + 0.5) / 4, (r + 0.5) / 3] for r in range(3) for c in range(4)]])
+    assert torch.equal(sample_labels(labels, points)[0], labels.flatten())
+    torch.testing.assert_close(sample_logits(labels[None].float(), points)[0, 0], labels.flatten().float())
+
+
+def test_point_loss_is_l1_to_the_centre_of_mass() -> None:
+    labels = torch.zeros(1, 8, 16, dtype=torch.long)
+    labels[0, 2:4, 4:12] = 5  # rows 2, 3; columns 4 to 11: centre y 3 / 8, x 8 / 16
+    targets = build_targets(labels)
+    torch.testing.assert_close(targets.centres, torch.tensor([[[0.5, 0.375]]]))
+    centres = torch.tensor([[[0.1, 0.9], [0.7, 0.4]]])
+    matching = Matching(torch.tensor([0]), torch.tensor([1]), torch.tensor([0]))
+    assert point_loss(centres, targets, matching, 2.0).item() == pytest.approx((0.2 + 0.025) / 2)
+
+
+def literal_discriminative(embedding: Tensor, labels: Tensor) -> float:
+    """De Brabandere et al. 2017, eq. 1 to 4, pixel by pixel; hinge distance 2 δ_d."""
+    delta_v, delta_d, per_image = 0.5, 3.0, []
+    for image, ids in zip(embedding, labels, strict=True):
+        instances = [i for i in ids.unique().tolist() if i]
+        if not instances:
+            continue
+        means = {i: image[:, ids == i].mean(1) for i in instances}
+        variance = 0.0
+        for i in instances:
+            pixels = image[:, ids == i].T
+            hinges = [max(0.0, (p - means[i]).norm().item() - delta_v) ** 2 for p in pixels]
+            variance += sum(hinges) / len(hinges) / len(instances)
+        distance = 0.0
+        for a in instances:
+            for b in instances:
+                if a != b:
+                    hinge = max(0.0, 2 * delta_d - (means[a] - means[b]).norm().item())
+                    distance += hinge**2 / (len(instances) * (len(instances) - 1))
+        regulariser = sum(m.norm().item() for m in means.values()) / len(instances)
+        per_image.append(variance + distance + 0.001 * regulariser)
+    return sum(per_image) / max(len(per_image), 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_discriminative_loss(seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    embedding = 3 * torch.randn(4, 5, 7, 6, generator=generator)
+    labels = torch.randint(0, 5, (4, 7, 6), generator=generator)
+    labels[1] = 0  # no instance
+    labels[2] = (labels[2] == 1) * 3  # a single instance, ids 1 and 2 missing
+    loss = discriminative_loss(embedding, labels, 4)
+    assert loss.item() == pytest.approx(literal_discriminative(embedding, labels), rel=1e-5)
+
+
+def test_discriminative_loss_without_any_instance_is_zero_with_a_finite_gradient() -> None:
+    embedding = torch.randn(2, 4, 3, 3, requires_grad=True)
+    loss = discriminative_loss(embedding, torch.zeros(2, 3, 3, dtype=torch.long), 0)
+    loss.backward()
+    assert loss.item() == 0
+    assert embedding.grad is not None and torch.isfinite(embedding.grad).all()
+
+
+def test_discriminative_loss_has_a_finite_gradient_where_pixels_coincide() -> None:
+    embedding = torch.zeros(1, 4, 2, 2, requires_grad=True)
+    discriminative_loss(embedding, torch.tensor([[[1, 1], [2, 2]]]), 2).backward()
+    assert embedding.grad is not None and torch.isfinite(embedding.grad).all()
+
+
+def test_semantic_loss_is_focal_over_foreground_pixels() -> None:
+    generator = torch.Generator().manual_seed(5)
+    logits = 2 * torch.randn(2, 4, 5, generator=generator)
+    truth = torch.rand(2, 4, 5, generator=generator) > 0.7
+    total = 0.0
+    for x, t in zip(logits.flatten().tolist(), truth.flatten().tolist(), strict=True):
+        p = 1 / (1 + math.exp(-x))
+        p_t, alpha_t = (p, 0.25) if t else (1 - p, 0.75)
+        total += -alpha_t * (1 - p_t) ** 2 * math.log(p_t)
+    assert semantic_loss(logits, truth).item() == pytest.approx(total / truth.sum().item(), rel=1e-5)
+    assert torch.isfinite(semantic_loss(logits, torch.zeros_like(truth)))

@@ -1,0 +1,84 @@
+"""The factorised mask head against what it replaces: a grouped convolution over replicated features."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pctrans import PCTransConfig
+from pctrans.mask_head import DynamicMaskHead, InnerProductMaskHead
+
+STRIDE = 8
+
+
+def grouped_convolution(head: DynamicMaskHead, queries: torch.Tensor, centres: torch.Tensor, embedding: torch.Tensor):
+    """Eq. 5 as CondInst computes it: F_mask and M_rc copied for every query, one group each."""
+    batch, n, _ = queries.shape
+    features = head.mask_features(embedding)
+    h, w = features.shape[-2:]
+    c, unit = head.channels, head.coordinate_unit
+    masks = []
+    for b in range(batch):
+        maps = []
+        for q in range(n):
+            own = [features[b]]
+            if head.relative_coordinates:
+                x = (torch.arange(w) + 0.5) * STRIDE
+                y = (torch.arange(h) + 0.5) * STRIDE
+                cx, cy = centres[b, q, 0] * w * STRIDE, centres[b, q, 1] * h * STRIDE
+                own += [((cx - x) / unit).expand(1, h, w), ((cy - y) / unit)[:, None].expand(1, h, w)]
+            maps.append(torch.cat(own))
+        x = torch.cat(maps)[None]
+        sizes = [c * head.in_channels, c, c * c, c, c, 1]
+        w1, b1, w2, b2, w3, b3 = head.controller(queries[b]).split(sizes, dim=-1)
+        x = F.relu(F.conv2d(x, w1.reshape(n * c, head.in_channels, 1, 1), b1.flatten(), groups=n))
+        x = F.relu(F.conv2d(x, w2.reshape(n * c, c, 1, 1), b2.flatten(), groups=n))
+        masks.append(F.conv2d(x, w3.reshape(n, c, 1, 1), b3.flatten(), groups=n)[0])
+    return torch.stack(masks)
+
+
+@pytest.mark.parametrize("relative", [True, False])
+@pytest.mark.parametrize("unit", [1.0, 64.0])
+def test_factorised_head_equals_grouped_convolution(tiny: PCTransConfig, relative: bool, unit: float) -> None:
+    torch.manual_seed(0)
+    config = tiny.model_copy(update={"relative_coordinates": relative, "coordinate_unit": unit})
+    head = DynamicMaskHead(config)
+    queries, centres = torch.randn(2, 5, 32, requires_grad=True), torch.rand(2, 5, 2)
+    embedding = torch.randn(2, 32, 6, 9, requires_grad=True)
+    expected = grouped_convolution(head, queries, centres, embedding)
+    masks = head(queries, centres, head.shared_features(embedding, STRIDE), STRIDE)
+    torch.testing.assert_close(masks, expected, rtol=1e-4, atol=1e-4)
+    weight = torch.randn_like(masks)
+    gradients = torch.autograd.grad((masks * weight).sum(), (queries, embedding))
+    references = torch.autograd.grad((expected * weight).sum(), (queries, embedding))
+    for gradient, reference in zip(gradients, references, strict=True):
+        torch.testing.assert_close(gradient, reference, rtol=1e-3, atol=1e-3)
+
+
+def test_the_paper_s_head_has_233_parameters_a_query() -> None:
+    head = DynamicMaskHead(PCTransConfig())
+    assert sum(head.parameter_sizes) == 233
+    assert head.controller.layers[-1].out_features == 233
+
+
+def test_coordinates_survive_bfloat16() -> None:
+    """Far from the origin, a small difference of coordinates must not drown in rounding."""
+    torch.manual_seed(0)
+    head = DynamicMaskHead(PCTransConfig())
+    queries, embedding = torch.randn(1, 4, 128), torch.randn(1, 128, 64, 64)
+    centres = torch.full((1, 4, 2), 0.97)
+    expected = head(queries, centres, head.shared_features(embedding, STRIDE), STRIDE)
+    with torch.autocast("cpu", torch.bfloat16):
+        masks = head(queries, centres, head.shared_features(embedding, STRIDE), STRIDE)
+    assert (masks.float() - expected).abs().max() < 0.05 * expected.abs().max()
+
+
+def test_inner_product_head(tiny: PCTransConfig) -> None:
+    head = InnerProductMaskHead(tiny)
+    queries, embedding = torch.randn(2, 3, 32), torch.randn(2, 32, 4, 4)
+    features = head.shared_features(embedding, STRIDE)
+    masks = head(queries, torch.rand(2, 3, 2), features, STRIDE)
+    embedded = head.mask_embedding(queries)
+    for b, q, y, x in [(0, 0, 0, 0), (1, 2, 3, 1)]:
+        torch.testing.assert_close(masks[b, q, y, x], embedded[b, q] @ features[b, :, y, x])
