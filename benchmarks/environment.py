@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def describe_environment(device: str) -> dict[str, Any]:
 
 
 def choose_device(asked: str) -> str:
-    """"auto" is the accelerator if there is one, else the CPU.
+    """ "auto" is the accelerator if there is one, else the CPU.
 
     Raises:
         UserError: a device that is not there.
@@ -65,10 +66,8 @@ def reset_peak_memory(device: str) -> None:
 
     if device.startswith("cuda"):
         torch.cuda.reset_peak_memory_stats(torch.device(device))
-    try:
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM (Linux)
-    except OSError:
-        pass  # then the peak is that of the whole process
+    with suppress(OSError):  # elsewhere than on Linux, the peak is that of the whole process
+        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
 
 
 def peak_memory_bytes(device: str) -> int:

@@ -90,9 +90,7 @@ def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, d
             seed=job.seed,
         )
         begun = time.perf_counter()
-        training_step(
-            cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device)
-        )
+        training_step(cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device))
         return time.perf_counter() - begun
 
     timed(1)  # the first step allocates and initialises

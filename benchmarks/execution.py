@@ -48,7 +48,7 @@ class Watcher:
     training: Callable[[int, dict[str, float], float], None] = field(default=_nothing)
     validation: Callable[[dict[str, float]], None] = field(default=_nothing)
     prediction: Callable[[int, int], None] = field(default=_nothing)
-    saved: Callable[[Path], None] = field(default=_nothing)
+    saved: Callable[[Path], object] = field(default=_nothing)
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _trained(
         progress=watcher.training,
     )
     if not (folder / "model" / HARNESS_FILE).exists():
-        save_model(model, job, folder / "model")  # type: ignore[arg-type]
+        save_model(model, job, folder / "model")
     # What is tested is what was saved, so that `predict` with the saved model gives the same figures.
     return load_model(folder / "model", device).segmenter, report
 

@@ -139,7 +139,7 @@ def _resolve_augmentation(value: Any, scale: str, protocol: str, method: str) ->
     from benchmarks.augmentation.config import PRESETS, AugmentationConfig
 
     preset, changes = (value, {}) if isinstance(value, str) else (None, dict(value))
-    preset = preset or changes.pop("preset", scale_overrides(scale, protocol, method)["augmentation"])
+    preset = preset or changes.pop("preset", None) or scale_overrides(scale, protocol, method)["augmentation"]
     if preset not in PRESETS:
         raise UserError(f"There is no augmentation '{preset}': there are {', '.join(sorted(PRESETS))}.")
     known = asdict(PRESETS[preset])

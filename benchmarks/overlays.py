@@ -93,9 +93,7 @@ def _centres(compact: np.ndarray, count: int) -> np.ndarray:
     """(count, 2) centre of mass of each label; labels are 0..count - 1, and all but 0 are there."""
     flat = compact.ravel()
     areas = np.maximum(np.bincount(flat, minlength=count), 1)
-    rows, columns = (
-        np.bincount(flat, index.ravel(), count) / areas for index in np.indices(compact.shape, np.int32)
-    )
+    rows, columns = (np.bincount(flat, index.ravel(), count) / areas for index in np.indices(compact.shape, np.int32))
     return np.stack((rows, columns), axis=1)
 
 

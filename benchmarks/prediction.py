@@ -46,7 +46,12 @@ def segment_sample(
 
 
 def predict_split(
-    segmenter: Segmenter, job: Job, dataset: Dataset, folder: Path, device: str, progress: Progress | None = None
+    segmenter: Segmenter,
+    job: Job,
+    dataset: Dataset,
+    folder: Path,
+    device: str,
+    progress: Progress | None = None,
 ) -> float | None:
     """Store predictions/<id>.tif for every image of the job's split that has none yet, and some overlays.
 
@@ -88,9 +93,7 @@ def validate(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> d
     for id in dataset.ids("val")[: job.training.validation_images]:
         sample = dataset.load(id)
         assert sample.labels is not None
-        labels = segment_sample(
-            segmenter, sample.image, job.tile, job.testing, device, job.training.precision
-        )
+        labels = segment_sample(segmenter, sample.image, job.tile, job.testing, device, job.training.precision)
         rows.append(score_image(sample.labels, labels))
     return mean_scores(rows)
 

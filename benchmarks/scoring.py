@@ -63,10 +63,7 @@ def score_folders(
         )
     _refuse_unpaired(true_files, predicted_files, prediction)
     _refuse_unpaired(predicted_files, true_files, truth)
-    return [
-        {"image": stem, **_score_files(path, predicted_files[stem], compat)}
-        for stem, path in true_files.items()
-    ]
+    return [{"image": stem, **_score_files(path, predicted_files[stem], compat)} for stem, path in true_files.items()]
 
 
 def write_scores(rows: Sequence[Mapping[str, Any]], csv_path: Path) -> None:

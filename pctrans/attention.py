@@ -26,7 +26,12 @@ class StandardCrossAttention(nn.Module):
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def forward(
-        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor, allowed: Tensor
+        self,
+        queries: Tensor,
+        query_position: Tensor,
+        memory: Tensor,
+        memory_position: Tensor,
+        allowed: Tensor,
     ) -> Tensor:
         """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
         q = _split_heads(self.query(queries + query_position), self.heads)
@@ -50,7 +55,12 @@ class PositionGuidedCrossAttention(nn.Module):
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def forward(
-        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor, allowed: Tensor
+        self,
+        queries: Tensor,
+        query_position: Tensor,
+        memory: Tensor,
+        memory_position: Tensor,
+        allowed: Tensor,
     ) -> Tensor:
         """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
         heads, size = self.heads, memory.shape[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor, nn
 from transformers import ResNetBackbone, ResNetConfig
 
@@ -29,7 +31,9 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig):
         super().__init__()
-        self.resnet = _pretrained(config) if config.pretrained else ResNetBackbone(_resnet_config(config))
+        self.resnet: ResNetBackbone = (
+            _pretrained(config) if config.pretrained else ResNetBackbone(_resnet_config(config))
+        )
         self.channels: list[int] = list(self.resnet.channels)
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -45,14 +49,14 @@ def _resnet_config(config: BackboneConfig) -> ResNetConfig:
         hidden_sizes=[config.width * expansion * 2**i for i in range(4)],
         depths=list(depths),
         layer_type=layer_type,
-        out_features=_STAGES,
+        out_features=_STAGES,  # type: ignore[call-arg]  # a keyword of every backbone's configuration
     )
 
 
 def _pretrained(config: BackboneConfig) -> ResNetBackbone:
     source, wanted = config.pretrained, _resnet_config(config)
     try:
-        resnet, report = ResNetBackbone.from_pretrained(
+        loaded: Any = ResNetBackbone.from_pretrained(
             source, out_features=_STAGES, output_loading_info=True, use_safetensors=True
         )
     except (OSError, ValueError, RuntimeError) as error:
@@ -62,6 +66,7 @@ def _pretrained(config: BackboneConfig) -> ResNetBackbone:
             "model.safetensors. Without a network, download the folder elsewhere and give its path, or set "
             "backbone.pretrained to null to start from random weights."
         ) from error
+    resnet, report = loaded
     for field in ("layer_type", "depths", "hidden_sizes", "embedding_size"):
         found, expected = getattr(resnet.config, field), getattr(wanted, field)
         if found != expected:

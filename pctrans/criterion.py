@@ -34,9 +34,7 @@ def weighted_losses(
     """
     weights = config.loss_weights
     # The paper compares masks at 1/4, twice the resolution at which they are made.
-    masks = [
-        F.interpolate(p.mask_logits, scale_factor=2, mode="bilinear", align_corners=False) for p in predictions
-    ]
+    masks = [F.interpolate(p.mask_logits, scale_factor=2, mode="bilinear", align_corners=False) for p in predictions]
     matchings = match(masks, targets, config.num_points)
     normaliser = _instances_per_process(targets.num_instances, pixel_embedding.device)
 
@@ -79,9 +77,7 @@ def _contrastive_losses(last: Prediction, matching: Matching, config: PCTransCon
         losses["query_contrast"] = weights.query_contrast * contrast
     if weights.mask_contrast:
         similarity = soft_dice_similarity(last.mask_logits)
-        losses["mask_contrast"] = weights.mask_contrast * contrastive_loss(
-            similarity, groups, config.mask_temperature
-        )
+        losses["mask_contrast"] = weights.mask_contrast * contrastive_loss(similarity, groups, config.mask_temperature)
     return losses
 
 

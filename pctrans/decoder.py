@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -77,6 +78,20 @@ class QueryDecoder(nn.Module):
         if config.attention_type == 3:
             self.transform = MLP(dim, dim, dim, layers=2)
         self.mask_head = build_mask_head(config)
+        self._reset_parameters()
+
+    def _reset_parameters(self) -> None:
+        """Start with centres all over the image that hardly move, as the paper leaves the start open.
+
+        PyTorch's defaults put every query near the middle, and training first has to disperse them. Logits
+        of standard deviation π/√3, that of the logistic distribution, give almost uniform coordinates; a
+        standard normal embedding through the first layer leaves D / 6 of variance to the last one.
+        """
+        reference, offset = self.reference_point.last, self.centre_offset.last
+        nn.init.normal_(reference.weight, std=math.pi / math.sqrt(3) * math.sqrt(6 / reference.in_features))
+        nn.init.normal_(offset.weight, std=0.01)
+        nn.init.zeros_(reference.bias)
+        nn.init.zeros_(offset.bias)
 
     def forward(self, features: PixelFeatures) -> list[Prediction]:
         """Predictions of all depths, the last one last."""

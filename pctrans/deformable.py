@@ -72,9 +72,7 @@ def _sample_levels(value: Tensor, grid: Tensor, shapes: Shapes) -> Tensor:
     batch, _, heads, _ = value.shape
     grid = grid.transpose(1, 2).flatten(0, 1).to(value.dtype)  # (B·heads, Q, levels, points, 2)
     sampled = []
-    for level, (part, (h, w)) in enumerate(
-        zip(value.split([h * w for h, w in shapes], dim=1), shapes, strict=True)
-    ):
+    for level, (part, (h, w)) in enumerate(zip(value.split([h * w for h, w in shapes], dim=1), shapes, strict=True)):
         maps = part.permute(0, 2, 3, 1).reshape(batch * heads, -1, h, w)
         sampled.append(F.grid_sample(maps, grid[:, :, level], align_corners=False))
     return torch.cat(sampled, dim=-1)

@@ -29,7 +29,8 @@ def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: Inf
     membership = _group(soft.flatten(1), binary, config.group_threshold).to(soft.device)
     averaged = (membership @ soft.flatten(1)) / membership.sum(1, keepdim=True).clamp(min=1)
     if config.containment_threshold is not None:
-        averaged = averaged[_not_contained(averaged, config)]
+        keep = _not_contained(averaged, config.mask_threshold, config.containment_threshold)
+        averaged = averaged[keep]
     averaged = averaged.view(-1, *soft.shape[1:])
     return _paint(averaged, size, config)
 
@@ -55,13 +56,13 @@ def _group(soft: Tensor, binary: Tensor, threshold: float) -> Tensor:
     return torch.stack(groups).to(soft.dtype) if groups else soft.new_zeros(0, len(soft))
 
 
-def _not_contained(averaged: Tensor, config: InferenceConfig) -> Tensor:
+def _not_contained(averaged: Tensor, mask_threshold: float, containment_threshold: float) -> Tensor:
     """Which of the groups (G, P) to keep: those that do not lie mostly inside a larger one."""
-    binary = (averaged > config.mask_threshold).float()
+    binary = (averaged > mask_threshold).float()
     areas = binary.sum(1)
     inside = (binary @ binary.T) / areas.clamp(min=1)[:, None]  # share of row inside column
     larger = areas[None, :] > areas[:, None]
-    return ~((inside >= config.containment_threshold) & larger).any(1)
+    return ~((inside >= containment_threshold) & larger).any(1)
 
 
 def _paint(averaged: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:

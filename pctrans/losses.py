@@ -60,6 +60,7 @@ def discriminative_loss(
     """
     pixels = embedding.float().flatten(2).transpose(1, 2)  # (B, P, D)
     flat = labels.flatten(1)
+    num_instances = max(num_instances, 1)  # a batch without any has one empty place, so that shapes hold
     means, areas = _instance_means(pixels, flat, num_instances)
     present = areas > 0
     count = present.sum(1)

@@ -56,6 +56,9 @@ class PCTrans(
     (safetensors) and configuration (JSON).
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: PCTransConfig):
         super().__init__()
         self.config = config
@@ -83,9 +86,7 @@ class PCTrans(
         """
         output = self(_pad(images))
         targets = build_targets(_pad(labels))
-        return weighted_losses(
-            output.predictions, output.pixel_embedding, output.semantic_logits, targets, self.config
-        )
+        return weighted_losses(output.predictions, output.pixel_embedding, output.semantic_logits, targets, self.config)
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:

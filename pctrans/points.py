@@ -26,9 +26,7 @@ def sample_labels(labels: Tensor, points: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def uncertain_points(
-    logits: Tensor, num_points: int, oversampling: float = 3.0, importance: float = 0.75
-) -> Tensor:
+def uncertain_points(logits: Tensor, num_points: int, oversampling: float = 3.0, importance: float = 0.75) -> Tensor:
     """Points (M, num_points, 2) for maps (M, h, w), mostly where the mask is undecided.
 
     `oversampling` times as many points are drawn uniformly; the share `importance` is filled with those

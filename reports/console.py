@@ -24,9 +24,7 @@ def render_console(results: TableResults) -> Group:
         cells = [_cell(column, index) for column in columns]
         table.add_row(str(row.number), Text(row.spec.label), *cells)
     missing = [
-        Text(f"row {row.number}: {' '.join(reasons)}", "yellow")
-        for row in results.rows
-        if (reasons := notes(row))
+        Text(f"row {row.number}: {' '.join(reasons)}", "yellow") for row in results.rows if (reasons := notes(row))
     ]
     legend = Text("Upper line: measured. Lower line: published.", "dim")
     return Group(table, legend, *missing, Text(" ".join(caption(results)), "dim"))

@@ -58,9 +58,7 @@ def _costs(results: TableResults) -> str:
         ]
         for line in frame.to_dict("records")
     ]
-    return _table(
-        lines, ["#", "row", "parameters", "iterations", "training s", "s / iteration", "s / test image"]
-    )
+    return _table(lines, ["#", "row", "parameters", "iterations", "training s", "s / iteration", "s / test image"])
 
 
 def _table(lines: list[list[str]], headings: list[str]) -> str:

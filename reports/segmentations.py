@@ -120,9 +120,7 @@ class _Scene:
             )
         pairs = panels.matches(self.truth, prediction)
         box = self.box
-        return panels.prediction_panel(
-            self.picture[box], self.truth[box], prediction[box], pairs, self.truth_colours
-        )
+        return panels.prediction_panel(self.picture[box], self.truth[box], prediction[box], pairs, self.truth_colours)
 
 
 def _title(row: RowResults, result: JobResult | None, image_id: str) -> str:

@@ -61,15 +61,11 @@ class AugmentationConfig:
             self._require(name, getattr(self, name) >= 0, "a number that is not negative")
         for name in ("scale", "aspect"):
             bounds = getattr(self, name)
-            self._require(
-                name, len(bounds) == 2 and 0 < bounds[0] <= bounds[1], "two numbers with 0 < low <= high"
-            )
+            self._require(name, len(bounds) == 2 and 0 < bounds[0] <= bounds[1], "two numbers with 0 < low <= high")
         self._require("elastic_sigma", self.elastic_sigma > 0, "a number above 0")
         self._require("contrast", 0 <= self.contrast <= 1, "a number from 0 to 1")
         self._require("scale_of", self.scale_of in ("crop", "image"), "'crop' or 'image'")
-        self._require(
-            "scale", self.scale_of == "crop" or self.scale[1] <= 1, "at most 1 where scale_of is 'image'"
-        )
+        self._require("scale", self.scale_of == "crop" or self.scale[1] <= 1, "at most 1 where scale_of is 'image'")
         self._require("min_pixels", self.min_pixels >= 1, "a number of at least 1")
 
     def _require(self, name: str, valid: bool, expected: str) -> None:

@@ -15,7 +15,9 @@ def group() -> None:
 
 
 @app.command()
-def check(spec: Annotated[str, typer.Argument(help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")]) -> None:
+def check(
+    spec: Annotated[str, typer.Argument(help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")],
+) -> None:
     """Read everything and report counts, sizes, instances and problems; exit status 1 if there are any."""
     from benchmarks.data import check_dataset, open_dataset
 

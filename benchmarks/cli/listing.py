@@ -72,7 +72,7 @@ def _datasets() -> Listing:
 
 
 def _runs(out: Path) -> Listing:
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for folder in sorted((out / "jobs").glob("*")):
         job = json.loads((folder / "job.json").read_text()) if (folder / "job.json").exists() else {}
         done = folder / "result.json"
@@ -80,6 +80,14 @@ def _runs(out: Path) -> Listing:
         pq = f"{json.loads(done.read_text())['metrics']['pq']:.4f}" if done.exists() else ""
         data = job.get("data", {}).get("name", "?")
         rows.append(
-            (folder.name, job.get("method", "?"), data, job.get("scale", "?"), str(job.get("seed", "?")), state, pq)
+            (
+                folder.name,
+                job.get("method", "?"),
+                data,
+                job.get("scale", "?"),
+                str(job.get("seed", "?")),
+                state,
+                pq,
+            )
         )
     return ("job", "method", "data", "scale", "seed", "state", "PQ"), rows

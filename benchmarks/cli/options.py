@@ -26,9 +26,7 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="A.B=C", help="Set a field: model.…, training.…, testing.…, augmentation.…"),
 ]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML with the same sections as --set; --set wins.")
-]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML with the same sections as --set; --set wins.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1, …")]
 ProtocolOption = Annotated[
     str | None,

@@ -44,9 +44,7 @@ def predict(
         min_size=min_size,
         overwrite=overwrite,
     )
-    objects = sum(
-        track(segmented, "segmenting", total=len(images), console=console, disable=not console.is_terminal)
-    )
+    objects = sum(track(segmented, "segmenting", total=len(images), console=console, disable=not console.is_terminal))
     console.print(f"{len(images)} images, {objects} objects", highlight=False)
     for what in ("labels", "overlays", "objects.csv"):
         console.print(f"  {out / what}", markup=False, highlight=False)

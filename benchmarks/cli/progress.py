@@ -20,7 +20,7 @@ LOG_SECONDS = 30.0
 class JobDisplay:
     """Follows jobs one after the other. Use as a context."""
 
-    def __init__(self, console: Console, jobs: list[PlannedJob], saved: Callable[[Path], None]):
+    def __init__(self, console: Console, jobs: list[PlannedJob], saved: Callable[[Path], object]):
         self.console, self.jobs, self.saved = console, jobs, saved
         self.progress = Progress(
             TextColumn("{task.description}"),

@@ -79,7 +79,7 @@ def run(
 
 
 def parse_rows(text: str | None) -> list[int] | None:
-    """"1,3-5" -> [1, 3, 4, 5].
+    """ "1,3-5" -> [1, 3, 4, 5].
 
     Raises:
         UserError: not numbers and ranges.
@@ -112,9 +112,7 @@ def report_table(console: Console, out: Path, table: str) -> list[Path]:
     return files + ([paths.picture] if paths.picture else [])
 
 
-def _run(
-    console: Console, plan: Plan, dataset: Dataset, out: Path, device: str, tracking_uri: str | None
-) -> int:
+def _run(console: Console, plan: Plan, dataset: Dataset, out: Path, device: str, tracking_uri: str | None) -> int:
     """Run the chosen jobs; returns how many failed."""
     from benchmarks.cli.progress import JobDisplay
     from benchmarks.running import run_jobs

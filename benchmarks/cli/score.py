@@ -13,7 +13,8 @@ def score(
     prediction: Annotated[Path, typer.Argument(help="Folder of predicted label maps, paired by stem.")],
     csv: Annotated[Path, typer.Option("--csv", help="Write one row per image here.")],
     stems: Annotated[
-        Path | None, typer.Option("--stems", help="Score only images named in this list, such as splits/test.txt.")
+        Path | None,
+        typer.Option("--stems", help="Score only images named in this list, such as splits/test.txt."),
     ] = None,
     compat: Annotated[bool, typer.Option("--compat", help="Add aji_pea, the released evaluation's AJI.")] = False,
 ) -> None:

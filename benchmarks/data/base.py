@@ -168,9 +168,7 @@ def check_splits(splits: Mapping[str, Iterable[str]], names: Mapping[str, str]) 
     seen: dict[str, str] = {}
     for split, listed in splits.items():
         if not listed:
-            raise UserError(
-                f"{names[split]}: the split {split!r} is empty; expected at least one name, one a line."
-            )
+            raise UserError(f"{names[split]}: the split {split!r} is empty; expected at least one name, one a line.")
         for id in listed:
             if seen.get(id) == split:
                 raise UserError(f"{names[split]}: {id!r} is listed twice; list each image once.")

@@ -35,14 +35,10 @@ class BBBC039(PairedDataset):
     def __init__(self, spec: str, root: Path, decoding: str = "pea") -> None:
         """Raises: UserError: an unknown decoding, or the layout or the splits are not as expected."""
         if decoding not in DECODINGS:
-            raise UserError(
-                f"{spec}: no decoding {decoding!r} of BBBC039; expected {' or '.join(DECODINGS)}."
-            )
+            raise UserError(f"{spec}: no decoding {decoding!r} of BBBC039; expected {' or '.join(DECODINGS)}.")
         if not root.is_dir():
             raise UserError(f"{root}: no such folder; {spec!r} must name the folder that holds BBBC039.")
-        images, masks, lists = (
-            folder_or_zip(root, part, f"{part}.zip") for part in ("images", "masks", "metadata")
-        )
+        images, masks, lists = (folder_or_zip(root, part, f"{part}.zip") for part in ("images", "masks", "metadata"))
         names = {split: lists.describe(_SPLIT_FILES[split]) for split in SPLITS}
         splits = {split: read_split(lists, _SPLIT_FILES[split]) for split in SPLITS}
         check_splits(splits, names)

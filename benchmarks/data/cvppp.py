@@ -25,16 +25,13 @@ from benchmarks.errors import UserError
 
 # Validation images of PEA and PCTrans; the other images with truth are for training.
 VALIDATION = tuple(
-    f"plant{n:03d}"
-    for n in (2, 16, 29, 37, 45, 46, 55, 61, 72, 80, 88, 99, 104, 108, 115, 127, 130, 142, 148, 159)
+    f"plant{n:03d}" for n in (2, 16, 29, 37, 45, 46, 55, 61, 72, 80, 88, 99, 104, 108, 115, 127, 130, 142, 148, 159)
 )
 TRAINING_IMAGES = "CVPPP2017_training_images.h5"
 TRAINING_TRUTH = "CVPPP2017_training_truth.h5"
 TESTING_IMAGES = "CVPPP2017_testing_images.h5"
 
-_LAYOUTS = (
-    f"expected A1/plantNNN_rgb.png with A1/plantNNN_label.png, or {TRAINING_IMAGES} with {TRAINING_TRUTH}"
-)
+_LAYOUTS = f"expected A1/plantNNN_rgb.png with A1/plantNNN_label.png, or {TRAINING_IMAGES} with {TRAINING_TRUTH}"
 
 
 def open_cvppp_a1(spec: str, root: Path) -> Dataset:
@@ -119,12 +116,8 @@ class CVPPPHdf5(_CVPPP):
             root / name for name in (TRAINING_IMAGES, TRAINING_TRUTH, TESTING_IMAGES)
         )
         images, labelled = _groups(self._images, "rgb"), _groups(self._truth, "label")
-        _refuse_absent(
-            images - labelled, f"{self._truth}:/A1/{{}}/label", "missing; every training image needs it"
-        )
-        _refuse_absent(
-            labelled - images, f"{self._images}:/A1/{{}}/rgb", "the image of this label is missing"
-        )
+        _refuse_absent(images - labelled, f"{self._truth}:/A1/{{}}/label", "missing; every training image needs it")
+        _refuse_absent(labelled - images, f"{self._images}:/A1/{{}}/rgb", "the image of this label is missing")
         tests = _groups(self._testing, "rgb") if self._testing.is_file() else set()
         _refuse_absent(tests & images, f"{self._testing}:/A1/{{}}", "this plant is a training image as well")
         super().__init__(spec, root, labelled, tests)
@@ -152,11 +145,7 @@ class CVPPPHdf5(_CVPPP):
 
 
 def _plants(source: FolderSource, ending: str) -> set[str]:
-    return {
-        name.removesuffix(ending)
-        for name in source.names
-        if name.startswith("plant") and name.endswith(ending)
-    }
+    return {name.removesuffix(ending) for name in source.names if name.startswith("plant") and name.endswith(ending)}
 
 
 def _refuse_absent(plants: set[str], where: str, problem: str) -> None:
@@ -202,6 +191,4 @@ def _read_array(path: Path, key: str) -> np.ndarray:
             check_size(height, width, f"{path}:{key}")
             return stored[()]
         except (OSError, KeyError, RuntimeError) as error:
-            raise UserError(
-                f"{path}:{key}: cannot be read ({error}); copy or download the file again."
-            ) from error
+            raise UserError(f"{path}:{key}: cannot be read ({error}); copy or download the file again.") from error

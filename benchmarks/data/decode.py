@@ -48,15 +48,11 @@ def decode(content: bytes, name: str) -> np.ndarray:
         found = f"its first bytes are {content[:4]!r}" if content else "it is empty"
         raise UserError(f"{name}: not a PNG or TIFF file ({found}); save it as PNG or TIFF.")
     if array.dtype.kind not in "buif":
-        raise UserError(
-            f"{name}: pixel type {array.dtype} is not supported; expected whole numbers or floats."
-        )
+        raise UserError(f"{name}: pixel type {array.dtype} is not supported; expected whole numbers or floats.")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] > 4) or 0 in array.shape:
-        raise UserError(
-            f"{name}: shape {array.shape}; expected one image, (height, width) with at most 4 channels."
-        )
+        raise UserError(f"{name}: shape {array.shape}; expected one image, (height, width) with at most 4 channels.")
     return array
 
 
@@ -109,17 +105,13 @@ def _decode_tiff(content: bytes, name: str) -> np.ndarray:
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
             if len(file.series) != 1:
-                raise UserError(
-                    f"{name}: holds {len(file.series)} images; expected one. Save each on its own."
-                )
+                raise UserError(f"{name}: holds {len(file.series)} images; expected one. Save each on its own.")
             series = file.series[0]
             sizes = dict(zip(series.axes, series.shape, strict=True))
             check_size(sizes.get("Y", 1), sizes.get("X", 1), name)
             channels, others = _tiff_channels(sizes)
             if others:
-                raise UserError(
-                    f"{name}: a stack of shape {series.shape} ({series.axes}); expected one plane."
-                )
+                raise UserError(f"{name}: a stack of shape {series.shape} ({series.axes}); expected one plane.")
             try:
                 array = series.asarray()
             except ValueError as error:

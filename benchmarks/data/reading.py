@@ -149,14 +149,10 @@ def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     if array.ndim == 3:
         raise UserError(f"{name}: a label image with {array.shape[2]} channels; {_advice_on_colour(array)}")
     if array.dtype.kind == "f":
-        raise UserError(
-            f"{name}: a label image of type {array.dtype}; save whole-number ids (8, 16 or 32 bit)."
-        )
+        raise UserError(f"{name}: a label image of type {array.dtype}; save whole-number ids (8, 16 or 32 bit).")
     low, high = int(array.min()), int(array.max())
     if low < 0:
-        raise UserError(
-            f"{name}: a label image with the negative value {low}; 0 is background, ids are above it."
-        )
+        raise UserError(f"{name}: a label image with the negative value {low}; 0 is background, ids are above it.")
     if high > np.iinfo(np.int32).max:
         raise UserError(f"{name}: a label image with the id {high}; the largest that is read is 2147483647.")
     return array.astype(np.int32)

@@ -67,9 +67,7 @@ class FolderSource(Source):
             raise UserError(f"{folder}: no such folder.")
         self.label = str(folder)
         self._folder = folder
-        self.names = tuple(
-            sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
-        )
+        self.names = tuple(sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")))
 
     def read(self, name: str) -> bytes:
         return read_bytes(self._folder / name)
@@ -98,15 +96,11 @@ class ZipSource(Source):
         with self._opened() as archive:
             info = archive.getinfo(self._members[name])
             if info.file_size > _MAX_MEMBER_BYTES:
-                raise UserError(
-                    f"{self.describe(name)}: unpacks to {info.file_size} bytes; that is no image."
-                )
+                raise UserError(f"{self.describe(name)}: unpacks to {info.file_size} bytes; that is no image.")
             try:
                 return archive.read(info)
             except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
-                raise UserError(
-                    f"{self.describe(name)}: cannot be unpacked ({error}); download it again."
-                ) from error
+                raise UserError(f"{self.describe(name)}: cannot be unpacked ({error}); download it again.") from error
 
     def _opened(self) -> zipfile.ZipFile:
         try:

@@ -40,9 +40,7 @@ def open_dataset(spec: str, *, decoding: str | None = None) -> Dataset:
     kind, path, options = _parse(spec)
     if decoding is not None and not (kind != "bbbc039" and decoding == "ids"):
         if options.setdefault("decoding", decoding) != decoding:
-            raise UserError(
-                f"{spec}: says decoding {options['decoding']!r}, but {decoding!r} was asked for as well."
-            )
+            raise UserError(f"{spec}: says decoding {options['decoding']!r}, but {decoding!r} was asked for as well.")
         if kind != "bbbc039":
             raise UserError(f"{spec}: decoding {decoding!r} is for bbbc039; the labels of {kind} hold ids.")
     module, _, opener = KINDS[kind][0].partition(":")

@@ -33,7 +33,8 @@ class _MethodSections(_Sections):
 
 
 class _ProtocolSections(_Sections):
-    augmentation: str
+    augmentation: str | dict[str, Any]
+    """A preset's name, or changes to the preset named by `preset`."""
     methods: dict[str, _MethodSections] = Field(default_factory=dict)
 
 
@@ -58,7 +59,7 @@ def load_scale(name: str) -> Scale:
 
 
 def scale_overrides(scale: str, protocol: str, method: str) -> dict[str, Any]:
-    """`training`, `testing`, `model` and `augmentation` (a preset's name) that a scale sets for a method."""
+    """`training`, `testing`, `model` and `augmentation` that a scale sets for a method."""
     sections = load_scale(scale)
     if protocol not in sections.protocols:
         raise UserError(f"There is no protocol '{protocol}': there are {', '.join(PROTOCOLS)}.")

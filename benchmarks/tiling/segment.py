@@ -81,9 +81,7 @@ def _extended(crop: np.ndarray, tile: int) -> np.ndarray:
     return np.pad(crop, ((0, 0), (0, tile - crop.shape[1]), (0, tile - crop.shape[2])), mode="reflect")
 
 
-def _segment_batch(
-    segment: Segment, crops: np.ndarray, flips: bool, device: str | torch.device
-) -> list[np.ndarray]:
+def _segment_batch(segment: Segment, crops: np.ndarray, flips: bool, device: str | torch.device) -> list[np.ndarray]:
     """Segment (B, 3, h, w) crops; return B label maps (h, w)."""
     images = torch.from_numpy(crops).to(device)
     views = segment_views(segment, images) if flips else [segment(images)]

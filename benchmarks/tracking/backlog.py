@@ -65,6 +65,4 @@ def _table(path: Path) -> tuple[str, dict[str, Any], list[str]]:
         parameters = {name: value for name, value in content.items() if name not in ("table", "jobs", "rows")}
         return str(content["table"]), parameters, [str(key) for key in content["jobs"]]
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as problem:
-        raise UserError(
-            f"{path}: expected the jobs of a table, as `run` writes them ({problem!r})."
-        ) from problem
+        raise UserError(f"{path}: expected the jobs of a table, as `run` writes them ({problem!r}).") from problem

@@ -43,7 +43,14 @@ def load_checkpoint(
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
         return int(state["iteration"]), float(state["seconds"])
-    except (RuntimeError, KeyError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (
+        RuntimeError,
+        KeyError,
+        ValueError,
+        EOFError,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
         raise UserError(
             f"{path} cannot be read as a checkpoint of this job ({error}). Delete it to train from the start."
         ) from error

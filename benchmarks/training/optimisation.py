@@ -17,9 +17,7 @@ def build_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim
         for params, factor in ((rest, 1.0), (backbone, settings.backbone_rate))
         if params
     ]
-    return torch.optim.AdamW(
-        groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=_fused(model)
-    )
+    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=_fused(model))
 
 
 def _fused(model: nn.Module) -> bool:

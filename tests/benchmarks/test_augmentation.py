@@ -90,9 +90,7 @@ def test_flips_and_transpose_are_torchs(seed: int) -> None:
     geometry = draw_geometry((40, 52), 16, config, True, seeded(seed))
     piece = image[:, *slice_at(geometry.centre, 16)]
     symmetries = [
-        torch.flip(square, dims)
-        for square in (piece, piece.transpose(1, 2))
-        for dims in ([], [1], [2], [1, 2])
+        torch.flip(square, dims) for square in (piece, piece.transpose(1, 2)) for dims in ([], [1], [2], [1, 2])
     ]
     sampled = sample_bilinear(image, geometry.grid(16))
     matching = [k for k, square in enumerate(symmetries) if torch.equal(square, sampled)]
@@ -322,9 +320,7 @@ def test_input_is_left_alone() -> None:
 def test_intensity_against_its_formula(seed: int) -> None:
     image = noise()
     result = jitter_intensity(image, ALL_STEPS, seeded(seed))
-    draws = [
-        torch.rand((), generator=g, dtype=torch.float64).item() for g in [seeded(seed)] for _ in range(6)
-    ]
+    draws = [torch.rand((), generator=g, dtype=torch.float64).item() for g in [seeded(seed)] for _ in range(6)]
     factor, offset, exponent = (2 * draw - 1 for draw in draws[1::2])
     expected = (image * (1 + 0.15 * factor) + 0.15 * offset).clamp(0, 1) ** (2**exponent)
     torch.testing.assert_close(result, expected)
@@ -340,8 +336,7 @@ def test_the_chain_runs_as_often_as_stated() -> None:
     config = dataclasses.replace(NONE, chain_probability=0.8, step_probability=1.0, brightness=0.1)
     image, labels, generator = torch.full((3, 4, 4), 0.5), torch.ones(4, 4).int(), seeded()
     changed = sum(
-        bool((augment(image, labels, crop=2, config=config, generator=generator)[0] != 0.5).any())
-        for _ in range(1000)
+        bool((augment(image, labels, crop=2, config=config, generator=generator)[0] != 0.5).any()) for _ in range(1000)
     )
     assert abs(changed / 1000 - 0.8) < 0.04
 

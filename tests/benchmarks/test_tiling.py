@@ -75,9 +75,7 @@ def test_seen_area_is_what_earlier_tiles_cover():
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 110), st.integers(1, 110), st.integers(0, 10**6), st.booleans(), st.integers(1, 5))
-def test_objects_smaller_than_the_overlap_come_back(
-    height: int, width: int, seed: int, flips: bool, batch_size: int
-):
+def test_objects_smaller_than_the_overlap_come_back(height: int, width: int, seed: int, flips: bool, batch_size: int):
     truth = blobs(height, width, seed, radius=5)  # 11 pixels across
     found = segment_image(oracle, encode(truth), tile=32, overlap=12, batch_size=batch_size, flips=flips)
     assert_same_objects(found, truth)

@@ -243,9 +243,7 @@ def dead_server(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_server_that_is_away_costs_one_warning(
-    out: Path, dead_server: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_server_that_is_away_costs_one_warning(out: Path, dead_server: str, caplog: pytest.LogCaptureFixture) -> None:
     jobs = [write_job(out, key) for key in ("aaa", "bbb")]
     (out / "runs").mkdir()
     table = {"table": "table4", "jobs": ["aaa"], "rows": [], **TABLE}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scenes import squares
 
 from pctrans import PCTransConfig
 from pctrans.config import BackboneConfig
@@ -22,14 +23,6 @@ def tiny() -> PCTransConfig:
         mask_channels=4,
         num_points=64,
     )
-
-
-def squares(size: int, corners: list[tuple[int, int]], side: int) -> torch.Tensor:
-    """A label map with one square an instance."""
-    labels = torch.zeros(size, size, dtype=torch.long)
-    for index, (top, left) in enumerate(corners, 1):
-        labels[top : top + side, left : left + side] = index
-    return labels
 
 
 @pytest.fixture

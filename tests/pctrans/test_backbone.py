@@ -13,9 +13,7 @@ from pctrans.config import BackboneConfig
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
     """A ResNet-18 of width 8 in the layout of a hub checkpoint."""
-    config = ResNetConfig(
-        embedding_size=8, hidden_sizes=[8, 16, 32, 64], depths=[2, 2, 2, 2], layer_type="basic"
-    )
+    config = ResNetConfig(embedding_size=8, hidden_sizes=[8, 16, 32, 64], depths=[2, 2, 2, 2], layer_type="basic")
     ResNetBackbone(config).save_pretrained(tmp_path / "resnet")
     return tmp_path / "resnet"
 
@@ -28,7 +26,9 @@ def test_strides_and_channels(name: str, width: int, channels: list[int]) -> Non
     backbone = Backbone(BackboneConfig(name=name, width=width))
     maps = backbone(torch.rand(1, 3, 64, 96))
     assert backbone.channels == channels
-    assert [tuple(m.shape[1:]) for m in maps] == [(c, 64 // s, 96 // s) for c, s in zip(channels, (4, 8, 16, 32))]
+    assert [tuple(m.shape[1:]) for m in maps] == [
+        (c, 64 // s, 96 // s) for c, s in zip(channels, (4, 8, 16, 32), strict=True)
+    ]
 
 
 def test_pretrained_weights_from_a_local_folder(checkpoint: Path) -> None:
@@ -39,8 +39,8 @@ def test_pretrained_weights_from_a_local_folder(checkpoint: Path) -> None:
 
 
 def test_weights_that_cannot_be_had_are_an_error_not_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(PretrainedWeightsError, match="'microsoft/resnet-18'.*local folder"):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # read when the library is imported
+    with pytest.raises(PretrainedWeightsError, match=r"(?s)'microsoft/resnet-18'.*local folder"):
         Backbone(BackboneConfig(name="resnet18", pretrained="microsoft/resnet-18"))
 
 

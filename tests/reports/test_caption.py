@@ -52,9 +52,7 @@ def test_says_so_where_the_figures_compare(one_seed: Path) -> None:
 
 
 def test_mixed_machines_are_all_named(one_seed: Path) -> None:
-    edit_result(
-        one_seed, KEYS[2], "environment", {"cpu": "Other", "cores": 8, "threads": 8, "accelerator": "H200"}
-    )
+    edit_result(one_seed, KEYS[2], "environment", {"cpu": "Other", "cores": 8, "threads": 8, "accelerator": "H200"})
     assert "threads: 1) / H200, Other (cores: 8, threads: 8)." in text(one_seed)
 
 

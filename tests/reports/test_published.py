@@ -48,9 +48,7 @@ def test_a_dash_in_the_paper_is_no_figure(tmp_path: Path) -> None:
 
 
 def test_numbers_compare_as_numbers(tmp_path: Path) -> None:
-    column = SPEC.columns[0].model_copy(
-        update={"field": "tau_q", "path": "query_temperature", "absent": None}
-    )
+    column = SPEC.columns[0].model_copy(update={"field": "tau_q", "path": "query_temperature", "absent": None})
     rows = [SPEC.rows[0].model_copy(update={"overrides": {"query_temperature": tau}}) for tau in (2.0, 0.5)]
     spec = SPEC.model_copy(update={"columns": [column], "rows": rows})
     (tmp_path / "table4.csv").write_text("tau_q,aji,dice,f1,pq\n0.50,1,2,3,4\n2,5,6,7,8\n")

@@ -18,16 +18,12 @@ from reports.collect import JobResult, collect
 from reports.segmentations import crowded_window, draw_segmentations, typical_image
 
 
-def scored(
-    one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int] | None = None
-) -> list[JobResult]:
+def scored(one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int] | None = None) -> list[JobResult]:
     """Results with the given PQ by image."""
     result = collect(one_seed, "table4").results[0]
     return [
         result.model_copy(
-            update={
-                "images": [{"id": id, "truth": (truth or {}).get(id, 5), "pq": pq} for id, pq in row.items()]
-            }
+            update={"images": [{"id": id, "truth": (truth or {}).get(id, 5), "pq": pq} for id, pq in row.items()]}
         )
         for row in scores
     ]

@@ -62,9 +62,7 @@ def root(tmp_path: Path) -> Path:
         (root / "metadata" / f"{split}.txt").write_text("\n".join(f"{stem}.png" for stem in stems))
         for stem in stems:
             rng = np.random.default_rng(list(stem.encode()))
-            tifffile.imwrite(
-                root / "images" / f"{stem}.tif", rng.integers(120, 4096, (30, 40)).astype(np.uint16)
-            )
+            tifffile.imwrite(root / "images" / f"{stem}.tif", rng.integers(120, 4096, (30, 40)).astype(np.uint16))
             mask = np.zeros((30, 40, 4), np.uint8)
             mask[3:13, 3:13, 0], mask[3:13, 13:23, 0], mask[25, 25, 0] = 1, 2, 1
             mask[..., 1:] = rng.integers(0, 256, (30, 40, 3))

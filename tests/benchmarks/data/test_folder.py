@@ -136,9 +136,7 @@ def remove(name: str) -> Callable[[Path], None]:
         (write("images/a.tif", ""), "a.tif", "same stem"),
     ],
 )
-def test_bad_layout_is_refused_on_opening(
-    folder: Path, spoil: Callable[[Path], None], named: str, said: str
-) -> None:
+def test_bad_layout_is_refused_on_opening(folder: Path, spoil: Callable[[Path], None], named: str, said: str) -> None:
     spoil(folder)
     with pytest.raises(UserError, match=said) as error:
         opened(folder)
@@ -181,9 +179,7 @@ def test_cache_holds_no_more_than_its_capacity_and_drops_the_oldest() -> None:
         ("nuclei-histology", (2223, 685, 599), "divide by 255"),
     ],
 )
-def test_real_sets_hold_what_their_readme_says(
-    name: str, instances: tuple[int, int, int], normalisation: str
-) -> None:
+def test_real_sets_hold_what_their_readme_says(name: str, instances: tuple[int, int, int], normalisation: str) -> None:
     if not (SHARED / name).is_dir():
         pytest.skip(f"{SHARED / name} is not there")
     report = check_dataset(opened(SHARED / name))

@@ -51,8 +51,7 @@ def aji_pea(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
     used = [False] * len(prediction)
     for g in truth:
         counts = [
-            (0, g.sum()) if gone else ((g & s).sum(), (g | s).sum())
-            for s, gone in zip(prediction, used, strict=True)
+            (0, g.sum()) if gone else ((g & s).sum(), (g | s).sum()) for s, gone in zip(prediction, used, strict=True)
         ]
         best = int(np.argmax([shared / total for shared, total in counts]))
         intersection += counts[best][0]

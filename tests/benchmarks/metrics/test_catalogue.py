@@ -52,9 +52,7 @@ def test_relations_between_metrics(maps: tuple[np.ndarray, np.ndarray]):
 @given(pairs())
 def test_symmetric_metrics_and_the_sign_of_dic(maps: tuple[np.ndarray, np.ndarray]):
     there, back = image_metrics(*maps), image_metrics(*maps[::-1])
-    assert {name: there[name] for name in SYMMETRIC} == pytest.approx(
-        {name: back[name] for name in SYMMETRIC}
-    )
+    assert {name: there[name] for name in SYMMETRIC} == pytest.approx({name: back[name] for name in SYMMETRIC})
     assert there["dic"] == -back["dic"]
 
 
@@ -71,9 +69,7 @@ def test_ids_are_only_names(maps: tuple[np.ndarray, np.ndarray], first: list[int
 @given(pairs(), st.integers(2, 70_000))
 def test_gaps_change_nothing(maps: tuple[np.ndarray, np.ndarray], factor: int):
     truth, prediction = maps
-    assert image_metrics(truth * factor, prediction * factor, compat=True) == image_metrics(
-        *maps, compat=True
-    )
+    assert image_metrics(truth * factor, prediction * factor, compat=True) == image_metrics(*maps, compat=True)
 
 
 @given(pairs())

@@ -1,0 +1,40 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check slow format clean
+
+help:  ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: $(INSTALLED)  ## Make .venv and install everything into it.
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+demo: install  ## Table 4 on embedded data: eight rows trained, tested and tabled in some 10 minutes on two cores.
+	$(BIN)/pctrans-bench run table4 --data synthetic-nuclei --scale quick --device cpu --out demo \
+		--set training.iterations=120 --set training.validate_every=60
+
+test: install check  ## What CI runs: lint, types, layers and the fast tests.
+	$(BIN)/python -m pytest
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+slow: install  ## The slow tests: minutes.
+	$(BIN)/python -m pytest -m slow
+
+format: install  ## Format the code.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove what make made; results stay.
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.data import Dataset, open_dataset
+from benchmarks.errors import UserError
+from benchmarks.expansion import expand_table
+from benchmarks.jobs import DataReference, Job, make_job, nest, read_job
+from benchmarks.scales import PROTOCOLS, SCALES, merge
+from benchmarks.tables import load_table
+
+DATA = DataReference(spec="folder:/a", name="a", fingerprint="f" * 64, decoding="ids")
+
+
+def job(**changes: object) -> Job:
+    arguments = {
+        "split": "test",
+        "scale": "quick",
+        "protocol": "nuclei",
+        "seed": 0,
+        "overrides": None,
+    } | changes
+    return make_job("pctrans", arguments.pop("data", DATA), **arguments)  # type: ignore[arg-type]
+
+
+def test_the_key_follows_what_decides_the_numbers() -> None:
+    keys = [
+        job().key,
+        job(seed=1).key,
+        job(scale="smoke").key,
+        job(split="val").key,
+        job(data=DATA.model_copy(update={"fingerprint": "e" * 64})).key,
+        job(overrides={"model": {"num_queries": 81}}).key,
+        job(overrides={"training": {"iterations": 3}}).key,
+        job(overrides={"augmentation": "none"}).key,
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_key_does_not_follow_the_rest() -> None:
+    moved = DATA.model_copy(update={"spec": "folder:/elsewhere"})
+    chatty = {"training": {"log_every": 1, "validate_every": 7}, "testing": {"batch_size": 1}}
+    assert job().key == job(data=moved).key == job(overrides=chatty).key
+
+
+def test_a_job_comes_back_from_its_folder(tmp_path: Path) -> None:
+    made = job()
+    (tmp_path / "job.json").write_text(json.dumps(made.resolved()))
+    assert read_job(tmp_path) == made and read_job(tmp_path).key == made.key
+    with pytest.raises(UserError, match="no readable job"):
+        read_job(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_every_scale_gives_a_valid_job(scale: str, protocol: str) -> None:
+    assert job(scale=scale, protocol=protocol).scale == scale
+
+
+def test_the_paper_scale_is_the_paper_s() -> None:
+    nuclei, leaves = (job(scale="paper", protocol=p) for p in ("nuclei", "leaves"))
+    assert (nuclei.training.crop, nuclei.training.iterations, nuclei.model["num_queries"]) == (
+        512,
+        30_000,
+        300,
+    )
+    assert (leaves.training.crop, leaves.training.iterations, leaves.model["num_queries"]) == (
+        448,
+        60_000,
+        100,
+    )
+    for training in (nuclei.training, leaves.training):
+        assert (training.batch_size, training.learning_rate, training.weight_decay) == (8, 1e-4, 0.05)
+        assert (training.warmup_iterations, training.schedule) == (1000, "step")
+    assert nuclei.model["backbone"]["name"] == "resnet50"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"model": {"num_querys": 3}}, "num_querys: there is no such field"),
+        ({"model": {"loss_weights": {"point": -1}}}, r"loss_weights\.point"),
+        ({"training": {"crop": 100}}, r"training\.crop"),
+        ({"trainig": {"crop": 64}}, "'trainig' is no section"),
+        ({"augmentation": "plants"}, "no augmentation 'plants'"),
+        ({"augmentation": {"rotate": True}}, r"augmentation\.rotate"),
+        ({"training": {"batch_size": 4, "micro_batch_size": 3}}, "no multiple"),
+    ],
+)
+def test_wrong_overrides_are_named(overrides: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        job(overrides=overrides)
+
+
+def test_unknown_methods_scales_and_protocols() -> None:
+    with pytest.raises(UserError, match="did you mean 'pctrans'"):
+        make_job("pctran", DATA, split="test", scale="quick", protocol="nuclei", seed=0)
+    with pytest.raises(UserError, match="no scale 'huge'"):
+        job(scale="huge")
+    with pytest.raises(UserError, match="no protocol 'moss'"):
+        job(protocol="moss")
+
+
+def test_merge_and_nest_change_nothing_they_are_given() -> None:
+    base = {"a": {"b": 1, "c": 2}, "d": 3}
+    assert merge(base, {"a": {"b": 5}, "e": {"f": 6}}) == {"a": {"b": 5, "c": 2}, "d": 3, "e": {"f": 6}}
+    assert base == {"a": {"b": 1, "c": 2}, "d": 3}
+    assert nest({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=1")
+
+
+def test_table4_expands_to_distinct_rows_with_shared_seeds(dataset: Dataset) -> None:
+    plan = expand_table(load_table("table4"), dataset, scale="smoke", seeds=2)
+    assert [(p.row, p.job.seed) for p in plan.jobs] == [(row, seed) for row in range(1, 9) for seed in (0, 1)]
+    assert len({p.job.key for p in plan.jobs}) == 16
+    first, last = plan.jobs[0].job.model, plan.jobs[-1].job.model
+    assert first["mask_head"] == "inner_product" and not first["relative_coordinates"]
+    assert first["loss_weights"]["semantic"] == first["loss_weights"]["mask_contrast"] == 0
+    assert last["mask_head"] == "dynamic" and last["loss_weights"]["mask_contrast"] == 2
+    assert plan.described()["rows"][2] == {"row": 3, "keys": [p.job.key for p in plan.jobs[4:6]]}
+
+
+def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:
+    plan = expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, rows=[1, 8])
+    assert [p.row for p in plan.chosen] == [1, 8] and len(plan.jobs) == 8
+    with pytest.raises(UserError, match="no row 9"):
+        expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, rows=[9])
+
+
+@pytest.mark.parametrize("path", ["relative_coordinates", "query_temperature"])
+def test_an_override_that_the_table_would_undo_is_refused(dataset: Dataset, path: str) -> None:
+    with pytest.raises(UserError, match=f"model.{path} is what table4 sets itself"):
+        expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, overrides={"model": {path: 1}})
