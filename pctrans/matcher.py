@@ -9,6 +9,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F
+from torch.profiler import record_function
 
 from pctrans.points import sample_labels, sample_logits
 from pctrans.targets import Targets
@@ -51,6 +52,7 @@ def matching_cost(logits: Tensor, truth: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+@record_function("matching")
 def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[Matching]:
     """Match each prediction of a list with the instances, by cost at uniform random points.
 

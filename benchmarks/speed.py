@@ -1,0 +1,78 @@
+"""What one training step costs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from statistics import median
+from typing import cast
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from benchmarks.augmentation import AugmentationConfig
+from benchmarks.contract import Segmenter
+from benchmarks.data import Dataset
+from benchmarks.environment import peak_memory_bytes, reset_peak_memory
+from benchmarks.jobs import Job
+from benchmarks.methods import get_method
+from benchmarks.training.batches import BatchSource
+from benchmarks.training.loop import training_step
+from benchmarks.training.optimisation import build_optimiser
+
+
+@dataclass(frozen=True)
+class StepCost:
+    """Cost of a training step: forward, losses, backward, optimiser; loading the batch is not in it.
+
+    Attributes:
+        seconds: of each step after the first.
+        peak_memory_bytes: resident on a CPU, allocated on an accelerator.
+        shares: of the step's time, by the name that a method gives a section with
+            `torch.profiler.record_function` ("matching").
+    """
+
+    parameters: int
+    seconds: list[float]
+    peak_memory_bytes: int
+    shares: dict[str, float]
+
+    @property
+    def median_seconds(self) -> float:
+        return median(self.seconds)
+
+
+def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -> StepCost:
+    """Time `repeats` training steps of a job after one that is not counted, and profile one more."""
+    torch.manual_seed(job.seed)
+    reset_peak_memory(device)
+    model = get_method(job.method).build(job.model)
+    assert isinstance(model, torch.nn.Module), f"{job.method} is not trained"
+    model.to(device).train()
+    optimiser = build_optimiser(model, job.training)
+    batches = BatchSource(
+        dataset,
+        batch_size=job.training.batch_size,
+        crop=job.training.crop,
+        augmentation=AugmentationConfig(**job.augmentation),
+        seed=job.seed,
+    )
+
+    def step(iteration: int) -> float:
+        batch = batches.batch(iteration)
+        begun = time.perf_counter()
+        losses = training_step(cast(Segmenter, model), optimiser, batch, job.training, iteration, torch.device(device))
+        sum(value.item() for value in losses.values())  # waits for the device
+        return time.perf_counter() - begun
+
+    step(0)
+    seconds = [step(i + 1) for i in range(repeats)]
+    peak = peak_memory_bytes(device)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        profiled = step(repeats + 1)
+    shares = {
+        event.key: event.cpu_time_total / 1e6 / profiled
+        for event in profiler.key_averages()
+        if event.key in ("matching",)
+    }
+    return StepCost(sum(p.numel() for p in model.parameters()), seconds, peak, shares)

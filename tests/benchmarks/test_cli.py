@@ -1,0 +1,227 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from benchmarks.cli import app
+from benchmarks.cli.options import read_overrides
+from benchmarks.cli.run import parse_rows
+from benchmarks.errors import UserError
+
+DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
+RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
+
+
+def invoke(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in arguments])
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def command(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """The real process, for exit codes and messages on stderr."""
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.cli", *map(str, arguments)], capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two rows of table 4, run through the command line, tracking included."""
+    out = tmp_path_factory.mktemp("out")
+    invoke(*RUN, "--rows", "1,8", "--out", out)
+    return out
+
+
+def test_starting_imports_nothing_heavy() -> None:
+    """What makes `--help` answer at once."""
+    code = "import sys, benchmarks.cli; print(*sys.modules)"
+    modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"torch", "transformers", "mlflow", "numpy", "pandas", "matplotlib", "pydantic"} & set(modules)
+
+
+def test_help_lists_every_command() -> None:
+    text = invoke("--help")
+    for name in ("run", "train", "predict", "score", "report", "data", "list", "ui", "track"):
+        assert name in text
+
+
+def test_run_leaves_the_reports_and_says_where(ran: Path) -> None:
+    for name in ("table4.tex", "table4_document.tex", "table4.md", "table4.csv", "table4_segmentations.png"):
+        assert (ran / "reports" / name).stat().st_size > 0
+    assert (ran / "mlflow.db").exists()
+    assert len(list(ran.glob("jobs/*/result.json"))) == 2
+
+
+def test_running_again_runs_nothing(ran: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in ran.glob("jobs/*/*.*")}
+    text = invoke(*RUN, "--rows", "1,8", "--out", ran)
+    assert text.count("done before") == 2
+    assert {path: path.stat().st_mtime_ns for path in ran.glob("jobs/*/*.*")} == before
+
+
+def test_report_and_collect_compute_nothing(ran: Path) -> None:
+    (ran / "reports" / "table4.md").unlink()
+    invoke("report", "table4", "--out", ran)
+    text = (ran / "reports" / "table4.md").read_text()
+    (ran / "reports" / "table4.md").unlink()
+    invoke(*RUN, "--collect", "--out", ran)
+    assert (ran / "reports" / "table4.md").read_text() == text
+
+
+def test_dry_run_shows_jobs_and_time_and_writes_nothing(tmp_path: Path) -> None:
+    text = invoke(*RUN, "--dry-run", "--out", tmp_path / "out")
+    assert "8 jobs, 8 to do" in text and "min on cpu" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_not_mixed_with_other_data(ran: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["run", "table4", "--data", DATA + "&seed=9", "--scale", "smoke", "--out", str(ran)]
+    )
+    assert isinstance(result.exception, UserError) and "another --out folder" in str(result.exception)
+
+
+def test_lists(ran: Path) -> None:
+    assert "table4" in invoke("list", "tables")
+    assert "PCTrans" in invoke("list", "methods")
+    assert "smoke" in invoke("list", "scales")
+    assert "cvppp-a1:PATH" in invoke("list", "datasets")
+    assert invoke("list", "runs", "--out", ran).count("done") == 2
+
+
+def test_speed_reports_a_step() -> None:
+    text = invoke("speed", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--repeats", "2")
+    assert "median of 2" in text and "GiB at the peak" in text and "matching" in text
+
+
+def test_tracking_later_finds_everything_sent(ran: Path) -> None:
+    assert "2" in invoke("track", "--out", ran)
+
+
+def test_data_check_passes_and_fails(tmp_path: Path) -> None:
+    assert "no problems" in invoke("data", "check", DATA).lower()
+    done = command("data", "check", f"folder:{tmp_path}")
+    assert done.returncode == 2 and "Error:" in done.stderr and str(tmp_path) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_failed_job_is_told_by_exit_status_and_a_gap(tmp_path: Path) -> None:
+    arguments = [*RUN, "--rows", "8", "--out", tmp_path, "--set", "training.learning_rate=1e30"]
+    text = invoke(*arguments, "--set", "training.gradient_norm=null", code=1)
+    assert "not finite" in text
+    assert "not finite" in (tmp_path / "reports" / "table4.md").read_text()
+
+
+def test_train_predict_and_score_as_a_lab_does(tmp_path: Path) -> None:
+    import tifffile
+
+    from benchmarks.data import open_dataset
+
+    dataset = open_dataset(DATA)
+    for id in dataset.ids("train"):
+        stored = dataset.read(id)
+        for name, array in (("images", stored.image), ("truth", stored.labels)):
+            (tmp_path / name).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / name / f"{id}.tif", array)
+    (tmp_path / "list.txt").write_text("train-0000\n")
+    out = tmp_path / "model"
+    invoke("train", "pctrans", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--out", out)
+    prediction = ["predict", out, tmp_path / "images", "--device", "cpu", "--out", tmp_path / "predicted"]
+    invoke(*prediction, "--stems", tmp_path / "list.txt", "--min-size", "5")
+    assert [path.name for path in (tmp_path / "predicted" / "labels").iterdir()] == ["train-0000.tif"]
+    again = command(*prediction)
+    assert again.returncode == 2 and "--overwrite" in again.stderr
+    invoke(*prediction, "--overwrite", "--tile", "32", "--flips")
+    text = invoke("score", tmp_path / "truth", tmp_path / "predicted" / "labels", "--csv", tmp_path / "scores.csv")
+    header = (tmp_path / "scores.csv").read_text().splitlines()[0]
+    assert header == "image,truth,predicted,aji,aji_plus,dice,f1,pq,dq,sq,sbd,abs_dic,dic,ap50,ap"
+    assert "2 images" in text and "pq" in text
+
+
+def test_score_refuses_what_is_not_paired(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    import numpy as np
+    import tifffile
+
+    tifffile.imwrite(tmp_path / "a" / "x.tif", np.ones((4, 4), np.uint8))
+    tifffile.imwrite(tmp_path / "b" / "x.tif", np.ones((4, 4), np.uint8))
+    tifffile.imwrite(tmp_path / "b" / "lonely.tif", np.ones((4, 4), np.uint8))
+    done = command("score", tmp_path / "a", tmp_path / "b", "--csv", tmp_path / "s.csv")
+    assert done.returncode == 2 and "lonely.tif" in done.stderr
+
+
+def test_overrides_from_a_file_and_the_command_line(tmp_path: Path) -> None:
+    config = tmp_path / "c.yaml"
+    config.write_text(yaml.safe_dump({"training": {"iterations": 5, "crop": 64}, "model": {"num_queries": 9}}))
+    overrides = read_overrides(config, ["training.iterations=7", "training.learning_rate=1e-3", "model.a=null"])
+    assert overrides == {
+        "training": {"iterations": 7, "crop": 64, "learning_rate": 1e-3},
+        "model": {"num_queries": 9, "a": None},
+    }
+    for bad in ("training.iterations", "=3", "a..b=3"):
+        with pytest.raises(UserError, match=r"expected a\.b=c"):
+            read_overrides(None, [bad])
+    config.write_text("!!python/object/apply:os.system ['true']")
+    with pytest.raises(UserError, match="cannot be read as YAML"):
+        read_overrides(config, [])
+    config.write_text("- 1")
+    with pytest.raises(UserError, match="has to hold sections"):
+        read_overrides(config, [])
+
+
+def test_rows_as_numbers_and_ranges() -> None:
+    assert parse_rows("1,3-5,4") == [1, 3, 4, 5]
+    assert parse_rows(None) is None
+    with pytest.raises(UserError, match="such as 1,8 or 2-4"):
+        parse_rows("one")
+
+
+def wait_for(condition, seconds: float = 90) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_two_kills_end_in_the_same_table(tmp_path: Path) -> None:
+    """SIGKILL during training and during the next job; the table is that of an undisturbed run."""
+    options = ["--rows", "1,8", "--set", "training.iterations=12"]
+    invoke(*RUN, *options, "--out", tmp_path / "a")
+    out = tmp_path / "b"
+    arguments = [sys.executable, "-m", "benchmarks.cli", *RUN, *options, "--out", str(out)]
+    for checkpoints in (1, 2):
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda n=checkpoints: len(list(out.glob("jobs/*/checkpoint.pt"))) >= n)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    invoke(*RUN, *options, "--out", out)
+    images = []
+    for folder in (tmp_path / "a", out):
+        images.append({p.parent.name: json.loads(p.read_text())["images"] for p in folder.glob("jobs/*/result.json")})
+    assert images[0] == images[1] and len(images[0]) == 2
+
+
+@pytest.mark.slow
+def test_two_processes_share_a_table(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "benchmarks.cli", *RUN, "--rows", "1-4", "--out", str(tmp_path)]
+    processes = [
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=300)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    done = [sum(line.endswith(": done") for line in text.splitlines()) for text in outputs]
+    assert sum(done) == 4, outputs
