@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,7 +17,7 @@ from benchmarks.augmentation import AugmentationConfig
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.expansion import PlannedJob
-from benchmarks.jobs import Job
+from benchmarks.jobs import Job, parse_job
 from benchmarks.methods import get_method
 from benchmarks.prediction import segment_sample
 from benchmarks.training.batches import BatchSource
@@ -45,21 +46,22 @@ def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: st
     pending = [planned.job for planned in jobs if not (planned.job.folder(out) / "result.json").exists()]
     if not pending:
         return Estimate(0, 0.0, "all results are there")
-    known = _measured(pending[0], out)
+    known = _measured(pending[0], out, device)
     if known:
         return Estimate(len(pending), median(known) * len(pending), f"{len(known)} finished jobs of this scale")
     return Estimate(len(pending), _timed(pending[0], dataset, device) * len(pending), "a few timed steps")
 
 
-def _measured(job: Job, out: Path) -> list[float]:
-    """Seconds of the finished jobs in `out` that differ from this one in nothing that matters for time."""
+def _measured(job: Job, out: Path, device: str) -> list[float]:
+    """Seconds of the finished jobs in `out` of the same method, data, training and kind of device."""
     seconds = []
     for path in out.glob("jobs/*/result.json"):
-        result = json.loads(path.read_text())
-        like = result["job"]["method"] == job.method and result["job"]["scale"] == job.scale
-        cost = result["cost"]
-        if like and cost["iterations"] == job.training.iterations and cost["seconds_per_image"] is not None:
-            seconds.append(cost["train_seconds"] + cost["seconds_per_image"] * result["dataset"]["images"])
+        with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged result is no ground for a guess
+            result = json.loads(path.read_text())
+            before, cost = parse_job(result["job"]), result["cost"]
+            like = (before.method, before.data, before.training) == (job.method, job.data, job.training)
+            if like and result["environment"]["device"] == device and cost["seconds_per_image"] is not None:
+                seconds.append(cost["train_seconds"] + cost["seconds_per_image"] * result["dataset"]["images"])
     return seconds
 
 
@@ -81,7 +83,7 @@ def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, d
     optimiser = build_optimiser(model, job.training)
 
     def timed(batch_size: int) -> float:
-        settings = job.training.model_copy(update={"micro_batch_size": None if batch_size > 1 else 1})
+        settings = job.training if batch_size > 1 else job.training.model_copy(update={"micro_batch_size": 1})
         batches = BatchSource(
             dataset,
             batch_size=batch_size,

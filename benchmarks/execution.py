@@ -22,6 +22,7 @@ from benchmarks.jobs import Job
 from benchmarks.methods import get_method
 from benchmarks.prediction import predict_split, score_split, validate
 from benchmarks.saved_model import HARNESS_FILE, load_model, save_model
+from benchmarks.scales import merge
 from benchmarks.scoring import mean_scores, write_scores
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed
@@ -143,7 +144,9 @@ def _trained(
     """The job's model in evaluation mode, trained from wherever an earlier start left it."""
     method = get_method(job.method)
     torch.manual_seed(derived_seed(job.seed, "weights"))
-    model = method.build(job.model)
+    # A checkpoint replaces pretrained weights, which need not be at hand any more.
+    resumed = (folder / "checkpoint.pt").exists() and "backbone" in job.model
+    model = method.build(merge(job.model, {"backbone": {"pretrained": None}}) if resumed else job.model)
     if not method.trained:
         save_model(model, job, folder / "model")
         return model, TrainingReport(0, 0.0)

@@ -39,6 +39,7 @@ class Plan:
     scale: str
     seeds: tuple[int, ...]
     data: DataReference
+    overrides: dict[str, Any]
 
     @property
     def chosen(self) -> list[PlannedJob]:
@@ -54,6 +55,7 @@ class Plan:
             "data": self.data.model_dump(mode="json"),
             "scale": self.scale,
             "seeds": list(self.seeds),
+            "overrides": self.overrides,
             "jobs": [planned.job.key for planned in self.jobs],
             "rows": [{"row": row, "keys": keys} for row, keys in rows.items()],
         }
@@ -70,11 +72,6 @@ def reference(dataset: Dataset) -> DataReference:
     )
 
 
-def default_protocol(dataset: Dataset) -> str:
-    """Leaves for rosettes, nuclei for everything else."""
-    return "leaves" if dataset.name in ("cvppp-a1", "synthetic-rosettes") else "nuclei"
-
-
 def expand_table(
     table: TableSpec,
     dataset: Dataset,
@@ -84,13 +81,16 @@ def expand_table(
     rows: Sequence[int] | None = None,
     overrides: Mapping[str, Any] | None = None,
     protocol: str | None = None,
+    device: str = "cpu",
 ) -> Plan:
     """Every row with the same seeds, so that rows can be compared in pairs.
 
     Args:
         seeds: how many; they are 0, 1, ...
         rows: numbers of the rows to run, from 1; None for all.
-        overrides: nested, as `make_job` takes them. The table's own switches win: they are what it is about.
+        overrides: nested, as `make_job` takes them; the table's own switches are not among them.
+        protocol: crop, augmentation and thresholds; None for the dataset's own.
+        device: where the jobs will run.
 
     Raises:
         UserError: a row that does not exist, or overrides that are not valid or would undo a switch.
@@ -99,6 +99,8 @@ def expand_table(
     if unknown:
         raise UserError(f"{table.name} has no row {unknown[0]}: rows are 1 to {len(table.rows)}.")
     overrides = dict(overrides or {})
+    if not isinstance(overrides.get("model", {}), Mapping):
+        raise UserError(f"the section model has to hold fields, such as model.…=…, but is {overrides['model']!r}.")
     _refuse_overridden_switches(table, overrides)
     data = reference(dataset)
     jobs = []
@@ -110,12 +112,13 @@ def expand_table(
                 data,
                 split=dataset.evaluation_split,
                 scale=scale,
-                protocol=protocol or default_protocol(dataset),
+                protocol=protocol or dataset.protocol,
                 seed=seed,
                 overrides=merge(overrides, switches),
+                device=device,
             )
             jobs.append(PlannedJob(number, row.label, job, rows is None or number in rows))
-    return Plan(table, jobs, scale, tuple(range(seeds)), data)
+    return Plan(table, jobs, scale, tuple(range(seeds)), data, overrides)
 
 
 def _refuse_overridden_switches(table: TableSpec, overrides: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.methods import describe, get_method, resolve_config
@@ -21,7 +21,7 @@ NUMERICS = 1
 
 # What a run records or how it is cut into pieces: without effect on its numbers, so no part of the key.
 BOOKKEEPING = {
-    "data": {"spec"},
+    "data": {"spec", "name"},
     "training": {"log_every", "checkpoint_every", "validate_every", "validation_images"},
     "testing": {"batch_size"},
 }
@@ -49,11 +49,21 @@ class Job(Settings):
     training: TrainingSettings
     testing: TestingSettings
     augmentation: dict[str, Any]
+    pretrained_digest: str | None = None
+    """SHA-256 of the local weights that `model.backbone.pretrained` names: a folder's content may change."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Job:
+        if self.testing.overlap >= self.tile:
+            raise ValueError(f"testing.overlap {self.testing.overlap} has to be below the tile's side, {self.tile}")
+        return self
 
     @property
     def key(self) -> str:
         """Sixteen hex digits that change when anything that decides the numbers does."""
         content = self.model_dump(mode="json", exclude=BOOKKEEPING) | {"numerics": NUMERICS}
+        if self.pretrained_digest is not None:
+            content["model"]["backbone"]["pretrained"] = None  # where the weights lie is no part of it
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -64,7 +74,7 @@ class Job(Settings):
 
     def resolved(self) -> dict[str, Any]:
         """What job.json holds: the key and every field."""
-        return {"key": self.key, **self.model_dump(mode="json"), "crop": self.training.crop}
+        return {"key": self.key, **self.model_dump(mode="json")}
 
     def folder(self, out: Path) -> Path:
         return out / "jobs" / self.key
@@ -79,22 +89,31 @@ def make_job(
     protocol: str,
     seed: int,
     overrides: Mapping[str, Any] | None = None,
+    device: str = "cpu",
 ) -> Job:
     """Resolve a job: defaults < scale < overrides.
 
     Args:
         overrides: nested sections `model`, `training`, `testing`, `augmentation`; a value that is not given
             overrides nothing. `augmentation` may be a preset's name.
+        device: where it will run; decides what the precision "auto" is.
 
     Raises:
         UserError: an unknown section or field, or a value out of range.
     """
     get_method(method)
-    sections = merge(scale_overrides(scale, protocol, method), overrides or {})
-    if unknown := sorted(set(sections) - {"model", "training", "testing", "augmentation"}):
+    overrides = overrides or {}
+    if unknown := sorted(set(overrides) - {"model", "training", "testing", "augmentation"}):
         raise UserError(
             f"'{unknown[0]}' is no section of a job: overrides start with model., training., testing. or augmentation."
         )
+    for name, section in overrides.items():
+        if not isinstance(section, Mapping) and not (name == "augmentation" and isinstance(section, str)):
+            raise UserError(f"the section {name} has to hold fields, such as {name}.…=…, but is {section!r}.")
+    sections = merge(scale_overrides(scale, protocol, method), overrides)
+    model = resolve_config(method, sections["model"])
+    if sections["training"].get("precision", "auto") == "auto":
+        sections["training"] = sections["training"] | {"precision": _precision(device)}
     try:
         return Job(
             method=method,
@@ -103,10 +122,11 @@ def make_job(
             seed=seed,
             data=data,
             split=split,
-            model=resolve_config(method, sections["model"]),
+            model=model,
             training=sections["training"],
             testing=sections["testing"],
             augmentation=_resolve_augmentation(sections["augmentation"], scale, protocol, method),
+            pretrained_digest=_digest(model.get("backbone", {}).get("pretrained")),
         )
     except ValidationError as error:
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
@@ -119,10 +139,18 @@ def read_job(folder: Path) -> Job:
         UserError: the folder holds no job, or one of another version.
     """
     try:
-        content = json.loads((folder / "job.json").read_text())
-        return Job.model_validate({k: v for k, v in content.items() if k in Job.model_fields})
+        return parse_job(json.loads((folder / "job.json").read_text()))
     except (OSError, ValueError) as error:
         raise UserError(f"{folder} holds no readable job.json: {error}") from error
+
+
+def parse_job(resolved: Mapping[str, Any]) -> Job:
+    """The job behind `Job.resolved`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return Job.model_validate({name: value for name, value in resolved.items() if name != "key"})
 
 
 def nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,6 +161,20 @@ def nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
             value = {part: value}
         nested = merge(nested, value)
     return nested
+
+
+def _precision(device: str) -> str:
+    """What "auto" is on a device."""
+    if not device.startswith("cuda"):
+        return "float32"
+    import torch
+
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+
+
+def _digest(pretrained: str | None) -> str | None:
+    weights = Path(pretrained) / "model.safetensors" if pretrained else None
+    return hashlib.sha256(weights.read_bytes()).hexdigest() if weights and weights.is_file() else None
 
 
 def _resolve_augmentation(value: Any, scale: str, protocol: str, method: str) -> dict[str, Any]:

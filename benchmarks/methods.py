@@ -41,8 +41,17 @@ class Method:
         return _load(self.config)
 
     def build(self, config: Mapping[str, Any]) -> Segmenter:
-        """A fresh model of a resolved configuration."""
-        return _load(self.model)(self.config_class().model_validate(dict(config)))
+        """A fresh model of a resolved configuration.
+
+        Raises:
+            UserError: pretrained weights that cannot be had.
+        """
+        from pctrans.backbone import PretrainedWeightsError
+
+        try:
+            return _load(self.model)(self.config_class().model_validate(dict(config)))
+        except PretrainedWeightsError as error:
+            raise UserError(str(error)) from error
 
     def load(self, folder: str) -> Segmenter:
         """The model saved in a folder."""

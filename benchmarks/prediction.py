@@ -18,9 +18,9 @@ from benchmarks.jobs import Job
 from benchmarks.label_files import write_labels
 from benchmarks.overlays import overlay
 from benchmarks.scoring import mean_scores, score_image
+from benchmarks.settings import TestingSettings
 from benchmarks.tiling import segment_image
 from benchmarks.training.curves import Curve, read_curve
-from benchmarks.training.loop import uses_bfloat16
 
 OVERLAYS = 3
 Progress = Callable[[int, int], None]
@@ -28,17 +28,15 @@ Progress = Callable[[int, int], None]
 
 
 def segment_sample(
-    segmenter: Segmenter, image: np.ndarray, job_tile: int, testing: Any, device: str, precision: str = "auto"
+    segmenter: Segmenter, image: np.ndarray, tile: int, testing: TestingSettings, device: str, precision: str
 ) -> np.ndarray:
     """Segment one image (3, H, W) as a job tests; (H, W) int32."""
-    with torch.autocast(
-        torch.device(device).type, torch.bfloat16, enabled=uses_bfloat16(precision, torch.device(device))
-    ):
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
         return segment_image(
             segmenter.segment,
             image,
-            tile=job_tile,
-            overlap=min(testing.overlap, job_tile // 2),
+            tile=tile,
+            overlap=testing.overlap,
             batch_size=testing.batch_size,
             flips=testing.flips,
             device=device,

@@ -28,11 +28,12 @@ def run_jobs(
     the work and neither repeats it.
     """
     outcomes: dict[str, Outcome] = {}
+    watchers = {planned.job.key: watch(planned) for planned in jobs}
     waiting = list(jobs)
     while waiting:
         busy = []
         for planned in waiting:
-            outcome = run_job(planned.job, dataset, out, device, watch(planned))
+            outcome = run_job(planned.job, dataset, out, device, watchers[planned.job.key])
             if outcome.status == "busy":
                 busy.append(planned)
                 continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,14 @@ class SavedModel:
     Attributes:
         tile: side of the crops it was trained on, in pixels.
         testing: how its job tested it.
+        precision: "float32" or "bfloat16", as its job computed.
     """
 
     segmenter: Segmenter
     method: str
     tile: int
     testing: TestingSettings
+    precision: str
 
 
 def save_model(model: Segmenter, job: Job, folder: Path) -> None:
@@ -41,6 +44,7 @@ def save_model(model: Segmenter, job: Job, folder: Path) -> None:
         "method": job.method,
         "tile": job.tile,
         "testing": job.testing.model_dump(mode="json"),
+        "precision": job.training.precision,
         "job": job.resolved(),
     }
     write_json(folder / HARNESS_FILE, description)
@@ -70,13 +74,14 @@ def load_model(path: Path, device: str) -> SavedModel:
     folder = find_model(path)
     try:
         description: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text())
-        segmenter = get_method(description["method"]).load(str(folder))
+        with redirect_stdout(None):  # the hub mixin announces every load
+            segmenter = get_method(description["method"]).load(str(folder))
         testing = TestingSettings.model_validate(description["testing"])
-        tile = int(description["tile"])
+        tile, precision = int(description["tile"]), str(description["precision"])
     except UserError:
         raise
     except Exception as error:  # damaged files raise whatever their library likes
         raise UserError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
     if isinstance(segmenter, torch.nn.Module):
         segmenter.to(device).eval()
-    return SavedModel(segmenter, description["method"], tile, testing)
+    return SavedModel(segmenter, description["method"], tile, testing, precision)

@@ -12,12 +12,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from benchmarks.data import read_labels
+from benchmarks.data.reading import SUFFIXES
 from benchmarks.errors import UserError
 from benchmarks.files import write_atomic
 from benchmarks.metrics import COMPAT_METRICS, METRICS, contingency_table, table_metrics
 
-LABEL_SUFFIXES = (".png", ".tif", ".tiff", ".npy")
-_SUFFIXES = ", ".join(LABEL_SUFFIXES)
+_LISTED = ", ".join(SUFFIXES)
 
 
 def score_image(truth: ArrayLike, prediction: ArrayLike, *, compat: bool = False) -> dict[str, Any]:
@@ -84,10 +84,10 @@ def mean_scores(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 def _label_files(folder: Path) -> dict[str, Path]:
     """Return the label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data."""
     if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder, expected one of label maps ({_SUFFIXES})")
+        raise UserError(f"{folder}: not a folder, expected one of label maps ({_LISTED})")
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in LABEL_SUFFIXES or not path.is_file():
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
             continue
         if path.stem in files:
             raise UserError(
@@ -96,7 +96,7 @@ def _label_files(folder: Path) -> dict[str, Path]:
             )
         files[path.stem] = path
     if not files:
-        raise UserError(f"{folder}: no label map found, expected files ending in {_SUFFIXES}")
+        raise UserError(f"{folder}: no label map found, expected files ending in {_LISTED}")
     return files
 
 

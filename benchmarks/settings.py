@@ -21,7 +21,8 @@ class TrainingSettings(Settings):
     """Crops an optimiser step, whatever the device's memory."""
     micro_batch_size: int | None = Field(None, ge=1)
     """Crops a backward pass; gradients of a batch are accumulated. None: the whole batch at once.
-    Batch normalisation sees micro-batches, so this is not free of effect."""
+    Not free of effect: batch normalisation sees micro-batches, and each one's losses are divided by its own
+    number of instances before they are averaged."""
     crop: int = Field(512, ge=32, multiple_of=32)
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.05, ge=0)
@@ -35,7 +36,7 @@ class TrainingSettings(Settings):
     gradient_norm: float | None = Field(0.1, gt=0)
     """Gradients are clipped to this norm. The paper is silent; 0.1 is DETR's, 0.01 Mask2Former's."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """"auto": bfloat16 autocast on accelerators that have it, float32 elsewhere."""
+    """"auto": bfloat16 autocast on accelerators that have it, float32 elsewhere; a job holds which it was."""
     log_every: int = Field(20, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     validate_every: int = Field(2500, ge=1)

@@ -68,6 +68,9 @@ def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -
     step(0)
     seconds = [step(i + 1) for i in range(repeats)]
     peak = peak_memory_bytes(device)
+    if device.startswith("cuda"):
+        # Else the first section that reads from the device would be charged for the whole forward pass.
+        model.register_forward_hook(lambda *_: torch.cuda.synchronize())
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         profiled = step(repeats + 1)
     shares = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.data import read_image
+from benchmarks.data import read_image, read_labels
+from benchmarks.data.reading import IMAGE_SUFFIXES
+from benchmarks.data.sources import parse_split
 from benchmarks.errors import UserError
-from benchmarks.files import write_atomic
+from benchmarks.files import write_atomic, write_json
 from benchmarks.label_files import write_labels
 from benchmarks.measurements import measurement_columns, object_measurements
 from benchmarks.metrics import relabel
 from benchmarks.prediction import save_overlay, segment_sample
-from benchmarks.saved_model import load_model
+from benchmarks.saved_model import find_model, load_model
 
-IMAGE_SUFFIXES = {".png", ".tif", ".tiff"}
+PREDICT_FILE = "predict.json"
 
 
 def find_images(inputs: Sequence[str], stems: Path | None = None) -> list[Path]:
@@ -52,10 +56,9 @@ def read_stems(path: Path) -> list[str]:
         UserError: the file cannot be read or is empty.
     """
     try:
-        lines = [line.strip() for line in path.read_text().splitlines()]
+        names = parse_split(path.read_bytes())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read as a list of names: {error}") from error
-    names = [Path(line).stem if Path(line).suffix.lower() in IMAGE_SUFFIXES else line for line in lines if line]
     if not names:
         raise UserError(f"{path} is empty: expected one name a line.")
     return names
@@ -74,30 +77,59 @@ def predict_images(
 ) -> Iterator[int]:
     """Segment image by image into labels/, overlays/ and, at the end, objects.csv; yields object counts.
 
+    The same call continues where an earlier one stopped: images that have labels are only measured.
+
     Args:
         tile: side of the tiles in pixels; None for the model's training crop.
         flips: let mirrored views vote, whether or not the model's job did.
         min_size: objects of fewer pixels are dropped.
+        overwrite: segment again what is there.
 
     Raises:
-        UserError: no such model, an image that cannot be read, or results that are there already.
+        UserError: no such model, an image that cannot be read, or results that were made otherwise.
     """
-    targets = {path: out / "labels" / f"{path.stem}.tif" for path in images}
-    if not overwrite and (there := [str(t) for t in targets.values() if t.exists()]):
-        raise UserError(f"{there[0]} is there already; give another --out folder, or --overwrite.")
     saved = load_model(model, device)
-    testing = saved.testing.model_copy(update={"flips": flips or saved.testing.flips})
+    tile = tile or saved.tile
+    flips = flips or saved.testing.flips
+    targets = {path: out / "labels" / f"{path.stem}.tif" for path in images}
+    options = {"model": _digest(model), "tile": tile, "flips": flips, "min_size": min_size}
+    done = set() if overwrite else _done_before(out, options, list(targets.values()))
+    write_json(out / PREDICT_FILE, options)
+    testing = saved.testing.model_copy(update={"flips": flips, "overlap": min(saved.testing.overlap, tile // 2)})
     rows: list[dict[str, Any]] = []
     for path, target in targets.items():
         image = read_image(path)
-        labels = segment_sample(saved.segmenter, image, tile or saved.tile, testing, device)
-        labels = drop_small(labels, min_size)
-        write_labels(target, labels)
-        save_overlay(out / "overlays" / f"{path.stem}.png", image, labels)
+        if target in done:
+            labels = read_labels(target)
+        else:
+            labels = segment_sample(saved.segmenter, image, tile, testing, device, saved.precision)
+            labels = drop_small(labels, min_size)
+            save_overlay(out / "overlays" / f"{path.stem}.png", image, labels)
+            write_labels(target, labels)
         rows += [{"image": path.name, **row} for row in object_measurements(labels, image)]
         yield int(labels.max(initial=0))
     table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True)])
     write_atomic(out / "objects.csv", table.to_csv(index=False))
+
+
+def _digest(model: Path) -> str:
+    """SHA-256 of the weights."""
+    return hashlib.sha256((find_model(model) / "model.safetensors").read_bytes()).hexdigest()
+
+
+def _done_before(out: Path, options: dict[str, Any], targets: Sequence[Path]) -> set[Path]:
+    """The label maps that an earlier call with the same options left."""
+    there = {target for target in targets if target.exists()}
+    try:
+        before = json.loads((out / PREDICT_FILE).read_text())
+    except (OSError, ValueError):
+        before = None
+    if there and before != options:
+        raise UserError(
+            f"{min(there)} is there already, and was not made with this model and these options; give another "
+            "--out folder, or --overwrite."
+        )
+    return there
 
 
 def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:

@@ -63,8 +63,8 @@ class PositionGuidedCrossAttention(nn.Module):
         allowed: Tensor,
     ) -> Tensor:
         """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
-        heads, size = self.heads, memory.shape[0]
-        key_position = _split_heads(self.key_position(memory_position)[None], heads).expand(size, -1, -1, -1)
+        heads, batch = self.heads, memory.shape[0]
+        key_position = _split_heads(self.key_position(memory_position)[None], heads).expand(batch, -1, -1, -1)
         q = cat(
             (
                 _split_heads(self.query_content(queries), heads),

@@ -34,7 +34,9 @@ def weighted_losses(
     """
     weights = config.loss_weights
     # The paper compares masks at 1/4, twice the resolution at which they are made.
-    masks = [F.interpolate(p.mask_logits, scale_factor=2, mode="bilinear", align_corners=False) for p in predictions]
+    masks = [
+        F.interpolate(p.mask_logits.float(), scale_factor=2, mode="bilinear", align_corners=False) for p in predictions
+    ]
     matchings = match(masks, targets, config.num_points)
     normaliser = _instances_per_process(targets.num_instances, pixel_embedding.device)
 

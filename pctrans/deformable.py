@@ -58,9 +58,9 @@ class DeformableAttention(nn.Module):
         value = self.value_proj(memory).unflatten(-1, (heads, -1))  # (B, S, heads, d)
         offsets = self.sampling_offsets(queries).view(batch, num_queries, heads, levels, points, 2)
         weights = self.attention_weights(queries).view(batch, num_queries, heads, levels * points).softmax(-1)
-        scale = queries.new_tensor([[w, h] for h, w in shapes])  # offsets are in cells of their level
+        scale = reference_points.new_tensor([[w, h] for h, w in shapes])  # offsets are in cells of their level
         reference = reference_points[..., None, None, None, :]
-        locations = reference + offsets / scale[:, None, :]
+        locations = reference + offsets.float() / scale[:, None, :]
         sampled = _sample_levels(value, 2 * locations - 1, shapes)  # (B·heads, d, Q, levels·points)
         weights = weights.transpose(1, 2).flatten(0, 1)[:, None]  # (B·heads, 1, Q, levels·points)
         mixed = (sampled * weights).sum(-1).unflatten(0, (batch, heads))  # (B, heads, d, Q)
@@ -70,12 +70,13 @@ class DeformableAttention(nn.Module):
 def _sample_levels(value: Tensor, grid: Tensor, shapes: Shapes) -> Tensor:
     """Sample value (B, S, heads, d) at grid (B, Q, heads, levels, points, 2) in [-1, 1], level by level."""
     batch, _, heads, _ = value.shape
-    grid = grid.transpose(1, 2).flatten(0, 1).to(value.dtype)  # (B·heads, Q, levels, points, 2)
+    # Float32 whatever the precision around: in bfloat16, places near the border of a map are eighths of a cell.
+    grid = grid.transpose(1, 2).flatten(0, 1).float()  # (B·heads, Q, levels, points, 2)
     sampled = []
     for level, (part, (h, w)) in enumerate(zip(value.split([h * w for h, w in shapes], dim=1), shapes, strict=True)):
         maps = part.permute(0, 2, 3, 1).reshape(batch * heads, -1, h, w)
-        sampled.append(F.grid_sample(maps, grid[:, :, level], align_corners=False))
-    return torch.cat(sampled, dim=-1)
+        sampled.append(F.grid_sample(maps.float(), grid[:, :, level], align_corners=False))
+    return torch.cat(sampled, dim=-1).to(value.dtype)
 
 
 class DeformableEncoderLayer(nn.Module):

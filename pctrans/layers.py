@@ -53,8 +53,11 @@ def conv_norm(in_channels: int, out_channels: int, kernel_size: int, *, relu: bo
 
 
 def _groups(channels: int) -> int:
-    """32 groups as DETR and its descendants have, or as many as divide a narrower map."""
-    return next(groups for groups in (32, 16, 8, 4, 2, 1) if channels % groups == 0)
+    """32 groups as DETR and its descendants have; fewer for a narrow map, so that each has two channels.
+
+    A group of one channel has no variance on a map of one pixel, the coarsest level of a 32×32 image.
+    """
+    return next(groups for groups in (32, 16, 8, 4, 2, 1) if channels % (2 * groups) == 0)
 
 
 def inverse_sigmoid(x: Tensor, eps: float = 1e-5) -> Tensor:

@@ -18,8 +18,8 @@ def mask_loss(
     logits = mask_logits[matching.image, matching.query].float()
     points = uncertain_points(logits, num_points)
     sampled = sample_logits(logits[:, None], points)[:, 0]
-    labels = targets.labels[matching.image]
-    truth = (sample_labels(labels, points) == matching.instance[:, None] + 1).to(sampled.dtype)
+    labels = sample_labels(targets.labels, points, matching.image)
+    truth = (labels == matching.instance[:, None] + 1).to(sampled.dtype)
     bce = F.binary_cross_entropy_with_logits(sampled, truth, reduction="none").mean(-1)
     return bce.sum() / normaliser, dice_loss(sampled, truth).sum() / normaliser
 

@@ -63,10 +63,10 @@ class DynamicMaskHead(nn.Module):
         w1, b1, w2, b2, w3, b3 = (p.reshape(batch * num_queries, -1) for p in parameters)
         w1 = w1.view(batch, num_queries, c, self.in_channels)
         constant = b1.view(batch, num_queries, c)
-        if self.relative_coordinates:
-            scaled = centres.float() * self._extent(features, stride)
-            constant = constant + (w1[..., -2:] @ scaled[..., None]).squeeze(-1)
         with torch.autocast(features.device.type, enabled=False):
+            if self.relative_coordinates:
+                scaled = centres.float() * self._extent(features, stride)
+                constant = constant + (w1[..., -2:] @ scaled[..., None]).squeeze(-1)
             hidden = torch.baddbmm(constant.flatten(1)[..., None], w1.flatten(1, 2), features.flatten(2))
         hidden = F.relu(hidden).view(batch * num_queries, c, -1)
         hidden = F.relu(torch.baddbmm(b2[..., None], w2.view(-1, c, c), hidden))

@@ -68,10 +68,12 @@ def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[
     batch, most = targets.valid.shape
     points = torch.rand(batch, num_points, 2, device=device)
     ids = torch.arange(1, most + 1, device=device)
-    truth = sample_labels(targets.labels, points)[:, None] == ids[:, None]
+    labels = sample_labels(targets.labels, points, torch.arange(batch, device=device))
+    truth = labels[:, None] == ids[:, None]
     costs = [matching_cost(sample_logits(logits.float(), points), truth) for logits in mask_logits]
-    # One transfer for all predictions; the assignment itself is SciPy's, on the host.
-    return [_assign(cost, targets.counts, device) for cost in torch.stack(costs).cpu().numpy()]
+    # One transfer for all predictions; the assignment itself is SciPy's, on the host. It refuses NaN; the loss,
+    # which then is NaN too, is where the trainer looks for it and can say which images it came from.
+    return [_assign(cost, targets.counts, device) for cost in torch.stack(costs).nan_to_num().cpu().numpy()]
 
 
 def _assign(cost: np.ndarray, counts: list[int], device: torch.device) -> Matching:

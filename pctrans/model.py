@@ -1,6 +1,7 @@
 """PCTrans: position-guided transformer with query contrast (Chen et al., ICCV workshops 2023)."""
 
 # No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +87,11 @@ class PCTrans(
         """
         output = self(_pad(images))
         targets = build_targets(_pad(labels))
-        return weighted_losses(output.predictions, output.pixel_embedding, output.semantic_logits, targets, self.config)
+        # Sums of thousands of terms and similarities that decide groups: float32, whatever the network ran in.
+        with torch.autocast(images.device.type, enabled=False):
+            return weighted_losses(
+                output.predictions, output.pixel_embedding, output.semantic_logits, targets, self.config
+            )
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
@@ -96,14 +101,16 @@ class PCTrans(
         masks = F.interpolate(masks.float(), scale_factor=2, mode="bilinear", align_corners=False)
         rows, columns = -(-height // 4), -(-width // 4)
         size = (rows * 4, columns * 4)
-        maps = [cluster_then_average(m[:, :rows, :columns], size, self.config.inference) for m in masks]
+        with torch.autocast(images.device.type, enabled=False):
+            maps = [cluster_then_average(m[:, :rows, :columns], size, self.config.inference) for m in masks]
         return torch.stack(maps)[:, :height, :width]
 
 
 def _semantic_head(dim: int) -> nn.Sequential:
     """Foreground logits; the bias starts at a prior of 0.01 (Lin et al. 2017)."""
     last = nn.Conv2d(dim, 1, 1)
-    nn.init.constant_(last.bias, -torch.log(torch.tensor((1 - 0.01) / 0.01)).item())  # type: ignore[arg-type]
+    assert last.bias is not None
+    nn.init.constant_(last.bias, -math.log((1 - 0.01) / 0.01))
     return nn.Sequential(conv_norm(dim, dim, 3, relu=True), conv_norm(dim, dim, 3, relu=True), last)
 
 

@@ -13,8 +13,8 @@ def sample_logits(logits: Tensor, points: Tensor) -> Tensor:
     return F.grid_sample(logits, grid, align_corners=False)[:, :, 0]
 
 
-def sample_labels(labels: Tensor, points: Tensor) -> Tensor:
-    """The label under each point: (B, H, W) at (B, P, 2) gives (B, P).
+def sample_labels(labels: Tensor, points: Tensor, image: Tensor) -> Tensor:
+    """The label under each point: (B, H, W) at (M, P, 2) gives (M, P), row m from image `image[m]`.
 
     The released code interpolates binary masks; asking the label map is the same but for points within half
     a pixel of a border, and needs no mask per instance.
@@ -22,7 +22,7 @@ def sample_labels(labels: Tensor, points: Tensor) -> Tensor:
     height, width = labels.shape[-2:]
     x = (points[..., 0] * width).long().clamp(0, width - 1)
     y = (points[..., 1] * height).long().clamp(0, height - 1)
-    return labels.flatten(1).gather(1, y * width + x)
+    return labels.flatten()[image[:, None] * (height * width) + y * width + x]
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.tables import Condition, Published
+from benchmarks.tables import Condition
+from benchmarks.tracking.folder import flatten
 from reports.collect import RowResults, TableResults, lookup
 
 Facts = dict[str, Any]  # one result.json without its images
@@ -25,7 +26,8 @@ def caption(results: TableResults) -> list[str]:
         _measured(facts),
         _seeds(results.seeds),
         _hardware(facts),
-        _comparison(results.spec.published, facts),
+        *_changes(results),
+        _comparison(results, facts),
     ]
 
 
@@ -64,9 +66,18 @@ def _machine(environment: dict[str, Any]) -> str:
     return f"{accelerator}, {processor}" if (accelerator := environment.get("accelerator")) else processor
 
 
-def _comparison(published: Published, facts: list[Facts]) -> str:
+def _changes(results: TableResults) -> list[str]:
+    """What the user changed of the scale's settings, if anything."""
+    if not results.overrides:
+        return []
+    changes = ", ".join(f"{path}={value}" for path, value in flatten(results.overrides))
+    return [f"Changed from the scale's settings: {changes}."]
+
+
+def _comparison(results: TableResults, facts: list[Facts]) -> str:
     """Whether measured and published figures may be compared, and if not, every reason."""
-    reasons = []
+    published = results.spec.published
+    reasons = ["settings were changed"] if results.overrides else []
     if any(re.split("[:?]", fact["dataset"]["spec"])[0] != published.data for fact in facts):
         reasons.append(f"the data are not {published.dataset}")
     reasons += filter(None, (_difference(condition, facts) for condition in published.conditions))

@@ -67,6 +67,7 @@ class Run(_Read):
 
     table: str
     rows: list[RunRow]
+    overrides: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class TableResults:
 
     spec: TableSpec
     rows: tuple[RowResults, ...]
+    overrides: dict[str, Any]  # what the user changed of the scale, nested
 
     @property
     def results(self) -> list[JobResult]:
@@ -136,7 +138,7 @@ def collect(out: Path, table: str) -> TableResults:
         _collect_row(out, spec, number, row, published[number - 1], keys.get(number))
         for number, row in enumerate(spec.rows, 1)
     )
-    return TableResults(spec, tuple(rows))
+    return TableResults(spec, tuple(rows), run.overrides)
 
 
 def _collect_row(

@@ -14,6 +14,8 @@ import typer
 from benchmarks.cli import data, listing, predict, report, run, score, speed, tracking, train
 from benchmarks.errors import UserError
 
+INTERRUPTED = 130
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -36,10 +38,14 @@ def main() -> None:
     """Run the command line; ends the process."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        app(standalone_mode=True)
+        app()
     except UserError as error:
         print(f"Error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("Interrupted. Nothing is lost: the same command goes on where this one stopped.", file=sys.stderr)
-        sys.exit(130)
+    except OSError as error:  # no permission, no space, a folder where a file was expected
+        print(f"Error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            print("Interrupted. Nothing is lost: the same command goes on where this one stopped.", file=sys.stderr)
+        raise

@@ -23,9 +23,9 @@ def predict(
     flips: Annotated[bool, typer.Option("--flips", help="Let mirrored views vote; four times slower.")] = False,
     min_size: Annotated[int, typer.Option("--min-size", min=0, help="Drop objects of fewer pixels.")] = 0,
     device: Device = "auto",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier call left.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,
 ) -> None:
-    """Segment images: OUT/labels/*.tif, OUT/overlays/*.png and OUT/objects.csv."""
+    """Segment images: OUT/labels/*.tif, OUT/overlays/*.png and OUT/objects.csv. The same command continues."""
     from rich.console import Console
     from rich.progress import track
 

@@ -15,13 +15,15 @@ from benchmarks.expansion import PlannedJob
 
 LOG_SECONDS = 30.0
 """Between two lines where there is no terminal."""
+SYNC_SECONDS = 60.0
+"""Between two looks of the tracker at a job that is being trained."""
 
 
 class JobDisplay:
     """Follows jobs one after the other. Use as a context."""
 
-    def __init__(self, console: Console, jobs: list[PlannedJob], saved: Callable[[Path], object]):
-        self.console, self.jobs, self.saved = console, jobs, saved
+    def __init__(self, console: Console, jobs: list[PlannedJob], out: Path, saved: Callable[[Path], object]):
+        self.console, self.jobs, self.out, self.saved = console, jobs, out, saved
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -49,12 +51,18 @@ class JobDisplay:
         total = planned.job.training.iterations
         task = self.progress.add_task(name, total=total, status="starting", visible=False)
         rate = _Rate()
-        log = _Log(self.console)
+        say = _NowAndThen(LOG_SECONDS)
+
+        tell = _NowAndThen(SYNC_SECONDS)
 
         def training(done: int, losses: dict[str, float], learning_rate: float) -> None:
             status = f"loss {losses['loss']:.2f}, {rate.update(done):.2f} it/s"
-            self.progress.update(task, completed=done, status=status, visible=True)
-            log.say(f"{name}: iteration {done}/{total}, {status}, {rate.left(total - done)} of training left")
+            terms = ", ".join(f"{term} {value:.2f}" for term, value in losses.items() if term != "loss")
+            description = f"{name}\n[dim]  {terms}[/dim]"
+            self.progress.update(task, completed=done, status=status, description=description, visible=True)
+            left = rate.left(total - done)
+            say(lambda: self._log(f"{name}: iteration {done}/{total}, {status} ({terms}), {left} of training left"))
+            tell(lambda: self.saved(planned.job.folder(self.out)))
 
         def validation(metrics: dict[str, float]) -> None:
             self.console.print(f"{name}: validation PQ {metrics['pq']:.3f}, F1 {metrics['f1']:.3f}", style="dim")
@@ -62,7 +70,7 @@ class JobDisplay:
 
         def prediction(done: int, images: int) -> None:
             self.progress.update(task, total=images, completed=done, status="testing", visible=True)
-            log.say(f"{name}: tested {done}/{images} images")
+            say(lambda: self._log(f"{name}: tested {done}/{images} images"))
 
         return Watcher(training, validation, prediction, self.saved)
 
@@ -73,6 +81,11 @@ class JobDisplay:
         text = {"done": "done", "cached": "done before"}.get(outcome.status, f"failed: {outcome.error}")
         style = "red" if outcome.status == "failed" else "green"
         self.console.print(f"{self._name(planned)}: {text}", style=style, markup=False, highlight=False)
+
+    def _log(self, line: str) -> None:
+        """A line for a log; a terminal has the bar."""
+        if not self.console.is_terminal:
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def _name(self, planned: PlannedJob) -> str:
         position = self.jobs.index(planned) + 1
@@ -101,13 +114,13 @@ class _Rate:
         return f"{iterations / self.value / 60:.1f} min" if self.value else "?"
 
 
-class _Log:
-    """Lines for a log, not more often than every `LOG_SECONDS`; silent on a terminal, which has the bar."""
+class _NowAndThen:
+    """Calls a function, but not more often than every `seconds`; the first time after as long."""
 
-    def __init__(self, console: Console):
-        self.console, self.last = console, time.perf_counter()
+    def __init__(self, seconds: float):
+        self.seconds, self.last = seconds, time.perf_counter()
 
-    def say(self, line: str) -> None:
-        if not self.console.is_terminal and time.perf_counter() - self.last >= LOG_SECONDS:
+    def __call__(self, action: Callable[[], object]) -> None:
+        if time.perf_counter() - self.last >= self.seconds:
+            action()
             self.last = time.perf_counter()
-            self.console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -53,6 +53,7 @@ def run(
     from benchmarks.tables import load_table
 
     console = Console()
+    device = choose_device(device)
     spec = load_table(table)
     dataset = open_dataset(data)
     with console.status("checking the data"):
@@ -65,16 +66,19 @@ def run(
         rows=parse_rows(rows),
         overrides=read_overrides(config, set_),
         protocol=protocol,
+        device=device,
     )
-    device = choose_device(device)
     if dry_run:
         _show_plan(console, plan, dataset, out, device)
         return
     _refuse_other_runs(plan, out)
+    if collect:
+        if not (out / "runs" / f"{table}.json").exists():
+            plan.save(out)
+        report_table(console, out, table)
+        return
     plan.save(out)
-    failed = 0 if collect else _run(console, plan, dataset, out, device, tracking_uri)
-    report_table(console, out, table)
-    if failed:
+    if _run(console, plan, dataset, out, device, tracking_uri):
         raise typer.Exit(1)
 
 
@@ -90,10 +94,16 @@ def parse_rows(text: str | None) -> list[int] | None:
         numbers = set()
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            numbers |= set(range(int(first), int(last if dash else first) + 1))
+            numbers |= set(_range(int(first), int(last if dash else first)))
     except ValueError as error:
         raise UserError(f"--rows {text}: expected numbers and ranges, such as 1,8 or 2-4.") from error
     return sorted(numbers)
+
+
+def _range(first: int, last: int) -> range:
+    if last < first:
+        raise ValueError(f"{first}-{last} is empty")
+    return range(first, last + 1)
 
 
 def report_table(console: Console, out: Path, table: str) -> list[Path]:
@@ -113,19 +123,20 @@ def report_table(console: Console, out: Path, table: str) -> list[Path]:
 
 
 def _run(console: Console, plan: Plan, dataset: Dataset, out: Path, device: str, tracking_uri: str | None) -> int:
-    """Run the chosen jobs; returns how many failed."""
+    """Run the chosen jobs and report; returns how many failed."""
     from benchmarks.cli.progress import JobDisplay
     from benchmarks.running import run_jobs
     from benchmarks.tracking import Tracker
 
     tracker = Tracker(out, tracking_uri)
     tracker.start_table(plan.table.name, {k: v for k, v in plan.described().items() if k not in ("jobs", "rows")})
-    with JobDisplay(console, plan.chosen, saved=tracker.sync) as display:
+    with JobDisplay(console, plan.chosen, out, saved=tracker.sync) as display:
         outcomes = run_jobs(plan.chosen, dataset, out, device, watch=display.watch, ended=display.ended)
     for planned in plan.chosen:
         tracker.sync(planned.job.folder(out))
     failed = sum(outcome.status == "failed" for outcome in outcomes)
-    tracker.finish_table(failed=bool(failed))
+    files = report_table(console, out, plan.table.name)
+    tracker.finish_table(files, failed=bool(failed))
     console.print(f"{'tracking':>9}  {tracker.uri}  (pctrans-bench ui --out {out})", markup=False, soft_wrap=True)
     return failed
 
@@ -154,17 +165,18 @@ def _show_plan(console: Console, plan: Plan, dataset: Dataset, out: Path, device
 
 
 def _refuse_other_runs(plan: Plan, out: Path) -> None:
-    """A table's report in `out` must not turn into one of other data or another scale."""
+    """A table's report in `out` must not turn into one of other data, another scale or other settings."""
     path = out / "runs" / f"{plan.table.name}.json"
     if not path.exists():
         return
     try:
         before = json.loads(path.read_text())
-        data, scale = before["data"]["fingerprint"], before["scale"]
+        then = before["data"]["fingerprint"], before["scale"], before["overrides"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it, the results under jobs/ stay.") from error
-    if (data, scale) != (plan.data.fingerprint, plan.scale):
+    if then != (plan.data.fingerprint, plan.scale, plan.overrides):
         raise UserError(
-            f"{out} holds {plan.table.name} on {before['data']['name']} at scale {scale}; "
-            f"give {plan.data.name} at scale {plan.scale} another --out folder."
+            f"{out} holds {plan.table.name} on {before['data']['name']} at scale {then[1]} with the settings "
+            f"{then[2] or 'of that scale'}; give {plan.data.name} at scale {plan.scale} with "
+            f"{plan.overrides or 'its settings'} another --out folder."
         )

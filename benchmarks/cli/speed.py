@@ -24,21 +24,22 @@ def speed(
 
     from benchmarks.data import open_dataset
     from benchmarks.environment import choose_device, describe_environment
-    from benchmarks.expansion import default_protocol, reference
+    from benchmarks.expansion import reference
     from benchmarks.jobs import make_job
     from benchmarks.speed import measure_step
 
+    device = choose_device(device)
     dataset = open_dataset(data)
     job = make_job(
         method,
         reference(dataset),
         split=dataset.evaluation_split,
         scale=default_scale(scale),
-        protocol=protocol or default_protocol(dataset),
+        protocol=protocol or dataset.protocol,
         seed=0,
         overrides=read_overrides(config, set_),
+        device=device,
     )
-    device = choose_device(device)
     cost = measure_step(job, dataset, device, repeats=repeats)
     environment = describe_environment(device)
     console = Console(highlight=False)

@@ -38,12 +38,13 @@ def train(
     from benchmarks.cli.progress import JobDisplay
     from benchmarks.data import open_dataset
     from benchmarks.environment import choose_device
-    from benchmarks.expansion import PlannedJob, default_protocol, reference
+    from benchmarks.expansion import PlannedJob, reference
     from benchmarks.jobs import make_job
     from benchmarks.running import run_jobs
     from benchmarks.tracking import Tracker
 
     console = Console()
+    device = choose_device(device)
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
@@ -52,14 +53,14 @@ def train(
         reference(dataset),
         split=dataset.evaluation_split,
         scale=default_scale(scale),
-        protocol=protocol or default_protocol(dataset),
+        protocol=protocol or dataset.protocol,
         seed=seed,
         overrides=read_overrides(config, set_),
+        device=device,
     )
-    device = choose_device(device)
     tracker = Tracker(out, tracking_uri)
     planned = [PlannedJob(1, method, job)]
-    with JobDisplay(console, planned, saved=tracker.sync) as display:
+    with JobDisplay(console, planned, out, saved=tracker.sync) as display:
         outcome = run_jobs(planned, dataset, out, device, watch=display.watch, ended=display.ended)[0]
     if outcome.status == "failed":
         raise typer.Exit(1)

@@ -44,11 +44,13 @@ class Dataset(ABC):
         name: short, for tables and captions.
         decoding: how labels become instances; "ids" where the files hold ids.
         evaluation_split: the split that results are computed on.
+        protocol: "nuclei" or "leaves": whose crop, augmentation and thresholds fit.
         notes: what a user may want to know and is no error.
     """
 
     decoding: str = "ids"
     evaluation_split: str = "test"
+    protocol: str = "nuclei"
 
     def __init__(self, spec: str, name: str, splits: Mapping[str, Iterable[str]]) -> None:
         """Args: splits: ids of each split; the order given does not matter."""

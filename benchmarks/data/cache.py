@@ -41,4 +41,5 @@ class SampleCache:
 
 
 def _size(sample: Sample) -> int:
-    return sample.image.nbytes + (0 if sample.labels is None else sample.labels.nbytes)
+    image = sample.image[0] if sample.image.strides[0] == 0 else sample.image  # grey shares one channel's memory
+    return image.nbytes + (0 if sample.labels is None else sample.labels.nbytes)

@@ -51,6 +51,7 @@ def open_cvppp_a1(spec: str, root: Path) -> Dataset:
 class _CVPPP(Dataset):
     normalisation = BY_255
     evaluation_split = "val"
+    protocol = "leaves"
 
     def __init__(self, spec: str, where: Path, with_truth: set[str], without_truth: set[str]) -> None:
         """Args: with_truth, without_truth: names of plants, such as plant001."""

@@ -7,18 +7,17 @@ from pathlib import Path
 
 from benchmarks.data.base import SPLITS, check_splits
 from benchmarks.data.paired import PairedDataset
-from benchmarks.data.reading import SUFFIXES, decode_image, normalisation_rule
+from benchmarks.data.reading import IMAGE_SUFFIXES, SUFFIXES, decode_image, normalisation_rule
 from benchmarks.data.sources import FolderSource, match, read_split
 from benchmarks.errors import UserError
 
 _LAYOUT = "expected a folder with images/, labels/ and splits/train.txt, splits/val.txt, splits/test.txt"
-_IMAGE_SUFFIXES = tuple(suffix for suffix in SUFFIXES if suffix != ".npy")
 
 
 class FolderDataset(PairedDataset):
     """PNG or TIFF images with label maps (0 background, one id an instance), matched by stem.
 
-    All three split files are required: validation chooses checkpoints and test gives the results, so neither
+    All three split files are required: validation watches the training and test gives the results, so neither
     is made up from the other. Files in no split are ignored.
     """
 
@@ -31,7 +30,7 @@ class FolderDataset(PairedDataset):
         names = {split: lists.describe(f"{split}.txt") for split in SPLITS}
         splits = {split: read_split(lists, f"{split}.txt") for split in SPLITS}
         check_splits(splits, names)
-        image_names, label_names = images.by_stem(_IMAGE_SUFFIXES), labels.by_stem(SUFFIXES)
+        image_names, label_names = images.by_stem(IMAGE_SUFFIXES), labels.by_stem(SUFFIXES)
         for split in SPLITS:
             match(splits[split], image_names, names[split], images.label, "image")
             match(splits[split], label_names, names[split], labels.label, "label image")

@@ -9,7 +9,8 @@ import numpy as np
 from benchmarks.data.decode import decode, palette_colours
 from benchmarks.errors import UserError
 
-SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
+SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 
 MIN_MAX = "min-max per image"
 BY_255 = "divide by 255"

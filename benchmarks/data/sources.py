@@ -131,10 +131,18 @@ def read_split(source: Source, name: str) -> list[str]:
     if name not in source.names:
         raise UserError(f"{source.describe(name)}: missing; expected a text file with one image name a line.")
     try:
-        text = source.read(name).decode("utf-8-sig")
+        return parse_split(source.read(name))
     except UnicodeDecodeError as error:
         raise UserError(f"{source.describe(name)}: not UTF-8 text ({error.reason}).") from error
-    return [stem_of(line.strip()) for line in text.splitlines() if line.strip()]
+
+
+def parse_split(content: bytes) -> list[str]:
+    """Stems in a list of names, one a line, with or without suffix; blank lines do not count.
+
+    Raises:
+        UnicodeDecodeError: not UTF-8 text.
+    """
+    return [stem_of(line.strip()) for line in content.decode("utf-8-sig").splitlines() if line.strip()]
 
 
 def match(listed: Collection[str], files: dict[str, str], split_name: str, folder: str, what: str) -> None:

@@ -24,6 +24,8 @@ _SMALLEST_VISIBLE = 20  # pixels; what an annotator would still outline
 class SyntheticRosettes(SyntheticDataset):
     """8-bit RGB images, one plant each, 5 to 19 leaves."""
 
+    protocol = "leaves"
+
     defaults: ClassVar[Mapping[str, int]] = {"size": 256, "train": 16, "val": 6, "test": 6, "seed": 0}
     normalisation = BY_255
 

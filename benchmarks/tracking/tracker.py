@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchmarks.files import exclusive
 from benchmarks.tracking.folder import CURVES, JobFolder, flatten
 from benchmarks.tracking.ledger import Sent, read_sent, read_table, write_sent, write_table
 from benchmarks.tracking.sending import send_curve, send_parameters, send_status
@@ -30,7 +31,8 @@ class Tracker:
 
     A table is a run, and each of its jobs a run below it. No method waits longer than MLflow's time limits,
     which are shortened here, and none raises because of the store: the first failure is a warning on the
-    logger `pctrans_bench`. Use one tracker per database at a time.
+    logger `pctrans_bench`.
+    Processes that share `out` take turns.
 
     Args:
         out: the results' folder, with `jobs/`.
@@ -179,7 +181,9 @@ class Tracker:
         if time.monotonic() < self._retry_at:
             return False
         try:
-            action(self._connect()[0])
+            # Processes that share a table would else make two runs of one job.
+            with exclusive(self.out / "tracking.lock"):
+                action(self._connect()[0])
         except Exception as problem:
             # A store can fail in many ways (network, database, disk), and none is worth a training.
             self._connection = None

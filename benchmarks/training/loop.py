@@ -27,7 +27,7 @@ Progress = Callable[[int, dict[str, float], float], None]
 
 
 class NonFiniteLossError(RuntimeError):
-    """A loss is NaN or infinite: training cannot go on."""
+    """A loss or its gradient is NaN or infinite: training cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,16 @@ def train(
             losses_curve.append({"iteration": done, **total, **values, "learning_rate": rate, "seconds": elapsed})
             if progress:
                 progress(done, total | values, rate)
-        if last or done % settings.checkpoint_every == 0:
-            save_checkpoint(checkpoint, model, optimiser, done, seconds + time.perf_counter() - begun)
-        if validate and done % settings.validate_every == 0 and not last:
+        if validate and (last or done % settings.validate_every == 0):
             paused = time.perf_counter()
             model.eval()
             row = {"iteration": done, "epoch": batches.epoch(done), "seconds": seconds + paused - begun}
             validation_curve.append(row | validate(model))
             model.train()
             begun += time.perf_counter() - paused
+        # After the validation: a run killed during it resumes before it, and no row is missing.
+        if last or done % settings.checkpoint_every == 0:
+            save_checkpoint(checkpoint, model, optimiser, done, seconds + time.perf_counter() - begun)
     model.eval()
     return TrainingReport(settings.iterations, seconds + time.perf_counter() - begun)
 
@@ -118,32 +119,26 @@ def training_step(
     for first in range(0, len(batch.ids), size):
         images = batch.images[first : first + size].to(device, non_blocking=True)
         labels = batch.labels[first : first + size].to(device, non_blocking=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(settings.precision, device)):
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             losses = model.losses(images, labels)
         loss = torch.stack([value.float() for value in losses.values()]).sum() / parts
         if not math.isfinite(loss.item()):
-            raise NonFiniteLossError(_describe(losses, batch.ids[first : first + size], iteration))
+            raise NonFiniteLossError(_describe("loss", losses, batch.ids[first : first + size], iteration))
         loss.backward()
         for name, value in losses.items():
             means[name] = means.get(name, torch.zeros((), device=device)) + value.detach().float() / parts
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    if settings.gradient_norm is not None:
-        nn.utils.clip_grad_norm_(parameters, settings.gradient_norm)
+    norm = nn.utils.clip_grad_norm_(parameters, settings.gradient_norm or math.inf)
+    if not math.isfinite(norm.item()):
+        raise NonFiniteLossError(_describe("gradient", means, batch.ids, iteration))
     optimiser.step()
     return means
 
 
-def uses_bfloat16(precision: str, device: torch.device) -> bool:
-    """Whether a precision setting means bfloat16 autocast on this device."""
-    if precision == "auto":
-        return device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return precision == "bfloat16"
-
-
-def _describe(losses: dict[str, Tensor], ids: tuple[str, ...], iteration: int) -> str:
+def _describe(what: str, losses: dict[str, Tensor], ids: tuple[str, ...], iteration: int) -> str:
     terms = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
     return (
-        f"the loss is not finite at iteration {iteration + 1} ({terms}); crops of the images {', '.join(ids)}. "
+        f"the {what} is not finite at iteration {iteration + 1} ({terms}); crops of the images {', '.join(ids)}. "
         "The last checkpoint is from before. A lower learning rate (--set training.learning_rate=...) or a "
         "smaller gradient norm usually helps; look at these images too."
     )

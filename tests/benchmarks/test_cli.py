@@ -80,6 +80,44 @@ def test_report_and_collect_compute_nothing(ran: Path) -> None:
     assert (ran / "reports" / "table4.md").read_text() == text
 
 
+def test_collecting_leaves_the_plan_alone(ran: Path) -> None:
+    before = (ran / "runs" / "table4.json").read_text()
+    invoke(*RUN, "--seeds", "3", "--collect", "--out", ran)
+    assert (ran / "runs" / "table4.json").read_text() == before
+
+
+def test_changed_settings_need_another_folder_and_are_in_the_caption(ran: Path, tmp_path: Path) -> None:
+    changed = [*RUN, "--rows", "1", "--set", "training.iterations=2"]
+    result = CliRunner().invoke(app, [*changed, "--out", str(ran)])
+    assert isinstance(result.exception, UserError) and "another --out folder" in str(result.exception)
+    invoke(*changed, "--out", tmp_path)
+    text = (tmp_path / "reports" / "table4.md").read_text()
+    assert "training.iterations=2" in text and "settings were changed" in text
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_not_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    done = command(*RUN, "--out", tmp_path / "file" / "out")
+    assert done.returncode == 2 and "Error:" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_weights_that_are_not_there_are_an_error_before_anything_runs(tmp_path: Path) -> None:
+    arguments = ["speed", "--data", DATA, "--scale", "smoke", "--set", f"model.backbone.pretrained={tmp_path}/no"]
+    done = command(*arguments)
+    assert done.returncode == 2 and "no ResNet weights" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-m", "benchmarks.cli", *RUN, "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [*arguments, "--set", "training.iterations=100000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    wait_for(lambda: list(tmp_path.glob("jobs/*/checkpoint.pt")))
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130 and b"Nothing is lost" in stderr
+
+
 def test_dry_run_shows_jobs_and_time_and_writes_nothing(tmp_path: Path) -> None:
     text = invoke(*RUN, "--dry-run", "--out", tmp_path / "out")
     assert "8 jobs, 8 to do" in text and "min on cpu" in text
@@ -141,7 +179,7 @@ def test_train_predict_and_score_as_a_lab_does(tmp_path: Path) -> None:
     prediction = ["predict", out, tmp_path / "images", "--device", "cpu", "--out", tmp_path / "predicted"]
     invoke(*prediction, "--stems", tmp_path / "list.txt", "--min-size", "5")
     assert [path.name for path in (tmp_path / "predicted" / "labels").iterdir()] == ["train-0000.tif"]
-    again = command(*prediction)
+    again = command(*prediction, "--min-size", "9")
     assert again.returncode == 2 and "--overwrite" in again.stderr
     invoke(*prediction, "--overwrite", "--tile", "32", "--flips")
     text = invoke("score", tmp_path / "truth", tmp_path / "predicted" / "labels", "--csv", tmp_path / "scores.csv")
@@ -185,8 +223,9 @@ def test_overrides_from_a_file_and_the_command_line(tmp_path: Path) -> None:
 def test_rows_as_numbers_and_ranges() -> None:
     assert parse_rows("1,3-5,4") == [1, 3, 4, 5]
     assert parse_rows(None) is None
-    with pytest.raises(UserError, match="such as 1,8 or 2-4"):
-        parse_rows("one")
+    for bad in ("one", "8-2", "1,,2"):
+        with pytest.raises(UserError, match="such as 1,8 or 2-4"):
+            parse_rows(bad)
 
 
 def wait_for(condition, seconds: float = 90) -> None:

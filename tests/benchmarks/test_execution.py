@@ -12,7 +12,7 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.environment import choose_device, peak_memory_bytes, reset_peak_memory
 from benchmarks.errors import UserError
 from benchmarks.execution import Watcher, run_job
-from benchmarks.expansion import default_protocol, expand_table, reference
+from benchmarks.expansion import expand_table, reference
 from benchmarks.jobs import Job, make_job
 from benchmarks.saved_model import load_model
 from benchmarks.scoring import mean_scores, score_folders
@@ -107,6 +107,34 @@ def test_predicting_with_the_saved_model_and_scoring_give_the_job_s_figures(
     assert (tmp_path / "out" / "objects.csv").read_text().startswith("image,label,")
 
 
+def test_predicting_continues_and_refuses_other_options(
+    done: tuple[Job, Path], dataset: Dataset, tmp_path: Path
+) -> None:
+    import tifffile
+
+    (tmp_path / "images").mkdir()
+    for id in dataset.ids("test"):
+        tifffile.imwrite(tmp_path / "images" / f"{id}.tif", dataset.read(id).image)
+    images = find_images([str(tmp_path / "images")])
+
+    def predict(**options: object) -> list[int]:
+        return list(predict_images(done[1], images, tmp_path / "out", device="cpu", **options))  # type: ignore[arg-type]
+
+    first = next(predict_images(done[1], images, tmp_path / "out", device="cpu"))
+    label = tmp_path / "out" / "labels" / f"{images[0].stem}.tif"
+    stamp = label.stat().st_mtime_ns
+    assert predict()[0] == first and label.stat().st_mtime_ns == stamp
+    assert (tmp_path / "out" / "objects.csv").exists()
+    with pytest.raises(UserError, match="not made with this model and these options"):
+        predict(min_size=30)
+    predict(min_size=30, overwrite=True)
+    assert label.stat().st_mtime_ns != stamp
+
+
+def test_prediction_uses_the_precision_of_the_job(done: tuple[Job, Path]) -> None:
+    assert load_model(done[1], "cpu").precision == "float32"
+
+
 def test_a_job_stopped_between_training_and_scoring_goes_on(
     dataset: Dataset, tmp_path: Path, done: tuple[Job, Path]
 ) -> None:
@@ -178,7 +206,8 @@ def test_peak_memory_follows_the_peak() -> None:
 
 
 def test_leaves_are_tested_as_leaves(dataset: Dataset) -> None:
-    assert default_protocol(dataset) == "nuclei"
-    assert default_protocol(open_dataset("synthetic-rosettes?size=64&train=1&val=1&test=1")) == "leaves"
+    rosettes = open_dataset("synthetic-rosettes?size=64&train=1&val=1&test=1")
     table = load_table("table4")
+    protocols = [expand_table(table, d, scale="smoke", seeds=1).jobs[0].job.protocol for d in (dataset, rosettes)]
+    assert protocols == ["nuclei", "leaves"]
     assert expand_table(table, dataset, scale="smoke", seeds=1, protocol="leaves").jobs[0].job.protocol == "leaves"

@@ -46,6 +46,26 @@ def test_the_key_does_not_follow_the_rest() -> None:
     assert job().key == job(data=moved).key == job(overrides=chatty).key
 
 
+def test_the_same_files_in_a_folder_of_another_name_are_the_same_data() -> None:
+    assert job().key == job(data=DATA.model_copy(update={"name": "renamed", "spec": "folder:/renamed"})).key
+
+
+def test_automatic_precision_is_resolved_by_the_device_and_part_of_the_key() -> None:
+    assert job().training.precision == "float32"
+    assert job().key == job(overrides={"training": {"precision": "float32"}}).key
+    assert job().key != job(overrides={"training": {"precision": "bfloat16"}}).key
+
+
+def test_pretrained_weights_enter_the_key_by_content(tmp_path: Path) -> None:
+    keys = []
+    for folder, content in (("a", b"1"), ("b", b"1"), ("a", b"2")):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / "model.safetensors").write_bytes(content)
+        keys.append(job(overrides={"model": {"backbone": {"pretrained": str(tmp_path / folder)}}}).key)
+    assert keys[0] == keys[1] != keys[2]
+    assert job(overrides={"model": {"backbone": {"pretrained": "hub/one"}}}).key != job().key
+
+
 def test_a_job_comes_back_from_its_folder(tmp_path: Path) -> None:
     made = job()
     (tmp_path / "job.json").write_text(json.dumps(made.resolved()))
@@ -85,6 +105,10 @@ def test_the_paper_scale_is_the_paper_s() -> None:
         ({"model": {"loss_weights": {"point": -1}}}, r"loss_weights\.point"),
         ({"training": {"crop": 100}}, r"training\.crop"),
         ({"trainig": {"crop": 64}}, "'trainig' is no section"),
+        ({"testing": {"overlap": 192}}, r"overlap 192 has to be below"),
+        ({"model": None}, "section model has to hold fields"),
+        ({"training": 3}, "section training has to hold fields"),
+        ({"augmentation": 3}, "section augmentation has to hold fields"),
         ({"augmentation": "plants"}, "no augmentation 'plants'"),
         ({"augmentation": {"rotate": True}}, r"augmentation\.rotate"),
         ({"training": {"batch_size": 4, "micro_batch_size": 3}}, "no multiple"),

@@ -118,7 +118,7 @@ def test_a_finished_run_is_not_trained_further(dataset: Dataset, tmp_path: Path)
 def test_validation_is_recorded_and_disturbs_nothing(dataset: Dataset, tmp_path: Path) -> None:
     trained(dataset, tmp_path)
     rows = list(csv.DictReader((tmp_path / "validation.csv").open()))
-    assert [row["iteration"] for row in rows] == ["4", "8"]
+    assert [row["iteration"] for row in rows] == ["4", "8", "9"]
     assert float(rows[0]["epoch"]) == pytest.approx(4 * 2 / 3)
 
 
@@ -129,6 +129,20 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(dataset: Dataset, tmp_p
     with pytest.raises(NonFiniteLossError, match=f"iteration 6 .*bce nan.*{ids[0]}, {ids[1]}"):
         train(model, source(dataset), SETTINGS, seed=0, folder=tmp_path, device=CPU)
     assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_the_weights(dataset: Dataset) -> None:
+    class Steep(Toy):
+        def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+            return {"root": (0 * self.head.weight.sum()).sqrt()}  # 0, with an infinite slope
+
+    for norm in (0.1, None):
+        model = Steep()
+        settings = SETTINGS.model_copy(update={"gradient_norm": norm})
+        before = model.head.weight.detach().clone()
+        with pytest.raises(NonFiniteLossError, match="the gradient is not finite at iteration 1"):
+            training_step(model, build_optimiser(model, settings), source(dataset).batch(0), settings, 0, CPU)
+        assert torch.equal(model.head.weight, before)
 
 
 def test_a_damaged_checkpoint_is_named(dataset: Dataset, tmp_path: Path) -> None:

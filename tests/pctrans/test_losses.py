@@ -60,6 +60,15 @@ def test_matching_with_more_instances_than_queries_uses_every_query_once() -> No
     assert len(set(matching.instance.tolist())) == 3
 
 
+def test_predictions_that_are_not_finite_are_matched_so_that_the_loss_can_tell() -> None:
+    targets = build_targets(torch.arange(4).view(1, 2, 2))
+    logits = torch.full((1, 5, 2, 2), torch.nan)
+    [matching] = match([logits], targets, 16)
+    assert len(matching.query) == 3
+    bce, _ = mask_loss(logits, targets, matching, 16, 3.0)
+    assert torch.isnan(bce)
+
+
 def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
     torch.manual_seed(3)
     labels = torch.zeros(2, 16, 16, dtype=torch.long)
@@ -96,7 +105,7 @@ def test_uncertain_points_prefer_the_undecided_border() -> None:
 def test_labels_and_logits_are_sampled_at_the_same_places() -> None:
     labels = torch.arange(12).view(1, 3, 4)
     points = torch.tensor([[[(c + 0.5) / 4, (r + 0.5) / 3] for r in range(3) for c in range(4)]])
-    assert torch.equal(sample_labels(labels, points)[0], labels.flatten())
+    assert torch.equal(sample_labels(labels, points, torch.tensor([0]))[0], labels.flatten())
     torch.testing.assert_close(sample_logits(labels[None].float(), points)[0, 0], labels.flatten().float())
 
 

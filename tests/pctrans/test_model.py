@@ -95,6 +95,23 @@ def test_bfloat16_autocast_trains_and_segments(tiny: PCTransConfig, batch) -> No
     assert maps.dtype == torch.long
 
 
+def test_bfloat16_changes_masks_little_far_from_the_origin(tiny: PCTransConfig) -> None:
+    """Coordinates of hundreds of pixels, and the losses and the grouping built on masks, stay in float32."""
+    torch.manual_seed(0)
+    model = PCTrans(tiny).eval()
+    images = torch.rand(1, 3, 512, 512)
+    labels = squares(512, [(420, 440), (30, 470), (460, 20)], 40)[None]
+    values, logits = [], []
+    for enabled in (False, True):
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            logits.append(model(images).predictions[0].mask_logits.float())
+            torch.manual_seed(1)
+            values.append({name: value.item() for name, value in model.losses(images, labels).items()})
+    assert (logits[0] - logits[1]).abs().max() < 0.03 * logits[0].abs().max()
+    for name, value in values[0].items():
+        assert values[1][name] == pytest.approx(value, rel=0.05), name
+
+
 @pytest.mark.parametrize("size", [(64, 64), (50, 77), (33, 128), (20, 20)])
 def test_any_size_is_segmented_and_trained(tiny: PCTransConfig, size: tuple[int, int]) -> None:
     model = PCTrans(tiny)

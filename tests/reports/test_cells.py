@@ -47,7 +47,7 @@ def test_best(values: list[float | None], direction: str, expected: set[int]) ->
 def test_columns_take_the_direction_of_their_metric(one_seed: Path) -> None:
     results = collect(one_seed, "table4")
     metrics = ["aji", "abs_dic", "dic"]
-    results = type(results)(results.spec.model_copy(update={"metrics": metrics}), results.rows)
+    results = type(results)(results.spec.model_copy(update={"metrics": metrics}), results.rows, {})
     aji, abs_dic, dic = metric_columns(results)
     assert (aji.title, abs_dic.title, dic.title) == ("AJI ↑", "|DiC| ↓", "DiC")
     errors = [figure.mean for figure in abs_dic.measured if figure]
