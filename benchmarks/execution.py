@@ -65,10 +65,15 @@ class Outcome:
     error: str | None = None
 
 
-def run_job(job: Job, dataset: Dataset, out: Path, device: str, watcher: Watcher | None = None) -> Outcome:
+def run_job(
+    job: Job, dataset: Dataset, out: Path, device: str, watcher: Watcher | None = None, *, label: str | None = None
+) -> Outcome:
     """Bring a job to its result, from wherever an earlier start left it.
 
     A failure leaves error.json and no result; an interrupt leaves the last checkpoint.
+
+    Args:
+        label: what to call the job where people browse; no part of its key. None is the method's name.
     """
     watcher = watcher or Watcher()
     folder = job.folder(out)
@@ -79,7 +84,7 @@ def run_job(job: Job, dataset: Dataset, out: Path, device: str, watcher: Watcher
         if not mine:
             return Outcome("busy")
         try:
-            _run(job, dataset, folder, device, watcher)
+            _run(job, dataset, folder, device, watcher, label or job.method)
         except Exception as error:
             message = f"{type(error).__name__}: {error}"
             write_json(
@@ -97,11 +102,11 @@ def run_job(job: Job, dataset: Dataset, out: Path, device: str, watcher: Watcher
         return Outcome("done")
 
 
-def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher) -> None:
+def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher, label: str) -> None:
     started = _now()
     (folder / "error.json").unlink(missing_ok=True)
     environment = describe_environment(device)
-    write_json(folder / "job.json", job.resolved())
+    write_json(folder / "job.json", {"label": label, **job.resolved()})
     write_json(folder / "environment.json", environment)
     reset_peak_memory(device)
     segmenter, report = _trained(job, dataset, folder, device, watcher)
@@ -112,7 +117,7 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
     result = {
         "schema": SCHEMA,
         "key": job.key,
-        "label": job.method,
+        "label": label,
         "job": job.resolved(),
         "dataset": {
             **job.data.model_dump(mode="json"),

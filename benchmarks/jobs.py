@@ -150,7 +150,7 @@ def parse_job(resolved: Mapping[str, Any]) -> Job:
     Raises:
         ValueError: it is none.
     """
-    return Job.model_validate({name: value for name, value in resolved.items() if name != "key"})
+    return Job.model_validate({name: value for name, value in resolved.items() if name not in ("key", "label")})
 
 
 def nest(dotted: Mapping[str, Any]) -> dict[str, Any]:

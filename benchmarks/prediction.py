@@ -66,9 +66,9 @@ def predict_split(
             begun = time.perf_counter()
             labels = segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
             times.append({"iteration": index, "seconds": time.perf_counter() - begun})
-            write_labels(path, labels)
             if index < OVERLAYS:
                 save_overlay(folder / "overlays" / f"{id}.png", image, labels)
+            write_labels(path, labels)
         if progress:
             progress(index + 1, len(ids))
     seconds = [row["seconds"] for row in read_curve(times.path)]

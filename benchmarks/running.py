@@ -33,7 +33,8 @@ def run_jobs(
     while waiting:
         busy = []
         for planned in waiting:
-            outcome = run_job(planned.job, dataset, out, device, watchers[planned.job.key])
+            watcher = watchers[planned.job.key]
+            outcome = run_job(planned.job, dataset, out, device, watcher, label=planned.label)
             if outcome.status == "busy":
                 busy.append(planned)
                 continue

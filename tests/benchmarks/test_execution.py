@@ -53,7 +53,8 @@ def test_the_folder_holds_what_the_schema_says(done: tuple[Job, Path], dataset: 
     job, folder = done
     result = json.loads((folder / "result.json").read_text())
     assert result["schema"] == 1 and result["key"] == job.key == folder.name
-    assert result["job"] == json.loads((folder / "job.json").read_text()) == job.resolved()
+    assert result["job"] == job.resolved()
+    assert json.loads((folder / "job.json").read_text()) == {"label": "pctrans", **job.resolved()}
     assert result["dataset"]["fingerprint"] == dataset.fingerprint
     assert result["dataset"]["images"] == len(result["images"]) == 2
     assert result["metrics"] == mean_scores(result["images"])

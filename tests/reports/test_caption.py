@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from synthesis import edit_result, fail
@@ -41,6 +42,7 @@ def test_says_so_where_the_figures_compare(one_seed: Path) -> None:
         "dataset.decoding": "pea",
         "job.scale": "paper",
         "cost.iterations": 30000,
+        "job.testing": {"tile": 1024},
         "job.model.backbone": {"name": "resnet50", "pretrained": "microsoft/resnet-50"},
     }
     for key in KEYS:
@@ -66,3 +68,12 @@ def test_notes_name_the_job_and_the_seeds_left(three_seeds: Path) -> None:
     fail(three_seeds, "table4-row2-seed1", "out of memory")
     row = collect(three_seeds, "table4").rows[1]
     assert notes(row) == ["2 of 3 seeds: failed: RuntimeError: out of memory (job table4-row2-seed1)."]
+
+
+def test_names_what_the_user_changed(one_seed: Path) -> None:
+    path = one_seed / "runs" / "table4.json"
+    run = json.loads(path.read_text())
+    path.write_text(json.dumps(run | {"overrides": {"training": {"iterations": 5}, "testing": {"flips": True}}}))
+    said = text(one_seed)
+    assert "Changed from the scale's settings: training.iterations=5, testing.flips=true." in said
+    assert "cannot be compared: settings were changed" in said
