@@ -19,9 +19,9 @@ def _merge_heads(x: Tensor) -> Tensor:
 class StandardCrossAttention(nn.Module):
     """Type 1: positions are added to queries and keys before the projection, as in Mask2Former."""
 
-    def __init__(self, dim: int, heads: int):
+    def __init__(self, dim: int, heads: int, position_in_values: bool = False):
         super().__init__()
-        self.heads = heads
+        self.heads, self.position_in_values = heads, position_in_values
         self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
@@ -36,7 +36,7 @@ class StandardCrossAttention(nn.Module):
         """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
         q = _split_heads(self.query(queries + query_position), self.heads)
         k = _split_heads(self.key(memory + memory_position), self.heads)
-        v = _split_heads(self.value(memory), self.heads)
+        v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
         return self.output(_merge_heads(F.scaled_dot_product_attention(q, k, v, allowed[:, None])))
 
 
@@ -47,9 +47,9 @@ class PositionGuidedCrossAttention(nn.Module):
     Conditional DETR, 2021).
     """
 
-    def __init__(self, dim: int, heads: int):
+    def __init__(self, dim: int, heads: int, position_in_values: bool = False):
         super().__init__()
-        self.heads = heads
+        self.heads, self.position_in_values = heads, position_in_values
         self.query_content, self.query_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.key_content, self.key_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
@@ -73,7 +73,7 @@ class PositionGuidedCrossAttention(nn.Module):
             dim=-1,
         )
         k = cat((_split_heads(self.key_content(memory), heads), key_position), dim=-1)
-        v = _split_heads(self.value(memory), heads)
+        v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), heads)
         return self.output(_merge_heads(F.scaled_dot_product_attention(q, k, v, allowed[:, None])))
 
 

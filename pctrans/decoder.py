@@ -41,7 +41,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         dim, heads = config.hidden_dim, config.num_heads
         attention = StandardCrossAttention if config.attention_type == 1 else PositionGuidedCrossAttention
-        self.cross_attention = attention(dim, heads)
+        self.cross_attention = attention(dim, heads, config.position_in_values)
         self.norm = nn.LayerNorm(dim)
         self.self_attention = SelfAttention(dim, heads)
         self.feedforward = FeedForward(dim, config.decoder_feedforward)
@@ -119,9 +119,7 @@ class QueryDecoder(nn.Module):
 
     def _predict(self, queries: Tensor, centres: Tensor, shared: Tensor) -> Prediction:
         queries = self.norm(queries)
-        # The point loss alone teaches the centre: through M_rc the gradients of all pixels would drown it.
-        masks = self.mask_head(queries, centres.detach(), shared, MASK_STRIDE)
-        return Prediction(queries, centres, masks)
+        return Prediction(queries, centres, self.mask_head(queries, centres, shared, MASK_STRIDE))
 
     def _guide(self, queries: Tensor, reference: Tensor, learned: Tensor, *, first: bool) -> Tensor:
         """Eq. 4: the position embedding of the queries; T = 1 before the first layer and for type 2."""

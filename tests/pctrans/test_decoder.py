@@ -47,6 +47,22 @@ def test_standard_attention_adds_positions() -> None:
     )
 
 
+def test_values_carry_positions_only_on_request() -> None:
+    for kind in (StandardCrossAttention, PositionGuidedCrossAttention):
+        torch.manual_seed(0)
+        plain, positioned = kind(8, 2), kind(8, 2, position_in_values=True)
+        positioned.load_state_dict(plain.state_dict())
+        queries, position, memory = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.zeros(1, 5, 8)
+        only = torch.eye(5, dtype=torch.bool)[None, :3]  # each query attends to one place
+        places = torch.randn(5, 8)
+        torch.testing.assert_close(
+            plain(queries, position, memory, places, only), plain.output(plain.value(memory[:, :3]))
+        )
+        torch.testing.assert_close(
+            positioned(queries, position, memory, places, only), plain.output(plain.value(places[None, :3]))
+        )
+
+
 def test_a_query_attends_inside_its_mask_or_everywhere_if_that_is_empty() -> None:
     logits = torch.full((1, 2, 4, 4), -5.0)
     logits[0, 0, :2, :2] = 5.0

@@ -16,6 +16,7 @@ ABLATIONS = {
     "full": {},
     "attention type 1": {"attention_type": 1},
     "attention type 2": {"attention_type": 2},
+    "positions in values": {"position_in_values": True},
     "no self-attention layers": {"encoder_layers": 0},
     "inner product": {"mask_head": "inner_product", "relative_coordinates": False},
     "no coordinates": {"relative_coordinates": False},
