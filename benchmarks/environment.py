@@ -34,7 +34,7 @@ def describe_environment(device: str) -> dict[str, Any]:
 
 
 def choose_device(asked: str) -> str:
-    """ "auto" is the accelerator if there is one, else the CPU.
+    """Resolve "auto" to the accelerator if there is one, else the CPU; check any other name.
 
     Raises:
         UserError: a device that is not there.

@@ -83,7 +83,7 @@ def run(
 
 
 def parse_rows(text: str | None) -> list[int] | None:
-    """ "1,3-5" -> [1, 3, 4, 5].
+    """Read 1,3-5 as [1, 3, 4, 5].
 
     Raises:
         UserError: not numbers and ranges.
@@ -127,6 +127,7 @@ def _run(console: Console, plan: Plan, dataset: Dataset, out: Path, device: str,
     from benchmarks.cli.progress import JobDisplay
     from benchmarks.running import run_jobs
     from benchmarks.tracking import Tracker
+    from benchmarks.tracking.store import shown
 
     tracker = Tracker(out, tracking_uri)
     tracker.start_table(plan.table.name, {k: v for k, v in plan.described().items() if k not in ("jobs", "rows")})
@@ -137,7 +138,9 @@ def _run(console: Console, plan: Plan, dataset: Dataset, out: Path, device: str,
     failed = sum(outcome.status == "failed" for outcome in outcomes)
     files = report_table(console, out, plan.table.name)
     tracker.finish_table(files, failed=bool(failed))
-    console.print(f"{'tracking':>9}  {tracker.uri}  (pctrans-bench ui --out {out})", markup=False, soft_wrap=True)
+    console.print(
+        f"{'tracking':>9}  {shown(tracker.uri)}  (pctrans-bench ui --out {out})", markup=False, soft_wrap=True
+    )
     return failed
 
 

@@ -60,3 +60,28 @@ def test_small_objects_are_dropped_and_the_rest_renumbered() -> None:
     assert drop_small(labels, 3).tolist() == [[0, 0, 1, 1], [0, 0, 1, 0], [2, 2, 2, 0]]
     assert drop_small(labels, 0).tolist() == labels.tolist()
     assert drop_small(np.zeros((2, 2), np.int32), 9).max() == 0
+
+
+@pytest.mark.slow
+def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
+    """4096×4096 at `quick` scale in under 3 GiB, the whole process counted; the weights do not matter for that."""
+    import subprocess
+    import sys
+
+    from benchmarks.jobs import DataReference, make_job
+    from benchmarks.methods import get_method
+    from benchmarks.saved_model import save_model
+
+    data = DataReference(spec="none", name="none", fingerprint="0", decoding="ids")
+    job = make_job("pctrans", data, split="test", scale="quick", protocol="nuclei", seed=0)
+    save_model(get_method("pctrans").build(job.model), job, tmp_path / "model")
+    noise = np.random.default_rng(0).integers(0, 4000, (4096, 4096), np.uint16)
+    Image.fromarray(noise).save(tmp_path / "large.tif")
+    code = (
+        "import resource, sys; from pathlib import Path; from benchmarks.user_images import predict_images\n"
+        "folder = Path(sys.argv[1])\n"
+        "list(predict_images(folder, [folder / 'large.tif'], folder / 'out', device='cpu'))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) * 1024 < 3 * 2**30
