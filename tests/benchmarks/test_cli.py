@@ -110,7 +110,11 @@ def test_weights_that_are_not_there_are_an_error_before_anything_runs(tmp_path: 
 def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
     arguments = [sys.executable, "-m", "benchmarks.cli", *RUN, "--out", str(tmp_path)]
     process = subprocess.Popen(
-        [*arguments, "--set", "training.iterations=100000"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*arguments, "--set", "training.iterations=100000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        # A test run in the background of a script inherits an ignored SIGINT; a user's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(lambda: list(tmp_path.glob("jobs/*/checkpoint.pt")))
     process.send_signal(signal.SIGINT)
