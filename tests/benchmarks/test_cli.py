@@ -116,9 +116,12 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
         # A test run in the background of a script inherits an ignored SIGINT; a user's terminal does not.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    wait_for(lambda: list(tmp_path.glob("jobs/*/checkpoint.pt")))
-    process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    try:
+        wait_for(lambda: list(tmp_path.glob("jobs/*/checkpoint.pt")))
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130 and b"Nothing is lost" in stderr
 
 
