@@ -179,18 +179,20 @@ def test_a_model_overfits_two_images(head: str) -> None:
         num_points=1024,
         mask_head=head,
         relative_coordinates=head == "dynamic",
+        coordinate_unit=32,
+        position_in_values=True,
         inference=InferenceConfig(binarise_threshold=0.5, group_threshold=0.5),
     )
     labels = torch.stack(
-        [squares(96, [(4, 4), (8, 52), (50, 10), (56, 56)], 32), squares(96, [(10, 30), (52, 40)], 36)]
+        [squares(128, [(8, 8), (8, 72), (72, 8), (72, 72)], 48), squares(128, [(8, 32), (72, 56)], 56)]
     )
     images = 0.1 + 0.8 * (labels > 0).float()[:, None].expand(-1, 3, -1, -1)
     images = images + 0.02 * torch.randn(images.shape)
     model = PCTrans(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.0)
-    for step in range(500):
+    for step in range(400):
         for group in optimiser.param_groups:
-            group["lr"] = 1e-3 if step < 350 else 1e-4
+            group["lr"] = 1e-3 if step < 300 else 1e-4
         optimiser.zero_grad()
         torch.stack(list(model.losses(images, labels).values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
