@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 
-from benchmarks.augmentation import AugmentationConfig
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.environment import describe_environment, peak_memory_bytes, reset_peak_memory
@@ -157,13 +156,7 @@ def _trained(
         return model, TrainingReport(0, 0.0)
     assert isinstance(model, torch.nn.Module), f"{job.method} is trained, so it has to be a torch module"
     model.to(device)
-    batches = BatchSource(
-        dataset,
-        batch_size=job.training.batch_size,
-        crop=job.training.crop,
-        augmentation=AugmentationConfig(**job.augmentation),
-        seed=job.seed,
-    )
+    batches = BatchSource.of_job(job, dataset)
 
     def validated(current: torch.nn.Module) -> dict[str, float]:
         metrics = validate(current, job, dataset, device)  # type: ignore[arg-type]

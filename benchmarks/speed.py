@@ -10,7 +10,6 @@ from typing import cast
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.augmentation import AugmentationConfig
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.environment import peak_memory_bytes, reset_peak_memory
@@ -50,13 +49,7 @@ def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -
     assert isinstance(model, torch.nn.Module), f"{job.method} is not trained"
     model.to(device).train()
     optimiser = build_optimiser(model, job.training)
-    batches = BatchSource(
-        dataset,
-        batch_size=job.training.batch_size,
-        crop=job.training.crop,
-        augmentation=AugmentationConfig(**job.augmentation),
-        seed=job.seed,
-    )
+    batches = BatchSource.of_job(job, dataset)
 
     def step(iteration: int) -> float:
         batch = batches.batch(iteration)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from benchmarks.augmentation import AugmentationConfig, augment
 from benchmarks.data import Dataset
+from benchmarks.jobs import Job
 
 
 def derived_seed(*parts: int | str) -> int:
@@ -47,6 +48,17 @@ class BatchSource:
         self.dataset, self.batch_size, self.crop = dataset, batch_size, crop
         self.augmentation, self.seed = augmentation, seed
         self.ids = dataset.ids("train")
+
+    @classmethod
+    def of_job(cls, job: Job, dataset: Dataset) -> BatchSource:
+        """The batches that a job trains on."""
+        return cls(
+            dataset,
+            batch_size=job.training.batch_size,
+            crop=job.training.crop,
+            augmentation=AugmentationConfig(**job.augmentation),
+            seed=job.seed,
+        )
 
     def epoch(self, iteration: int) -> float:
         """Passes over the training images before this iteration."""
