@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pctrans.config import InferenceConfig
+from pctrans.images import drop_small
 
 
 @torch.no_grad()
@@ -72,7 +73,4 @@ def _paint(averaged: Tensor, size: tuple[int, int], config: InferenceConfig) -> 
     full = F.interpolate(averaged[None], size=size, mode="bilinear", align_corners=False)[0]
     best, owner = full.max(0)
     labels = torch.where(best > config.mask_threshold, owner + 1, 0)
-    areas = torch.bincount(labels.flatten(), minlength=len(averaged) + 1)
-    keep = areas > config.min_area
-    keep[0] = False
-    return (keep.cumsum(0) * keep)[labels]
+    return drop_small(labels, config.min_area)

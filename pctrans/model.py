@@ -3,7 +3,6 @@
 # No postponed annotations here: the hub mixin reads the type of `config` from the signature.
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -14,14 +13,12 @@ from pctrans.backbone import Backbone
 from pctrans.config import PCTransConfig
 from pctrans.criterion import weighted_losses
 from pctrans.decoder import Prediction, QueryDecoder
+from pctrans.hub import config_coder
+from pctrans.images import Normalise, pad_to_multiple
 from pctrans.inference import cluster_then_average
 from pctrans.layers import conv_norm
 from pctrans.pixel_decoder import PixelDecoder
 from pctrans.targets import build_targets
-
-SIZE_DIVISOR = 32
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -39,15 +36,10 @@ class PCTransOutput:
     semantic_logits: Tensor | None
 
 
-def _load_config(data: dict[str, Any]) -> PCTransConfig:
-    """The configuration of saved weights: they replace the pretrained ones, which need not be at hand."""
-    return PCTransConfig.model_validate(data | {"backbone": data["backbone"] | {"pretrained": None}})
-
-
 class PCTrans(
     nn.Module,
     PyTorchModelHubMixin,
-    coders={PCTransConfig: (lambda config: config.model_dump(mode="json"), _load_config)},
+    coders=config_coder(PCTransConfig),
     library_name="pctrans-bench",
     tags=["image-segmentation", "instance-segmentation", "microscopy"],
 ):
@@ -57,23 +49,19 @@ class PCTrans(
     (safetensors) and configuration (JSON).
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(self, config: PCTransConfig):
         super().__init__()
         self.config = config
         dim = config.hidden_dim
+        self.normalise = Normalise()
         self.backbone = Backbone(config.backbone)
         self.pixel_decoder = PixelDecoder(self.backbone.channels, config)
         self.query_decoder = QueryDecoder(config)
         self.semantic_head = _semantic_head(dim) if config.loss_weights.semantic else None
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> PCTransOutput:
         """Images (B, 3, H, W) float in [0, 1], H and W multiples of 32."""
-        features = self.pixel_decoder(self.backbone((images - self.mean) / self.std))
+        features = self.pixel_decoder(self.backbone(self.normalise(images)))
         embedding = features.pixel_embedding
         semantic = self.semantic_head(embedding)[:, 0] if self.semantic_head is not None else None
         return PCTransOutput(self.query_decoder(features), embedding, semantic)
@@ -85,8 +73,8 @@ class PCTrans(
             images: (B, 3, H, W) float in [0, 1].
             labels: (B, H, W) integers, 0 background, an id for each instance.
         """
-        output = self(_pad(images))
-        targets = build_targets(_pad(labels))
+        output = self(pad_to_multiple(images))
+        targets = build_targets(pad_to_multiple(labels))
         # Sums of thousands of terms and similarities that decide groups: float32, whatever the network ran in.
         with torch.autocast(images.device.type, enabled=False):
             return weighted_losses(
@@ -97,7 +85,7 @@ class PCTrans(
     def segment(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
         height, width = images.shape[-2:]
-        masks = self(_pad(images)).predictions[-1].mask_logits
+        masks = self(pad_to_multiple(images)).predictions[-1].mask_logits
         masks = F.interpolate(masks.float(), scale_factor=2, mode="bilinear", align_corners=False)
         rows, columns = -(-height // 4), -(-width // 4)
         size = (rows * 4, columns * 4)
@@ -112,9 +100,3 @@ def _semantic_head(dim: int) -> nn.Sequential:
     assert last.bias is not None
     nn.init.constant_(last.bias, -math.log((1 - 0.01) / 0.01))
     return nn.Sequential(conv_norm(dim, dim, 3, relu=True), conv_norm(dim, dim, 3, relu=True), last)
-
-
-def _pad(x: Tensor) -> Tensor:
-    """Zeros to the right and below until height and width are multiples of 32."""
-    height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % SIZE_DIVISOR, 0, -height % SIZE_DIVISOR))
