@@ -9,7 +9,11 @@ from torch import Tensor
 
 @runtime_checkable
 class Segmenter(Protocol):
-    """An instance segmentation method. Trained ones are `torch.nn.Module`s as well."""
+    """An instance segmentation method. Trained ones are `torch.nn.Module`s as well.
+
+    A method that can find only so many instances in an image says so in an attribute `max_instances: int | None`
+    (None: any number); the harness then warns of images that have more.
+    """
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Weighted loss terms by name; training minimises their sum.

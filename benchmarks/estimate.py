@@ -13,11 +13,10 @@ from typing import cast
 
 import torch
 
-from benchmarks.augmentation import AugmentationConfig
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.expansion import PlannedJob
-from benchmarks.jobs import Job, parse_job
+from benchmarks.jobs import EXTERNAL, Job, parse_job
 from benchmarks.methods import get_method
 from benchmarks.prediction import segment_sample
 from benchmarks.training.batches import BatchSource
@@ -43,13 +42,28 @@ class Estimate:
 
 def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: str) -> Estimate:
     """Estimate the seconds that the jobs without a result will take one after the other."""
-    pending = [planned.job for planned in jobs if not (planned.job.folder(out) / "result.json").exists()]
+    pending: dict[str, list[Job]] = {}
+    for planned in jobs:
+        if not (planned.job.folder(out) / "result.json").exists():
+            pending.setdefault(planned.job.method, []).append(planned.job)
     if not pending:
         return Estimate(0, 0.0, "all results are there")
-    known = _measured(pending[0], out, device)
-    if known:
-        return Estimate(len(pending), median(known) * len(pending), f"{len(known)} finished jobs of this scale")
-    return Estimate(len(pending), _timed(pending[0], dataset, device) * len(pending), "a few timed steps")
+    seconds = 0.0
+    sources: dict[str, None] = {}
+    for of_method in pending.values():
+        each, source = _of_method(of_method[0], dataset, out, device)
+        seconds += each * len(of_method)
+        sources[source] = None
+    return Estimate(sum(map(len, pending.values())), seconds, " and ".join(sources))
+
+
+def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:
+    """Seconds of one job of its method, and where the figure comes from."""
+    if job.method == EXTERNAL:
+        return 0.0, "nothing to compute"
+    if known := _measured(job, out, device):
+        return median(known), f"{len(known)} finished jobs of this scale"
+    return _timed(job, dataset, device), "a few timed steps"
 
 
 def _measured(job: Job, out: Path, device: str) -> list[float]:
@@ -69,7 +83,7 @@ def _timed(job: Job, dataset: Dataset, device: str) -> float:
     model = get_method(job.method).build(job.model)
     segmenter = cast(Segmenter, model)
     per_iteration = 0.0
-    if isinstance(model, torch.nn.Module):
+    if isinstance(model, torch.nn.Module) and job.trained:
         model.to(device)
         per_iteration = _seconds_per_iteration(model, job, dataset, device)
         model.eval()
@@ -84,13 +98,7 @@ def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, d
 
     def timed(batch_size: int) -> float:
         settings = job.training if batch_size > 1 else job.training.model_copy(update={"micro_batch_size": 1})
-        batches = BatchSource(
-            dataset,
-            batch_size=batch_size,
-            crop=settings.crop,
-            augmentation=AugmentationConfig(**job.augmentation),
-            seed=job.seed,
-        )
+        batches = BatchSource.of_job(job, dataset, batch_size)
         begun = time.perf_counter()
         training_step(cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device))
         return time.perf_counter() - begun

@@ -11,17 +11,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from benchmarks.contract import Segmenter
+from benchmarks.cost import count_parameters, training_flops, without_pretrained
 from benchmarks.data import Dataset
 from benchmarks.environment import describe_environment, peak_memory_bytes, reset_peak_memory
+from benchmarks.external import read_external
 from benchmarks.files import write_json
-from benchmarks.jobs import Job
+from benchmarks.jobs import EXTERNAL, Job
 from benchmarks.methods import get_method
-from benchmarks.prediction import predict_split, score_split, validate
+from benchmarks.prediction import Labeller, predict_split, score_split, segment_sample, validate
 from benchmarks.saved_model import HARNESS_FILE, load_model, save_model
-from benchmarks.scales import merge
 from benchmarks.scoring import mean_scores, write_scores
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed
@@ -108,8 +110,8 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
     write_json(folder / "job.json", {"label": label, **job.resolved()})
     write_json(folder / "environment.json", environment)
     reset_peak_memory(device)
-    segmenter, report = _trained(job, dataset, folder, device, watcher)
-    seconds_per_image = predict_split(segmenter, job, dataset, folder, device, watcher.prediction)
+    maker = _external(job, dataset) if job.method == EXTERNAL else _segmenter(job, dataset, folder, device, watcher)
+    seconds_per_image = predict_split(maker.label, job, dataset, folder, watcher.prediction)
     peak = peak_memory_bytes(device)
     rows = score_split(job, dataset, folder)
     write_scores(rows, folder / "metrics.csv")
@@ -128,18 +130,47 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
         "metrics": mean_scores(rows),
         "images": rows,
         "cost": {
-            "parameters": _count_parameters(segmenter),
-            "iterations": report.iterations,
-            "train_seconds": report.seconds,
-            "seconds_per_iteration": report.seconds / report.iterations if report.iterations else None,
-            "seconds_per_image": seconds_per_image,
-            "peak_memory_bytes": peak,
+            "parameters": maker.parameters,
+            "flops_per_crop": training_flops(job, dataset, device) if job.trained else None,
+            "iterations": maker.report.iterations,
+            "train_seconds": maker.report.seconds,
+            "seconds_per_iteration": maker.report.seconds / maker.report.iterations if job.trained else None,
+            "seconds_per_image": None if job.method == EXTERNAL else seconds_per_image,
+            "peak_memory_bytes": None if job.method == EXTERNAL else peak,
         },
         "environment": environment,
         "started": started,
         "finished": _now(),
     }
     write_json(folder / "result.json", result)
+
+
+@dataclass(frozen=True)
+class _Maker:
+    """Where a job's label maps come from.
+
+    Attributes:
+        label: from an image to its label map.
+        parameters: of the whole model; None where it was made elsewhere.
+    """
+
+    label: Labeller
+    report: TrainingReport
+    parameters: int | None
+
+
+def _external(job: Job, dataset: Dataset) -> _Maker:
+    maps = read_external(job, dataset.ids(job.split))
+    return _Maker(lambda id, _: maps[id], TrainingReport(0, 0.0), None)
+
+
+def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher) -> _Maker:
+    segmenter, report = _trained(job, dataset, folder, device, watcher)
+
+    def label(_: str, image: np.ndarray) -> np.ndarray:
+        return segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
+
+    return _Maker(label, report, count_parameters(segmenter))
 
 
 def _trained(
@@ -149,8 +180,8 @@ def _trained(
     method = get_method(job.method)
     torch.manual_seed(derived_seed(job.seed, "weights"))
     # A checkpoint replaces pretrained weights, which need not be at hand any more.
-    resumed = (folder / "checkpoint.pt").exists() and "backbone" in job.model
-    model = method.build(merge(job.model, {"backbone": {"pretrained": None}}) if resumed else job.model)
+    resumed = (folder / "checkpoint.pt").exists()
+    model = method.build(without_pretrained(job.model) if resumed else job.model)
     if not method.trained:
         save_model(model, job, folder / "model")
         return model, TrainingReport(0, 0.0)
@@ -190,11 +221,6 @@ def _only_one_process(folder: Path) -> Iterator[bool]:
             yield False
         else:
             yield True
-
-
-def _count_parameters(segmenter: Segmenter) -> int:
-    parameters = segmenter.parameters() if isinstance(segmenter, torch.nn.Module) else []
-    return sum(parameter.numel() for parameter in parameters)
 
 
 def _now() -> str:

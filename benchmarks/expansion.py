@@ -9,10 +9,13 @@ from typing import Any
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
+from benchmarks.external import External
+from benchmarks.fairness import inequalities
 from benchmarks.files import write_json
-from benchmarks.jobs import DataReference, Job, make_job, nest
-from benchmarks.scales import merge
+from benchmarks.jobs import DataReference, Job, make_job
+from benchmarks.methods import get_method
 from benchmarks.tables import TableSpec
+from benchmarks.wishes import Wishes
 
 
 @dataclass(frozen=True)
@@ -47,9 +50,10 @@ class Plan:
 
     def described(self) -> dict[str, Any]:
         """What runs/<table>.json holds."""
-        rows: dict[int, list[str]] = {}
+        rows: dict[int, dict[str, Any]] = {}
         for planned in self.jobs:
-            rows.setdefault(planned.row, []).append(planned.job.key)
+            new = {"row": planned.row, "label": planned.label, "method": planned.job.method, "keys": []}
+            rows.setdefault(planned.row, new)["keys"].append(planned.job.key)
         return {
             "table": self.table.name,
             "data": self.data.model_dump(mode="json"),
@@ -57,7 +61,7 @@ class Plan:
             "seeds": list(self.seeds),
             "overrides": self.overrides,
             "jobs": [planned.job.key for planned in self.jobs],
-            "rows": [{"row": row, "keys": keys} for row, keys in rows.items()],
+            "rows": list(rows.values()),
         }
 
     def save(self, out: Path) -> None:
@@ -82,50 +86,77 @@ def expand_table(
     overrides: Mapping[str, Any] | None = None,
     protocol: str | None = None,
     device: str = "cpu",
+    external: Sequence[External] = (),
+    allow_unequal: bool = False,
 ) -> Plan:
-    """Every row with the same seeds, so that rows can be compared in pairs.
+    """Every trained row with the same seeds, so that rows can be compared in pairs; the others once.
 
     Args:
         seeds: how many; they are 0, 1, ...
         rows: numbers of the rows to run, from 1; None for all.
-        overrides: nested, as `make_job` takes them; the table's own switches are not among them.
+        overrides: nested, as `make_job` takes them, for every row, and `methods.NAME` with the same sections
+            for one method; the table's own switches are not among them.
         protocol: crop, augmentation and thresholds; None for the dataset's own.
         device: where the jobs will run.
+        external: rows after the table's own.
+        allow_unequal: let rows differ in data, budget or tiling.
 
     Raises:
-        UserError: a row that does not exist, or overrides that are not valid or would undo a switch.
+        UserError: a row that does not exist, overrides that are not valid or would undo a switch, or rows that
+            are not equal where they should be.
     """
-    unknown = sorted(set(rows or ()) - set(range(1, len(table.rows) + 1)))
-    if unknown:
-        raise UserError(f"{table.name} has no row {unknown[0]}: rows are 1 to {len(table.rows)}.")
-    overrides = dict(overrides or {})
-    if not isinstance(overrides.get("model", {}), Mapping):
-        raise UserError(f"the section model has to hold fields, such as model.…=…, but is {overrides['model']!r}.")
-    _refuse_overridden_switches(table, overrides)
+    wishes = Wishes.read(table, overrides or {})
+    _refuse_repeated_labels([row.label for row in table.rows] + [made.name for made in external])
+    rows = _check_rows(table, rows, len(external))
     data = reference(dataset)
+    protocol = protocol or dataset.protocol
     jobs = []
     for number, row in enumerate(table.rows, 1):
-        switches = {"model": nest(table.overrides(row))}
-        for seed in range(seeds):
+        method = table.method_of(row)
+        if method is None:
+            continue
+        for seed in range(seeds if get_method(method).trained else 1):
             job = make_job(
-                table.method,
+                method,
                 data,
                 split=dataset.evaluation_split,
                 scale=scale,
-                protocol=protocol or dataset.protocol,
+                protocol=protocol,
                 seed=seed,
-                overrides=merge(overrides, switches),
+                overrides=wishes.of_row(table, row, scale),
                 device=device,
             )
             jobs.append(PlannedJob(number, row.label, job, rows is None or number in rows))
-    return Plan(table, jobs, scale, tuple(range(seeds)), data, overrides)
+    for number, made in enumerate(external, len(table.rows) + 1):
+        job = made.job(dataset, data, scale=scale, protocol=protocol)
+        jobs.append(PlannedJob(number, made.name, job, rows is None or number in rows))
+    plan = Plan(table, jobs, scale, tuple(range(seeds)), data, dict(overrides or {}))
+    if not allow_unequal:
+        _refuse_unequal(plan)
+    return plan
 
 
-def _refuse_overridden_switches(table: TableSpec, overrides: Mapping[str, Any]) -> None:
-    """A wish that the table would silently undo is an error."""
-    for path in {column.path for column in table.columns} | set(table.fixed):
-        value: Any = overrides.get("model", {})
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None:
-            raise UserError(f"model.{path} is what {table.name} sets itself; it cannot be overridden in this table.")
+def _check_rows(table: TableSpec, rows: Sequence[int] | None, external: int) -> Sequence[int] | None:
+    last = len(table.rows) + external
+    for number in rows or ():
+        if not 1 <= number <= last:
+            raise UserError(f"{table.name} has no row {number}: rows are 1 to {last}.")
+        if number <= len(table.rows) and table.method_of(table.rows[number - 1]) is None:
+            raise UserError(f"row {number} of {table.name} only quotes the paper: there is nothing to run.")
+    return rows
+
+
+def _refuse_repeated_labels(labels: Sequence[str]) -> None:
+    for index, label in enumerate(labels):
+        if label in labels[:index]:
+            raise UserError(f"there would be two rows called '{label}': give --external another NAME.")
+
+
+def _refuse_unequal(plan: Plan) -> None:
+    found = inequalities([(planned.label, planned.job) for planned in plan.jobs])
+    if found:
+        raise UserError(
+            f"The rows of {plan.table.name} would not be compared on equal terms:\n"
+            + "".join(f"  {inequality.describe()}\n" for inequality in found)
+            + "Give all rows the same, or --allow-unequal, which every report of this table will then say."
+        )

@@ -14,10 +14,13 @@ from pydantic import ValidationError, model_validator
 from benchmarks.errors import UserError
 from benchmarks.methods import describe, get_method, resolve_config
 from benchmarks.scales import merge, scale_overrides
-from benchmarks.settings import Settings, TestingSettings, TrainingSettings
+from benchmarks.settings import WHOLE, Settings, TestingSettings, TrainingSettings
 
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
 NUMERICS = 1
+
+EXTERNAL = "external"
+"""The method of label maps that were made elsewhere; see `benchmarks.external`."""
 
 # What a run records or how it is cut into pieces: without effect on its numbers, so no part of the key.
 BOOKKEEPING = {
@@ -51,6 +54,8 @@ class Job(Settings):
     augmentation: dict[str, Any]
     pretrained_digest: str | None = None
     """SHA-256 of the local weights that `model.backbone.pretrained` names: a folder's content may change."""
+    provider: str | None = None
+    """Package and version of a method that is not this project's own."""
 
     @model_validator(mode="after")
     def _check(self) -> Job:
@@ -64,13 +69,24 @@ class Job(Settings):
         content = self.model_dump(mode="json", exclude=BOOKKEEPING) | {"numerics": NUMERICS}
         if self.pretrained_digest is not None:
             content["model"]["backbone"]["pretrained"] = None  # where the weights lie is no part of it
+        if self.method == EXTERNAL:
+            content["model"]["folder"] = None  # nor where label maps lie, which have a digest too
+        if self.provider is None:
+            del content["provider"]  # own methods have kept the keys from before there were others
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property
     def tile(self) -> int:
         """Side of the tiles that images are tested in."""
+        if self.testing.tile == "whole":
+            return WHOLE
         return self.testing.tile or self.training.crop
+
+    @property
+    def trained(self) -> bool:
+        """Whether weights are found by training."""
+        return self.training.iterations > 0
 
     def resolved(self) -> dict[str, Any]:
         """What job.json holds: the key and every field."""
@@ -101,7 +117,7 @@ def make_job(
     Raises:
         UserError: an unknown section or field, or a value out of range.
     """
-    get_method(method)
+    found = get_method(method)
     overrides = overrides or {}
     if unknown := sorted(set(overrides) - {"model", "training", "testing", "augmentation"}):
         raise UserError(
@@ -110,7 +126,9 @@ def make_job(
     for name, section in overrides.items():
         if not isinstance(section, Mapping) and not (name == "augmentation" and isinstance(section, str)):
             raise UserError(f"the section {name} has to hold fields, such as {name}.…=…, but is {section!r}.")
-    sections = merge(scale_overrides(scale, protocol, method), overrides)
+    sections = merge(_sections(method, scale, protocol), overrides)
+    if not found.trained:
+        sections["training"] = sections["training"] | {"iterations": 0}
     model = resolve_config(method, sections["model"])
     if sections["training"].get("precision", "auto") == "auto":
         sections["training"] = sections["training"] | {"precision": _precision(device)}
@@ -127,6 +145,7 @@ def make_job(
             testing=sections["testing"],
             augmentation=_resolve_augmentation(sections["augmentation"], scale, protocol, method),
             pretrained_digest=_digest(model.get("backbone", {}).get("pretrained")),
+            provider=found.provider,
         )
     except ValidationError as error:
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
@@ -161,6 +180,20 @@ def nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
             value = {part: value}
         nested = merge(nested, value)
     return nested
+
+
+def model_at(method: str, scale: str, protocol: str) -> dict[str, Any]:
+    """The resolved configuration of a method at a scale."""
+    return resolve_config(method, _sections(method, scale, protocol)["model"])
+
+
+def _sections(method: str, scale: str, protocol: str) -> dict[str, Any]:
+    """What the scale sets for a method, and on top what a method of another package sets itself at that scale."""
+    found = get_method(method)
+    own = found.scales.get(scale, {})
+    if unknown := sorted(set(own) - {"model", "training", "testing"}):
+        raise UserError(f"{found.provider} sets a section '{unknown[0]}': there are model, training and testing.")
+    return merge(scale_overrides(scale, protocol, method), own)
 
 
 def _precision(device: str) -> str:

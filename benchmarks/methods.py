@@ -1,11 +1,13 @@
-"""The methods that can be run, by name. A new one is a module and a line in `METHODS`."""
+"""The methods that can be run, by name: a module and a line in `METHODS`, or another package's entry point."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from benchmarks.contract import Segmenter
+
+ENTRY_POINTS = "pctrans_bench.methods"
+"""Group of the entry points through which installed packages add methods; each names a `Method`."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +33,21 @@ class Method:
             `from_pretrained`.
         config: "module:class" of that configuration, a pydantic model.
         source: publication.
-        trained: False for a method without parameters; its jobs skip training.
+        uses: what it needs beside torch, with the licence.
+        trained: False for a method without parameters; its jobs skip training, and one seed is enough.
+        scales: `model`, `training` and `testing` sections by scale, for methods of other packages; this
+            project's own are in `benchmarks/scales/`, beside each other.
+        provider: "package version" of a method that another package adds; part of its jobs' keys.
     """
 
     title: str
     model: str
     config: str
     source: str
+    uses: str = ""
     trained: bool = True
+    scales: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    provider: str | None = None
 
     def config_class(self) -> type[BaseModel]:
         return _load(self.config)
@@ -64,8 +76,48 @@ METHODS: dict[str, Method] = {
         model="pctrans.model:PCTrans",
         config="pctrans.config:PCTransConfig",
         source="Chen et al., ICCV workshops 2023",
+        uses="transformers' ResNet (Apache-2.0)",
+    ),
+    "mask2former": Method(
+        title="Mask2Former",
+        model="baselines.mask2former:Mask2Former",
+        config="baselines.mask2former:Mask2FormerConfig",
+        source="Cheng et al., CVPR 2022",
+        uses="transformers' Mask2Former and ResNet (Apache-2.0)",
+    ),
+    "osformer": Method(
+        title="OSFormer",
+        model="baselines.osformer:OSFormer",
+        config="baselines.osformer:OSFormerConfig",
+        source="Pei et al., ECCV 2022; own implementation",
+        uses="transformers' ResNet (Apache-2.0)",
+    ),
+    "discriminative": Method(
+        title="Discriminative",
+        model="baselines.discriminative:DiscriminativeEmbedding",
+        config="baselines.discriminative:DiscriminativeConfig",
+        source="De Brabandere et al., CVPR workshops 2017; own implementation",
+        uses="transformers' ResNet (Apache-2.0)",
+    ),
+    "watershed": Method(
+        title="Otsu + watershed",
+        model="baselines.watershed:Watershed",
+        config="baselines.watershed:WatershedConfig",
+        source="Otsu, 1979; Vincent and Soille, 1991",
+        uses="scikit-image (BSD-3-Clause)",
+        trained=False,
     ),
 }
+"""This project's own methods; `all_methods` knows other packages' too."""
+
+
+def all_methods() -> dict[str, Method]:
+    """Own and installed methods by name.
+
+    Raises:
+        UserError: an installed package's method cannot be read, or takes a name that is taken.
+    """
+    return METHODS | _installed()
 
 
 def get_method(name: str) -> Method:
@@ -76,8 +128,11 @@ def get_method(name: str) -> Method:
     """
     if name in METHODS:
         return METHODS[name]
-    near = get_close_matches(name, METHODS, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(METHODS))}."
+    methods = all_methods()
+    if name in methods:
+        return methods[name]
+    near = get_close_matches(name.lower(), methods, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(methods))}."
     raise UserError(f"There is no method '{name}': {hint}")
 
 
@@ -103,6 +158,40 @@ def describe(error: ValidationError, what: str) -> str:
         else:
             lines.append(f"  {path}: {problem['msg']}, got {problem['input']!r}")
     return f"The {what} is not valid:\n" + "\n".join(lines)
+
+
+@cache
+def _installed() -> dict[str, Method]:
+    found: dict[str, Method] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name in METHODS or point.name in found:
+            raise UserError(
+                f"{_provider(point)} adds a method '{point.name}', a name that is taken: uninstall it, or have its "
+                f"author rename the entry point."
+            )
+        found[point.name] = _read(point)
+    return found
+
+
+def _read(point: EntryPoint) -> Method:
+    """The `Method` an entry point names; importing it must not need the method's own dependencies."""
+    try:
+        method = point.load()
+    except Exception as error:  # a foreign package may fail in any way
+        raise UserError(
+            f"{_provider(point)} adds a method '{point.name}' that cannot be loaded "
+            f"({point.value}: {type(error).__name__}: {error}): repair or uninstall it."
+        ) from error
+    if not isinstance(method, Method):
+        raise UserError(
+            f"{_provider(point)} adds a method '{point.name}', but {point.value} is a {type(method).__name__}: "
+            "a benchmarks.methods.Method was expected."
+        )
+    return Method(**{**vars(method), "provider": _provider(point)})
+
+
+def _provider(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an installed package"
 
 
 def _load(target: str) -> Any:

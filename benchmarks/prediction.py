@@ -25,6 +25,8 @@ from benchmarks.training.curves import Curve, read_curve
 OVERLAYS = 3
 Progress = Callable[[int, int], None]
 """Called with images done and images in all."""
+Labeller = Callable[[str, np.ndarray], np.ndarray]
+"""From an image's id and its pixels (3, H, W) to its label map (H, W)."""
 
 
 def segment_sample(
@@ -44,12 +46,7 @@ def segment_sample(
 
 
 def predict_split(
-    segmenter: Segmenter,
-    job: Job,
-    dataset: Dataset,
-    folder: Path,
-    device: str,
-    progress: Progress | None = None,
+    label: Labeller, job: Job, dataset: Dataset, folder: Path, progress: Progress | None = None
 ) -> float | None:
     """Store predictions/<id>.tif for every image of the job's split that has none yet, and some overlays.
 
@@ -64,7 +61,7 @@ def predict_split(
         if not path.exists():
             image = dataset.load(id).image
             begun = time.perf_counter()
-            labels = segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
+            labels = label(id, image)
             times.append({"iteration": index, "seconds": time.perf_counter() - begun})
             if index < OVERLAYS:
                 save_overlay(folder / "overlays" / f"{id}.png", image, labels)

@@ -55,12 +55,7 @@ def score_folders(
         UserError: a folder is missing or has no label map, a file has no partner, two files of a folder
             share a stem, a file cannot be read, or the sizes of a pair differ.
     """
-    true_files, predicted_files = _label_files(truth), _label_files(prediction)
-    if stems is not None:
-        true_files, predicted_files = (
-            _only(true_files, stems, truth),
-            _only(predicted_files, stems, prediction),
-        )
+    true_files, predicted_files = label_files(truth, stems), label_files(prediction, stems)
     _refuse_unpaired(true_files, predicted_files, prediction)
     _refuse_unpaired(predicted_files, true_files, truth)
     return [{"image": stem, **_score_files(path, predicted_files[stem], compat)} for stem, path in true_files.items()]
@@ -81,8 +76,15 @@ def mean_scores(rows: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {name: fmean(row[name] for row in rows) for name in METRICS | COMPAT_METRICS if name in rows[0]}
 
 
-def _label_files(folder: Path) -> dict[str, Path]:
-    """Return the label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data."""
+def label_files(folder: Path, stems: Collection[str] | None = None) -> dict[str, Path]:
+    """The label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data.
+
+    Args:
+        stems: only these images, which the folder must have; None takes all.
+
+    Raises:
+        UserError: no folder, no label map in it, one that is missing, or two of one stem.
+    """
     if not folder.is_dir():
         raise UserError(f"{folder}: not a folder, expected one of label maps ({_LISTED})")
     files: dict[str, Path] = {}
@@ -97,7 +99,7 @@ def _label_files(folder: Path) -> dict[str, Path]:
         files[path.stem] = path
     if not files:
         raise UserError(f"{folder}: no label map found, expected files ending in {_LISTED}")
-    return files
+    return files if stems is None else _only(files, stems, folder)
 
 
 def _only(files: Mapping[str, Path], stems: Collection[str], folder: Path) -> dict[str, Path]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+WHOLE = 2**31 - 1
+"""Side of a tile that no image exceeds."""
 
 
 class Settings(BaseModel):
@@ -53,9 +56,9 @@ class TrainingSettings(Settings):
 class TestingSettings(Settings):
     """How images become label maps."""
 
-    tile: int | None = Field(None, ge=32)
-    """Images larger than this are tiled; None: the training crop. The queries' learned positions are
-    relative to the crop, so a model fails on images much larger."""
+    tile: Annotated[int, Field(ge=32)] | Literal["whole"] | None = None
+    """Images larger than this are tiled; None: the training crop; "whole": never. The queries' learned positions
+    are relative to the crop, so a model fails on images much larger."""
     overlap: int = Field(64, ge=0)
     """Pixels that neighbouring tiles share; should exceed the largest object."""
     batch_size: int = Field(4, ge=1)

@@ -32,7 +32,7 @@ class Backbone(nn.Module):
     def __init__(self, config: BackboneConfig):
         super().__init__()
         self.resnet: ResNetBackbone = (
-            _pretrained(config) if config.pretrained else ResNetBackbone(_resnet_config(config))
+            _pretrained(config.pretrained, config) if config.pretrained else ResNetBackbone(resnet_config(config))
         )
         self.channels: list[int] = list(self.resnet.channels)
 
@@ -41,7 +41,8 @@ class Backbone(nn.Module):
         return list(self.resnet(images).feature_maps)
 
 
-def _resnet_config(config: BackboneConfig) -> ResNetConfig:
+def resnet_config(config: BackboneConfig) -> ResNetConfig:
+    """What `transformers` calls this backbone."""
     layer_type, depths = _LAYERS[config.name]
     expansion = 4 if layer_type == "bottleneck" else 1
     return ResNetConfig(
@@ -53,8 +54,19 @@ def _resnet_config(config: BackboneConfig) -> ResNetConfig:
     )
 
 
-def _pretrained(config: BackboneConfig) -> ResNetBackbone:
-    source, wanted = config.pretrained, _resnet_config(config)
+def check_resnet(found: ResNetConfig, config: BackboneConfig, source: str) -> None:
+    """Raise PretrainedWeightsError unless the ResNet that was found in `source` is the configured one."""
+    wanted = resnet_config(config)
+    for field in ("layer_type", "depths", "hidden_sizes", "embedding_size"):
+        value, expected = getattr(found, field), getattr(wanted, field)
+        if value != expected:
+            raise PretrainedWeightsError(
+                f"'{source}' has {field} {value}, but backbone '{config.name}' of width {config.width} "
+                f"has {expected}: choose the backbone that the weights were made for"
+            )
+
+
+def _pretrained(source: str, config: BackboneConfig) -> ResNetBackbone:
     try:
         loaded: Any = ResNetBackbone.from_pretrained(
             source, out_features=_STAGES, output_loading_info=True, use_safetensors=True
@@ -67,13 +79,7 @@ def _pretrained(config: BackboneConfig) -> ResNetBackbone:
             "backbone.pretrained to null to start from random weights."
         ) from error
     resnet, report = loaded
-    for field in ("layer_type", "depths", "hidden_sizes", "embedding_size"):
-        found, expected = getattr(resnet.config, field), getattr(wanted, field)
-        if found != expected:
-            raise PretrainedWeightsError(
-                f"'{source}' has {field} {found}, but backbone '{config.name}' of width {config.width} "
-                f"has {expected}: choose the backbone that the weights were made for"
-            )
+    check_resnet(resnet.config, config, source)
     if report["missing_keys"]:
         raise PretrainedWeightsError(
             f"'{source}' lacks {len(report['missing_keys'])} weights of the backbone, "

@@ -45,19 +45,19 @@ def conv_norm(in_channels: int, out_channels: int, kernel_size: int, *, relu: bo
     """Convolution without bias, GroupNorm, optionally ReLU; keeps the spatial size."""
     layers: list[nn.Module] = [
         nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
-        nn.GroupNorm(_groups(out_channels), out_channels),
+        nn.GroupNorm(group_count(out_channels), out_channels),
     ]
     if relu:
         layers.append(nn.ReLU())
     return nn.Sequential(*layers)
 
 
-def _groups(channels: int) -> int:
-    """32 groups as DETR and its descendants have; fewer for a narrow map, so that each has two channels.
+def group_count(channels: int, most: int = 32) -> int:
+    """At most 32 groups, as DETR and its descendants have; fewer for a narrow map, so that each has two channels.
 
     A group of one channel has no variance on a map of one pixel, the coarsest level of a 32×32 image.
     """
-    return next(groups for groups in (32, 16, 8, 4, 2, 1) if channels % (2 * groups) == 0)
+    return next(groups for groups in (32, 16, 8, 4, 2, 1) if groups <= most and channels % (2 * groups) == 0)
 
 
 def inverse_sigmoid(x: Tensor, eps: float = 1e-5) -> Tensor:

@@ -59,6 +59,11 @@ class PCTrans(
         self.query_decoder = QueryDecoder(config)
         self.semantic_head = _semantic_head(dim) if config.loss_weights.semantic else None
 
+    @property
+    def max_instances(self) -> int:
+        """One query finds at most one instance."""
+        return self.config.num_queries
+
     def forward(self, images: Tensor) -> PCTransOutput:
         """Images (B, 3, H, W) float in [0, 1], H and W multiples of 32."""
         features = self.pixel_decoder(self.backbone(self.normalise(images)))

@@ -50,13 +50,37 @@ def _tables() -> Listing:
     from benchmarks.tables import list_tables, load_table
 
     specs = [load_table(name) for name in list_tables()]
-    return ("table", "title", "rows"), [(spec.name, spec.title, str(len(spec.rows))) for spec in specs]
+    run = [str(sum(spec.method_of(row) is not None for row in spec.rows)) for spec in specs]
+    headings = ("table", "title", "rows", "run here")
+    return headings, [(s.name, s.title, str(len(s.rows)), count) for s, count in zip(specs, run, strict=True)]
 
 
 def _methods() -> Listing:
-    from benchmarks.methods import METHODS
+    from benchmarks.methods import all_methods
+    from benchmarks.scales import SCALES
 
-    return ("method", "title", "source"), [(name, m.title, m.source) for name, m in METHODS.items()]
+    rows = [
+        (
+            name,
+            method.title,
+            *(_parameters(name, scale) for scale in SCALES),
+            method.source,
+            ", ".join(filter(None, (method.uses, method.provider))),
+        )
+        for name, method in all_methods().items()
+    ]
+    return ("method", "title", *(f"parameters, {scale}" for scale in SCALES), "source", "uses"), rows
+
+
+def _parameters(method: str, scale: str) -> str:
+    """Millions of parameters of a method at a scale (protocol nuclei)."""
+    from benchmarks.cost import parameters_at
+    from benchmarks.jobs import model_at
+    from benchmarks.methods import get_method
+
+    if not get_method(method).trained:
+        return "none"
+    return f"{parameters_at(method, model_at(method, scale, 'nuclei')) / 1e6:.2f} M"
 
 
 def _scales() -> Listing:

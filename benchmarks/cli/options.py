@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.data import Dataset
+    from benchmarks.jobs import Job
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of results; made if needed, continued if there.")]
 Data = Annotated[
@@ -72,6 +76,33 @@ def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> di
             raise UserError(f"--set {assignment}: expected a.b=c, such as training.iterations=300.")
         overrides = merge(overrides, nest({path: _value(text)}))
     return overrides
+
+
+def one_job(
+    method: str,
+    dataset: Dataset,
+    *,
+    scale: str | None,
+    protocol: str | None,
+    seed: int,
+    config: Path | None,
+    assignments: Sequence[str] | None,
+    device: str,
+) -> Job:
+    """The job that the options of `train` and `speed` describe."""
+    from benchmarks.expansion import reference
+    from benchmarks.jobs import make_job
+
+    return make_job(
+        method,
+        reference(dataset),
+        split=dataset.evaluation_split,
+        scale=default_scale(scale),
+        protocol=protocol or dataset.protocol,
+        seed=seed,
+        overrides=read_overrides(config, assignments),
+        device=device,
+    )
 
 
 def _value(text: str) -> Any:

@@ -37,6 +37,13 @@ def run(
     rows: Annotated[str | None, typer.Option("--rows", help="Only these rows, such as 1,8 or 2-4.")] = None,
     set_: Set = None,
     config: ConfigFile = None,
+    external: Annotated[
+        list[str] | None,
+        typer.Option("--external", metavar="NAME=FOLDER", help="Add a row: label maps made elsewhere, by stem."),
+    ] = None,
+    allow_unequal: Annotated[
+        bool, typer.Option("--allow-unequal", help="Let rows differ in data, budget or tiling; reports say so.")
+    ] = False,
     protocol: ProtocolOption = None,
     device: Device = "auto",
     out: Out = Path("results"),
@@ -50,6 +57,7 @@ def run(
     from benchmarks.data import open_dataset
     from benchmarks.environment import choose_device
     from benchmarks.expansion import expand_table
+    from benchmarks.external import External
     from benchmarks.tables import load_table
 
     console = Console()
@@ -67,6 +75,8 @@ def run(
         overrides=read_overrides(config, set_),
         protocol=protocol,
         device=device,
+        external=[External.parse(text) for text in external or ()],
+        allow_unequal=allow_unequal,
     )
     if dry_run:
         _show_plan(console, plan, dataset, out, device)
@@ -112,14 +122,15 @@ def report_table(console: Console, out: Path, table: str) -> list[Path]:
     from reports.console import render_console
     from reports.table import write_table
 
-    paths = write_table(out, table)
-    console.print(render_console(collect(out, table)))
-    files = [paths.tex, paths.document, paths.markdown, paths.csv]
-    for title, path in zip(("LaTeX", "document", "Markdown", "CSV"), files, strict=True):
+    results = collect(out, table)
+    paths = write_table(results, out)
+    console.print(render_console(results))
+    files = {"LaTeX": paths.tex, "document": paths.document, "Markdown": paths.markdown, "CSV": paths.csv}
+    pictures = {"picture": paths.segmentations, "learning": paths.learning}
+    found = {title: picture.path or f"none: {picture.caption}" for title, picture in pictures.items()}
+    for title, path in (files | found).items():
         console.print(f"{title:>9}  {path}", markup=False, highlight=False, soft_wrap=True)
-    picture = paths.picture or f"none: {paths.picture_note}"
-    console.print(f"{'picture':>9}  {picture}", markup=False, highlight=False, soft_wrap=True)
-    return files + ([paths.picture] if paths.picture else [])
+    return paths.files
 
 
 def _run(console: Console, plan: Plan, dataset: Dataset, out: Path, device: str, tracking_uri: str | None) -> int:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.options import ConfigFile, Data, Device, ProtocolOption, Scale, Set, default_scale, read_overrides
+from benchmarks.cli.options import ConfigFile, Data, Device, ProtocolOption, Scale, Set, one_job
 
 
 def speed(
@@ -24,21 +24,12 @@ def speed(
 
     from benchmarks.data import open_dataset
     from benchmarks.environment import choose_device, describe_environment
-    from benchmarks.expansion import reference
-    from benchmarks.jobs import make_job
     from benchmarks.speed import measure_step
 
     device = choose_device(device)
     dataset = open_dataset(data)
-    job = make_job(
-        method,
-        reference(dataset),
-        split=dataset.evaluation_split,
-        scale=default_scale(scale),
-        protocol=protocol or dataset.protocol,
-        seed=0,
-        overrides=read_overrides(config, set_),
-        device=device,
+    job = one_job(
+        method, dataset, scale=scale, protocol=protocol, seed=0, config=config, assignments=set_, device=device
     )
     cost = measure_step(job, dataset, device, repeats=repeats)
     environment = describe_environment(device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,11 @@ from benchmarks.cli.options import (
     Scale,
     Set,
     TrackingUri,
-    default_scale,
-    read_overrides,
+    one_job,
 )
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def train(
@@ -38,8 +40,7 @@ def train(
     from benchmarks.cli.progress import JobDisplay
     from benchmarks.data import open_dataset
     from benchmarks.environment import choose_device
-    from benchmarks.expansion import PlannedJob, reference
-    from benchmarks.jobs import make_job
+    from benchmarks.expansion import PlannedJob
     from benchmarks.running import run_jobs
     from benchmarks.tracking import Tracker
 
@@ -48,15 +49,8 @@ def train(
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
-    job = make_job(
-        method,
-        reference(dataset),
-        split=dataset.evaluation_split,
-        scale=default_scale(scale),
-        protocol=protocol or dataset.protocol,
-        seed=seed,
-        overrides=read_overrides(config, set_),
-        device=device,
+    job = one_job(
+        method, dataset, scale=scale, protocol=protocol, seed=seed, config=config, assignments=set_, device=device
     )
     tracker = Tracker(out, tracking_uri)
     planned = [PlannedJob(1, method, job)]
@@ -78,12 +72,9 @@ def _link(link: Path, target: Path) -> None:
     temporary.replace(link)
 
 
-def _show(console: object, folder: Path, model: Path) -> None:
+def _show(console: Console, folder: Path, model: Path) -> None:
     import json
 
-    from rich.console import Console
-
-    assert isinstance(console, Console)
     result = json.loads((folder / "result.json").read_text())
     data = result["dataset"]
     metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items())

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
+from benchmarks.scales import SCALES
 
 TABLES = Path(__file__).parent
 
@@ -39,12 +40,16 @@ class Condition(_Frozen):
 
 
 class Published(_Frozen):
-    """Where a table's published figures are, and when a measurement compares with them."""
+    """Where a table's published figures are, and when a measurement compares with them.
+
+    Conditions on the job and its cost are asked of trained rows only.
+    """
 
     file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.csv$")]  # in reports/published/
+    key: Name | None = None  # the CSV's column that names rows; None: rows are found by their switches
     dataset: str  # as the paper writes it
     remark: str  # what else the paper says, or leaves out, of how they were made
-    data: Name  # the kind of data specification
+    data: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]  # the kind of data specification
     conditions: list[Condition]
 
 
@@ -63,45 +68,88 @@ class Column(_Frozen):
 
 
 class RowSpec(_Frozen):
-    """One row: the fields of the model's configuration that it sets, by dotted path."""
+    """One row: a method and the fields of its configuration that it sets, by dotted path."""
 
     label: str
-    overrides: dict[DottedPath, Scalar]
+    method: Name | None = None  # None: the table's; a row without either only quotes the paper
+    overrides: dict[DottedPath, Scalar] = {}
+    published: str | None = None  # the row's name in the published CSV; None: the paper does not have it
+
+
+class Display(_Frozen):
+    """How figures of a metric are printed: value × factor, so many digits. Published figures are printed ones."""
+
+    factor: float = 1.0
+    digits: int = 4
 
 
 class TableSpec(_Frozen):
-    """A table of the paper: what is run, and how it is shown."""
+    """A table of the paper: what is run, and how it is shown.
+
+    Its rows are variants of one method, told apart by `columns` of switches, or different methods, told apart
+    by their labels (no columns).
+    """
 
     name: Name
     title: str
     caption: str
-    method: Name
+    method: Name | None = None
     published: Published
-    fixed: dict[DottedPath, Scalar]
-    columns: Annotated[list[Column], Field(min_length=1)]
+    fixed: dict[DottedPath, Scalar] = {}
+    scales: dict[Name, dict[DottedPath, Scalar]] = {}  # what trained rows share at one scale; the user may change it
+    columns: list[Column] = []
     rows: Annotated[list[RowSpec], Field(min_length=1)]
     metrics: Annotated[list[Name], Field(min_length=1)]
+    display: dict[Name, Display] = {}
 
     @model_validator(mode="after")
     def _check(self) -> TableSpec:
-        paths = {column.path for column in self.columns}
         for number, row in enumerate(self.rows, 1):
-            if unshown := sorted(set(row.overrides) - paths):
-                raise ValueError(f"row {number} overrides {', '.join(unshown)}, which no column shows")
-            for column in self.columns:
-                if column.absent is None and column.path not in row.overrides:
-                    raise ValueError(f"row {number} gives no value for {column.path} (column {column.field})")
-        if clash := sorted(paths & set(self.fixed)):
+            self._check_row(number, row)
+        if clash := sorted({column.path for column in self.columns} & set(self.fixed)):
             raise ValueError(f"{', '.join(clash)} is both fixed and varied")
+        if unknown := sorted(set(self.scales) - set(SCALES)):
+            raise ValueError(f"there is no scale {unknown[0]}: there are {', '.join(SCALES)}")
+        if (self.published.key is None) != bool(self.columns):
+            raise ValueError("published rows are found by switches or by `key`: give columns or published.key")
+        if unknown := sorted(set(self.display) - set(self.metrics)):
+            raise ValueError(f"display names {unknown[0]}, which is none of the table's metrics")
         if unknown := sorted(set(self.metrics) - set(METRICS)):
             raise ValueError(f"unknown metric {unknown[0]}: there are {', '.join(METRICS)}")
         _refuse_repeats("columns", [column.field for column in self.columns])
         _refuse_repeats("metrics", self.metrics)
-        _refuse_repeats("rows", [str(self.marks(row)) for row in self.rows])
+        _refuse_repeats("rows", [str(self.marks(row) or row.label) for row in self.rows])
         return self
 
+    def _check_row(self, number: int, row: RowSpec) -> None:
+        if self.columns and (self.method is None or row.method is not None):
+            raise ValueError(f"row {number}: with columns of switches, all rows are of the table's method")
+        if row.published is None and self.method_of(row) is None:
+            raise ValueError(f"row {number} has neither a method nor published figures")
+        if unshown := sorted(set(row.overrides) - {column.path for column in self.columns}):
+            if self.columns:
+                raise ValueError(f"row {number} overrides {', '.join(unshown)}, which no column shows")
+            if self.method_of(row) is None:
+                raise ValueError(f"row {number} overrides {', '.join(unshown)} of no method")
+        for column in self.columns:
+            if column.absent is None and column.path not in row.overrides:
+                raise ValueError(f"row {number} gives no value for {column.path} (column {column.field})")
+
+    def method_of(self, row: RowSpec) -> str | None:
+        """The row's method; None where the paper is only quoted."""
+        return row.method or self.method
+
+    def shown(self, metric: str) -> Display:
+        """How figures of a metric are printed."""
+        return self.display.get(metric, Display())
+
     def marks(self, row: RowSpec) -> dict[str, Scalar]:
-        """The row's switches by column field: True or False for a check mark, else the value it sets."""
+        """The row's switches by column field: True or False for a check mark, else the value it sets.
+
+        Empty for a row of another method than the table's.
+        """
+        if row.method is not None:
+            return {}
         return {
             column.field: row.overrides[column.path]
             if column.absent is None

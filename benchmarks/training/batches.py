@@ -50,11 +50,11 @@ class BatchSource:
         self.ids = dataset.ids("train")
 
     @classmethod
-    def of_job(cls, job: Job, dataset: Dataset) -> BatchSource:
-        """The batches that a job trains on."""
+    def of_job(cls, job: Job, dataset: Dataset, batch_size: int | None = None) -> BatchSource:
+        """The batches that a job trains on; of another size if one is given."""
         return cls(
             dataset,
-            batch_size=job.training.batch_size,
+            batch_size=batch_size or job.training.batch_size,
             crop=job.training.crop,
             augmentation=AugmentationConfig(**job.augmentation),
             seed=job.seed,

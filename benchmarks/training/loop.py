@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from benchmarks.contract import Segmenter
 from benchmarks.training.batches import Batch, BatchSource, derived_seed
+from benchmarks.training.capacity import CapacityCheck
 from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint
 from benchmarks.training.curves import Curve
 from benchmarks.training.optimisation import build_optimiser, learning_rate, set_learning_rate
@@ -71,11 +72,13 @@ def train(
     start, seconds = load_checkpoint(checkpoint, model, optimiser, device)
     losses_curve = Curve(folder / "losses.csv", start)
     validation_curve = Curve(folder / "validation.csv", start)
+    check_capacity = CapacityCheck(model)
     model.train()
     # Loading ahead in threads helps an accelerator; on a CPU it would only take cores from the step.
     workers = 4 if device.type != "cpu" else 0
     begun = time.perf_counter()
     for iteration, batch in enumerate(batches.from_iteration(start, settings.iterations, workers), start):
+        check_capacity(batch)
         rate = learning_rate(iteration, settings)
         set_learning_rate(optimiser, rate)
         torch.manual_seed(derived_seed(seed, "step", iteration))

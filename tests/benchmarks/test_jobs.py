@@ -148,7 +148,8 @@ def test_table4_expands_to_distinct_rows_with_shared_seeds(dataset: Dataset) -> 
     assert first["mask_head"] == "inner_product" and not first["relative_coordinates"]
     assert first["loss_weights"]["semantic"] == first["loss_weights"]["mask_contrast"] == 0
     assert last["mask_head"] == "dynamic" and last["loss_weights"]["mask_contrast"] == 2
-    assert plan.described()["rows"][2] == {"row": 3, "keys": [p.job.key for p in plan.jobs[4:6]]}
+    keys = [p.job.key for p in plan.jobs[4:6]]
+    assert plan.described()["rows"][2] == {"row": 3, "label": "+ coordinates", "method": "pctrans", "keys": keys}
 
 
 def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:

@@ -1,0 +1,122 @@
+"""Mask2Former: masked-attention mask transformer (Cheng et al., CVPR 2022), with one class."""
+
+# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from baselines.mask2former.config import Mask2FormerConfig
+from baselines.mask2former.inference import paint_instances
+from baselines.mask2former.network import build_network, with_architecture
+from pctrans.hub import Coders, config_coder
+from pctrans.images import Normalise, pad_to_multiple
+from pctrans.targets import build_targets
+
+Prediction = dict[str, Tensor]
+"""`class_queries_logits` (B, N, 2), "object" first, and `masks_queries_logits` (B, N, H / 4, W / 4)."""
+
+# The criterion's names begin so, with the number of the prediction behind.
+_TERMS = {"class": "loss_cross_entropy", "mask_bce": "loss_mask", "mask_dice": "loss_dice"}
+
+
+def _coders() -> Coders:
+    """Saved weights replace the checkpoint too, which need not be at hand when they are loaded."""
+    encode, decode = config_coder(Mask2FormerConfig)[Mask2FormerConfig]
+    return {Mask2FormerConfig: (encode, lambda data: decode(data | {"checkpoint": None}))}
+
+
+class Mask2Former(
+    nn.Module,
+    PyTorchModelHubMixin,
+    coders=_coders(),
+    library_name="pctrans-bench",
+    tags=["image-segmentation", "instance-segmentation", "microscopy"],
+):
+    """`transformers`' network, matching and loss; the post-processing is ours.
+
+    Attributes:
+        config: as given; where a checkpoint brought the architecture, with that filled in.
+        backbone: the network's own, under the name by which the harness finds it.
+    """
+
+    def __init__(self, config: Mask2FormerConfig):
+        super().__init__()
+        network = build_network(config)
+        self.config = with_architecture(config, network) if config.checkpoint else config
+        self.normalise = Normalise()
+        # A shared parameter goes by the name that is registered first.
+        self.backbone = network.model.pixel_level_module.encoder
+        self.network = network
+        self.train()
+
+    @property
+    def max_instances(self) -> int:
+        return self.config.num_queries
+
+    def forward(self, images: Tensor) -> list[Prediction]:
+        """Predict from images (B, 3, H, W) float in [0, 1], H and W multiples of 32.
+
+        Returns:
+            A prediction before the first decoder layer and one after each, the last one last.
+        """
+        output = self.network(self.normalise(images), output_auxiliary_logits=True)
+        last = {
+            "class_queries_logits": output.class_queries_logits,
+            "masks_queries_logits": output.masks_queries_logits,
+        }
+        return [*output.auxiliary_logits, last]
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Weighted classification, mask and Dice losses, each summed over the predictions.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            labels: (B, H, W) integers, 0 background, an id for each instance.
+        """
+        predictions = self(pad_to_multiple(images))
+        masks = _instance_masks(pad_to_multiple(labels))
+        with torch.autocast(images.device.type, enabled=False):
+            *auxiliary, last = [{name: logits.float() for name, logits in p.items()} for p in predictions]
+            # Theirs is annotated with single tensors where it takes lists.
+            get_loss_dict: Any = self.network.get_loss_dict
+            terms = get_loss_dict(
+                **last,
+                mask_labels=masks,
+                class_labels=[torch.zeros(len(m), dtype=torch.long, device=m.device) for m in masks],
+                auxiliary_predictions=auxiliary,
+            )
+        return {
+            name: torch.stack([value for key, value in terms.items() if key.startswith(prefix)]).sum()
+            for name, prefix in _TERMS.items()
+        }
+
+    @torch.no_grad()
+    def segment(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        height, width = images.shape[-2:]
+        padded = pad_to_multiple(images)
+        last = self(padded)[-1]
+        padded_size = (padded.shape[-2], padded.shape[-1])
+        with torch.autocast(images.device.type, enabled=False):
+            maps = [
+                paint_instances(classes.float(), masks.float(), padded_size, (height, width), self.config.inference)
+                for classes, masks in zip(last["class_queries_logits"], last["masks_queries_logits"], strict=True)
+            ]
+        return torch.stack(maps)
+
+    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
+        """Store weights and configuration; the latter with the architecture that came with a checkpoint."""
+        options["config"] = options.get("config") or self.config.model_dump(mode="json")
+        return super().save_pretrained(save_directory, **options)
+
+
+def _instance_masks(labels: Tensor) -> list[Tensor]:
+    """Label maps (B, H, W) -> the masks of each image's instances, (K_b, H, W) float."""
+    targets = build_targets(labels)
+    return [
+        (dense == torch.arange(1, count + 1, device=dense.device)[:, None, None]).float()
+        for dense, count in zip(targets.labels, targets.counts, strict=True)
+    ]

@@ -1,0 +1,149 @@
+"""The network of a configuration: `transformers`' Mask2Former, from scratch or from a checkpoint."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import torch
+import transformers
+from torch import nn
+from transformers import Mask2FormerForUniversalSegmentation, ResNetConfig
+
+from baselines.mask2former.config import Mask2FormerConfig
+from pctrans.backbone import Backbone, PretrainedWeightsError, check_resnet, resnet_config
+
+# The sizes by our name and by theirs.
+_SIZES = {
+    "hidden_dim": "hidden_dim",
+    "num_heads": "num_attention_heads",
+    "encoder_layers": "encoder_layers",
+    "encoder_feedforward": "encoder_feedforward_dim",
+    "decoder_layers": "decoder_layers",
+    "decoder_feedforward": "dim_feedforward",
+}
+# Theirs counts the prediction before the first layer as a layer.
+_INITIAL_PREDICTIONS = 1
+# Parameters that depend on the number of classes or queries, not on the architecture.
+_MAY_START_ANEW = ("class_predictor.", "criterion.", "model.transformer_module.queries_")
+
+
+class _Architecture(transformers.Mask2FormerConfig):
+    """Theirs warns of every backbone but Swin, though it runs any that gives strides 4 to 32."""
+
+    backbones_supported = [*transformers.Mask2FormerConfig.backbones_supported, "resnet"]  # noqa: RUF012
+
+
+def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentation:
+    """The network with its loss.
+
+    Raises:
+        PretrainedWeightsError: a checkpoint or a pretrained backbone that cannot be had, or is not as described.
+    """
+    if config.checkpoint:
+        network = _pretrained(config.checkpoint, config)
+    else:
+        network = Mask2FormerForUniversalSegmentation(_architecture(config))
+        if config.backbone.pretrained:
+            weights = Backbone(config.backbone).resnet.state_dict()
+            network.model.pixel_level_module.encoder.load_state_dict(weights)
+    _at_least_two_channels_a_group(network)
+    return network
+
+
+def with_architecture(config: Mask2FormerConfig, network: Mask2FormerForUniversalSegmentation) -> Mask2FormerConfig:
+    """The configuration with the architecture that the network of a checkpoint turned out to have."""
+    found = network.config
+    sizes = {ours: getattr(found, theirs) for ours, theirs in _SIZES.items()}
+    sizes["decoder_layers"] -= _INITIAL_PREDICTIONS
+    return config.model_copy(update=sizes | {"architecture": json.loads(found.to_json_string(use_diff=False))})
+
+
+def _architecture(config: Mask2FormerConfig) -> _Architecture:
+    if config.architecture is not None:
+        architecture = _Architecture.from_dict(config.architecture)
+    else:
+        sizes = {theirs: getattr(config, ours) for ours, theirs in _SIZES.items()}
+        sizes["decoder_layers"] += _INITIAL_PREDICTIONS
+        architecture = _Architecture(
+            backbone_config=resnet_config(config.backbone),
+            feature_size=config.hidden_dim,
+            mask_feature_size=config.hidden_dim,
+            **sizes,
+        )
+    architecture.update(_independent_settings(config))
+    return architecture
+
+
+def _independent_settings(config: Mask2FormerConfig) -> dict[str, Any]:
+    """What holds whatever the architecture and wherever the weights come from."""
+    weights = config.loss_weights
+    return {
+        "num_labels": 1,
+        "num_queries": config.num_queries,
+        "dropout": 0.0,
+        "class_weight": weights.cross_entropy,
+        "mask_weight": weights.mask,
+        "dice_weight": weights.dice,
+        "no_object_weight": weights.no_object,
+        "train_num_points": config.num_points,
+        "oversample_ratio": 3.0,
+        "importance_sample_ratio": 0.75,
+        "use_auxiliary_loss": True,
+    }
+
+
+def _pretrained(source: str, config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentation:
+    network, report = _read(source, config)
+    lacking = [name for name in report["missing_keys"] if not name.startswith(_MAY_START_ANEW)]
+    differing = [name for name, *_ in report["mismatched_keys"] if not name.startswith(_MAY_START_ANEW)]
+    if lacking or differing:
+        raise PretrainedWeightsError(
+            f"'{source}' lacks {len(lacking)} weights of the model that its config.json describes and has "
+            f"{len(differing)} of another shape, the first '{min(lacking + differing)}'; they would have been random"
+        )
+    # A checkpoint with one class brings its own weight of "no object".
+    network.criterion.empty_weight[-1] = config.loss_weights.no_object
+    return network
+
+
+def _read(source: str, config: Mask2FormerConfig) -> tuple[Mask2FormerForUniversalSegmentation, dict[str, Any]]:
+    try:
+        architecture = _Architecture.from_pretrained(source)
+        _check_architecture(architecture, source, config)
+        architecture.update(_independent_settings(config))
+        loaded: Any = Mask2FormerForUniversalSegmentation.from_pretrained(
+            source,
+            config=architecture,
+            dtype=torch.float32,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            use_safetensors=True,
+        )
+        return loaded
+    except PretrainedWeightsError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedWeightsError(
+            f"no Mask2Former could be read from '{source}' ({error}). Expected a hub id such as "
+            "'facebook/mask2former-swin-small-coco-instance', reachable from here, or a local folder with "
+            "config.json and model.safetensors. Without a network, download the folder elsewhere and give its "
+            "path, or set checkpoint to null to start from random weights."
+        ) from error
+
+
+def _check_architecture(found: _Architecture, source: str, config: Mask2FormerConfig) -> None:
+    if found.model_type != _Architecture.model_type:
+        raise PretrainedWeightsError(
+            f"'{source}' holds a model of type '{found.model_type}', but checkpoint takes a complete "
+            f"'{_Architecture.model_type}': the weights of a ResNet belong in backbone.pretrained"
+        )
+    if isinstance(found.backbone_config, ResNetConfig):
+        check_resnet(found.backbone_config, config.backbone, source)
+
+
+def _at_least_two_channels_a_group(network: nn.Module) -> None:
+    """A group of one channel has no variance on a map of one pixel, the coarsest level of a 32×32 image."""
+    for module in network.modules():
+        if isinstance(module, nn.GroupNorm):
+            module.num_groups = min(module.num_groups, module.num_channels // 2)

@@ -1,0 +1,91 @@
+"""Every method, small enough to run in a moment; and how it learns two images by heart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+BACKBONE = {"name": "resnet18", "width": 8}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Attributes:
+    config: of a model that runs in a moment.
+    overfit: changes for one that can learn two images of 128 pixels by heart.
+    """
+
+    config: dict[str, Any]
+    overfit: dict[str, Any] = field(default_factory=dict)
+    steps: int = 300
+    learning_rate: float = 1e-3
+    max_norm: float = 1.0
+
+
+RECIPES: dict[str, Recipe] = {
+    "pctrans": Recipe(
+        {
+            "backbone": BACKBONE,
+            "hidden_dim": 32,
+            "num_heads": 4,
+            "num_queries": 10,
+            "encoder_layers": 1,
+            "encoder_feedforward": 32,
+            "decoder_layers": 3,
+            "decoder_feedforward": 32,
+            "num_points": 64,
+        },
+        {
+            "backbone": BACKBONE | {"width": 16},
+            "hidden_dim": 64,
+            "num_points": 1024,
+            "coordinate_unit": 32,
+            "position_in_values": True,
+            "inference": {"binarise_threshold": 0.5, "group_threshold": 0.5},
+        },
+    ),
+    "osformer": Recipe(
+        {
+            "backbone": BACKBONE,
+            "hidden_dim": 32,
+            "num_heads": 4,
+            "encoder_layers": 1,
+            "feedforward_channels": 32,
+            "decoder_layers": 1,
+            "grids": (12, 8, 4),
+            "fusion_channels": 16,
+            "mask_channels": 32,
+        },
+        {
+            "backbone": BACKBONE | {"width": 16},
+            "hidden_dim": 64,
+            "feedforward_channels": 64,
+            "fusion_channels": 32,
+            "mask_channels": 64,
+        },
+        steps=120,
+        learning_rate=2e-3,
+    ),
+    "mask2former": Recipe(
+        {
+            "backbone": BACKBONE,
+            "hidden_dim": 32,
+            "num_heads": 4,
+            "num_queries": 10,
+            "encoder_layers": 1,
+            "encoder_feedforward": 32,
+            "decoder_layers": 3,
+            "decoder_feedforward": 32,
+            "num_points": 64,
+        },
+        {"backbone": BACKBONE | {"width": 16}, "hidden_dim": 64, "num_points": 1024},
+        steps=150,
+    ),
+    "discriminative": Recipe(
+        {"backbone": BACKBONE, "hidden_dim": 32},
+        {"backbone": BACKBONE | {"width": 16}, "hidden_dim": 64},
+        steps=200,
+        learning_rate=3e-3,
+    ),
+    "watershed": Recipe({}),
+}

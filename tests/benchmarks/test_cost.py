@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from benchmarks.cost import parameters_at, training_flops
+from benchmarks.data import open_dataset
+from benchmarks.expansion import reference
+from benchmarks.jobs import Job, make_job, model_at
+from benchmarks.methods import METHODS, get_method
+
+DATA = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=1")
+
+
+def job(method: str, **training: int) -> Job:
+    return make_job(
+        method,
+        reference(DATA),
+        split="test",
+        scale="smoke",
+        protocol="nuclei",
+        seed=0,
+        overrides={"training": training},
+    )
+
+
+@pytest.mark.parametrize("method", [name for name, method in METHODS.items() if method.trained])
+def test_the_operations_of_a_crop_grow_with_its_area_and_not_with_the_batch(method: str) -> None:
+    small = training_flops(job(method), DATA, "cpu")
+    assert training_flops(job(method, batch_size=8), DATA, "cpu") == small
+    ratio = training_flops(job(method, crop=128), DATA, "cpu") / small
+    assert 2 < ratio < 8, "four times the pixels; matching and attention are not linear in them"
+
+
+def test_counting_leaves_the_random_numbers_alone() -> None:
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    training_flops(job("pctrans"), DATA, "cpu")
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_parameters_are_counted_without_making_them() -> None:
+    for name in METHODS:
+        model = model_at(name, "smoke", "nuclei")
+        built = get_method(name).build(model)
+        made = sum(p.numel() for p in built.parameters()) if isinstance(built, torch.nn.Module) else 0
+        assert parameters_at(name, model) == made
