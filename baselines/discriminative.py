@@ -1,0 +1,186 @@
+"""Discriminative pixel embedding (De Brabandere et al., CVPR workshops 2017)."""
+
+# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+import math
+from typing import Literal, Self
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.clustering import find_centres, local_deviation, nearest_centre
+from pctrans.backbone import Backbone
+from pctrans.config import BackboneConfig, Config
+from pctrans.hub import config_coder
+from pctrans.images import Normalise, drop_small, pad_to_multiple
+from pctrans.layers import conv_norm
+from pctrans.losses import discriminative_loss
+from pctrans.targets import build_targets
+
+
+class DiscriminativeLossWeights(Config):
+    """Both terms are needed: one tells objects apart, the other tells them from the ground."""
+
+    discriminative: float = Field(1.0, gt=0)
+    foreground: float = Field(1.0, gt=0)
+
+
+class ClusteringConfig(Config):
+    """From embeddings to objects."""
+
+    foreground_threshold: float = Field(0.5, gt=0, lt=1)
+    """Pixels of a foreground probability above this are clustered."""
+    bandwidth: float | None = Field(None, gt=0)
+    """Radius of the mean shift's kernel, in units of the embedding; None is delta_v, as in the paper."""
+    shift_steps: int = Field(5, ge=0)
+    assignment_radius: float | None = Field(None, gt=0)
+    """A pixel further than this from every centre belongs to none; None is delta_d, half the distance that the
+    loss asks for between two centres. The loss lets pixels spread up to delta_v and a little beyond, so that
+    the paper's radius, delta_v, would fray every object."""
+    min_area: int = Field(40, ge=0)
+    """Clusters and objects of at most this many pixels of the image are dropped."""
+
+
+class DiscriminativeConfig(Config):
+    """The margins are those of PCTrans' discriminative loss; the paper's own δ_d is 1.5."""
+
+    backbone: BackboneConfig = BackboneConfig()
+    hidden_dim: int = Field(128, ge=8, multiple_of=8)
+    """Channels of the decoder at stride 4; each doubling of the resolution after that halves them."""
+    stride: Literal[1, 2] = 2
+    """Pixels of the image to a cell of the embedding, in each direction."""
+    embedding_dim: int = Field(16, ge=1)
+    delta_v: float = Field(0.5, gt=0)
+    """Pixels within this distance of their object's mean are not pulled."""
+    delta_d: float = Field(3.0, gt=0)
+    """Means further apart than twice this are not pushed."""
+    gamma: float = Field(0.001, ge=0)
+    """Weight of the regulariser, the pull of the means to the origin, inside the discriminative loss."""
+    loss_weights: DiscriminativeLossWeights = DiscriminativeLossWeights()
+    clustering: ClusteringConfig = ClusteringConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.delta_d <= self.delta_v:
+            raise ValueError(f"delta_d {self.delta_d} must exceed delta_v {self.delta_v}, or objects may overlap")
+        return self
+
+
+class DiscriminativeEmbedding(
+    nn.Module,
+    PyTorchModelHubMixin,
+    coders=config_coder(DiscriminativeConfig),
+    library_name="pctrans-bench",
+    tags=["image-segmentation", "instance-segmentation", "microscopy"],
+):
+    """ResNet and feature pyramid; an embedding and a foreground logit for each cell; mean shift."""
+
+    def __init__(self, config: DiscriminativeConfig):
+        super().__init__()
+        self.config = config
+        self.normalise = Normalise()
+        self.backbone = Backbone(config.backbone)
+        self.decoder = PyramidDecoder(self.backbone.channels, config.hidden_dim, config.stride)
+        self.embedding_head = nn.Conv2d(self.decoder.out_channels, config.embedding_dim, 1)
+        self.foreground_head = nn.Conv2d(self.decoder.out_channels, 1, 1)
+
+    @property
+    def max_instances(self) -> int | None:
+        """As many as there are clusters."""
+        return None
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s), s the stride.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1], H and W multiples of 32.
+        """
+        features = self.decoder(self.backbone(self.normalise(images)))
+        return self.embedding_head(features), self.foreground_head(features)[:, 0]
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The weighted discriminative loss and the foreground's cross-entropy, the mean over cells.
+
+        Cross-entropy and no focal loss: the foreground's edge is the object's edge here, and the focal loss moves
+        the place where the probability is 1/2.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            labels: (B, H, W) integers, 0 background, an id for each instance.
+        """
+        config = self.config
+        embedding, logits = self(pad_to_multiple(images))
+        targets = build_targets(pad_to_multiple(labels))
+        cells = targets.downsampled(config.stride)
+        margins = {"delta_v": config.delta_v, "delta_d": config.delta_d, "gamma": config.gamma}
+        with torch.autocast(images.device.type, enabled=False):
+            grouping = discriminative_loss(embedding, cells, max(targets.counts), **margins)
+            foreground = F.binary_cross_entropy_with_logits(logits.float(), (cells > 0).float())
+        weights = config.loss_weights
+        return {"discriminative": weights.discriminative * grouping, "foreground": weights.foreground * foreground}
+
+    @torch.no_grad()
+    def segment(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        height, width = images.shape[-2:]
+        embedding, logits = self(pad_to_multiple(images))
+        rows, columns = math.ceil(height / self.config.stride), math.ceil(width / self.config.stride)
+        embedding, logits = embedding[..., :rows, :columns].float(), logits[:, :rows, :columns].float()
+        with torch.autocast(images.device.type, enabled=False):
+            maps = [
+                drop_small(objects[:height, :width], self.config.clustering.min_area)
+                for objects in map(self._objects, embedding, logits)
+            ]
+        return torch.stack(maps)
+
+    def _objects(self, embedding: Tensor, logits: Tensor) -> Tensor:
+        """Clusters of one image, (D, h, w) and (h, w) -> (h · stride, w · stride).
+
+        The foreground is interpolated, so that edges are finer than cells; ids are not. Every cell is clustered
+        that has a foreground pixel.
+        """
+        config, stride = self.config.clustering, self.config.stride
+        logits = F.interpolate(logits[None, None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
+        foreground = logits.sigmoid() > config.foreground_threshold
+        cells = F.max_pool2d(foreground.float(), stride)[0] > 0
+        pixels = embedding[:, cells].T.contiguous()
+        deviation = local_deviation(embedding)[cells]
+        bandwidth = config.bandwidth or self.config.delta_v
+        centres = find_centres(pixels, deviation, bandwidth, config.shift_steps, config.min_area / stride**2)
+        ids = torch.zeros(cells.shape, dtype=torch.long, device=cells.device)
+        ids[cells] = nearest_centre(pixels, centres, config.assignment_radius or self.config.delta_d)
+        return ids.repeat_interleave(stride, 0).repeat_interleave(stride, 1) * foreground[0]
+
+
+class PyramidDecoder(nn.Module):
+    """A feature pyramid (Lin et al. 2017) from strides 4 to 32, its finest map brought to stride 2 or 1.
+
+    Attributes:
+        out_channels: of the map it makes.
+    """
+
+    def __init__(self, channels: list[int], hidden_dim: int, stride: Literal[1, 2]):
+        super().__init__()
+        self.laterals = nn.ModuleList(conv_norm(c, hidden_dim, 1) for c in channels)
+        self.output = conv_norm(hidden_dim, hidden_dim, 3, relu=True)
+        doublings = {2: 1, 1: 2}[stride]
+        widths = [hidden_dim // 2**i for i in range(doublings + 1)]
+        self.upward = nn.ModuleList(conv_norm(widths[i], widths[i + 1], 3, relu=True) for i in range(doublings))
+        self.out_channels = widths[-1]
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Backbone maps at strides 4, 8, 16, 32 -> (B, out_channels, H / stride, W / stride)."""
+        maps = [lateral(f) for lateral, f in zip(self.laterals, features, strict=True)]
+        merged = maps[-1]
+        for finer in reversed(maps[:-1]):
+            merged = finer + _doubled(merged)
+        merged = self.output(merged)
+        for convolution in self.upward:
+            merged = convolution(_doubled(merged))
+        return merged
+
+
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,0 +1,96 @@
+"""Projection and encoder of the location-sensing transformer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from baselines.osformer.config import OSFormerConfig
+from baselines.osformer.feedforward import ConvFeedForward, flatten_maps, unflatten_maps
+from pctrans.deformable import DeformableAttention, Shapes
+from pctrans.layers import conv_norm
+from pctrans.position import cell_centres, sinusoidal
+
+LEVELS = 3
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What the encoder makes of the maps at strides 8, 16 and 32.
+
+    Attributes:
+        tokens: (B, S, D), the maps flattened one after the other, fine to coarse.
+        position: (S, D), their position encoding.
+        shapes: their (height, width).
+    """
+
+    tokens: Tensor
+    position: Tensor
+    shapes: Shapes
+
+    @property
+    def maps(self) -> list[Tensor]:
+        """(B, D, H / s, W / s) for s = 8, 16, 32."""
+        return unflatten_maps(self.tokens, self.shapes)
+
+
+class PositionEncoding(nn.Module):
+    """Sinusoidal encoding of the cells of a map; see `OSFormerConfig.released_position_encoding`."""
+
+    def __init__(self, config: OSFormerConfig):
+        super().__init__()
+        self.dim, self.temperature = config.hidden_dim, config.position_temperature
+        self.released = config.released_position_encoding
+
+    def forward(self, centres: Tensor) -> Tensor:
+        """(S, 2) in [0, 1] -> (S, D)."""
+        points = torch.zeros_like(centres) if self.released else centres
+        return sinusoidal(points, self.dim, self.temperature)
+
+
+class EncoderLayer(nn.Module):
+    """Deformable self-attention over all levels, convolutional feed-forward.
+
+    The position joins the residual too, so that the mask features, which are made of the memory, can tell equal
+    objects at different places apart.
+    """
+
+    def __init__(self, config: OSFormerConfig):
+        super().__init__()
+        dim = config.hidden_dim
+        self.attention = DeformableAttention(dim, LEVELS, config.num_heads, config.encoder_points)
+        self.dropout = nn.Dropout(config.dropout)
+        self.norm = nn.LayerNorm(dim)
+        self.feedforward = ConvFeedForward(dim, config.feedforward_channels, config.dropout)
+
+    def forward(self, tokens: Tensor, position: Tensor, reference_points: Tensor, shapes: Shapes) -> Tensor:
+        """(B, S, D) -> (B, S, D)."""
+        positioned = tokens + position
+        attended = self.attention(positioned, reference_points, positioned, shapes)
+        return self.feedforward(self.norm(positioned + self.dropout(attended)), shapes)
+
+
+class Encoder(nn.Module):
+    """Project the backbone's maps to one width; let strides 8, 16 and 32 attend to each other."""
+
+    def __init__(self, channels: list[int], config: OSFormerConfig):
+        super().__init__()
+        dim = config.hidden_dim
+        self.projections = nn.ModuleList(conv_norm(c, dim, 3, relu=True) for c in channels)
+        self.position = PositionEncoding(config)
+        self.level_embedding = nn.Parameter(torch.randn(LEVELS, dim) * 0.02)
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+
+    def forward(self, features: list[Tensor]) -> tuple[Tensor, Memory]:
+        """Backbone maps at strides 4, 8, 16, 32 -> the projected map at stride 4 (B, D, H / 4, W / 4), memory."""
+        detail, *maps = [project(f) for project, f in zip(self.projections, features, strict=True)]
+        shapes = [(m.shape[-2], m.shape[-1]) for m in maps]
+        centres = [cell_centres(h, w, detail.device) for h, w in shapes]
+        position = torch.cat([self.position(c) + e for c, e in zip(centres, self.level_embedding, strict=True)])
+        reference_points = torch.cat(centres)
+        tokens = flatten_maps(maps)
+        for layer in self.layers:
+            tokens = layer(tokens, position, reference_points, shapes)
+        return detail, Memory(tokens, position, shapes)

@@ -1,0 +1,57 @@
+"""Coarse-to-fine fusion and reverse edge attention."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.osformer.config import OSFormerConfig
+from pctrans.layers import conv_norm
+
+
+class ReverseEdgeAttention(nn.Module):
+    """An edge map from where a feature map sees no object.
+
+    A 7×7 convolution of the channels' mean and maximum says where objects are; the rest, 1 - sigmoid, weights the
+    feature map, and a 3×3 convolution finds edges in it.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.objects = nn.Conv2d(2, 1, 7, padding=3)
+        self.edges = nn.Conv2d(channels, 1, 3, padding=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) -> edge logits (B, h, w)."""
+        summary = torch.stack((features.mean(dim=1), features.amax(dim=1)), dim=1)
+        background = (-self.objects(summary)).sigmoid()
+        return self.edges(features * background)[:, 0]
+
+
+class CoarseToFineFusion(nn.Module):
+    """Strides 32 to 4 merge into one map; three of the merged maps are asked for edges while training."""
+
+    def __init__(self, config: OSFormerConfig):
+        super().__init__()
+        channels = config.fusion_channels
+        self.laterals = nn.ModuleList(conv_norm(config.hidden_dim, channels, 3) for _ in range(4))
+        self.edge_attention = nn.ModuleList(ReverseEdgeAttention(channels) for _ in range(3))
+        self.output = conv_norm(channels, config.mask_channels, 1, relu=True)
+
+    def forward(self, maps: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Fuse.
+
+        Args:
+            maps: (B, D, H / s, W / s) for s = 32, 16, 8, 4.
+
+        Returns:
+            Mask features (B, mask channels, H / 4, W / 4) and edge logits (B, H / s, W / s) for s = 16, 8, 4.
+        """
+        first, *finer = [lateral(m) for lateral, m in zip(self.laterals, maps, strict=True)]
+        fused, edges = F.relu(first), []
+        for lateral, attention in zip(finer, self.edge_attention, strict=True):
+            coarse = F.interpolate(fused, scale_factor=2, mode="bilinear", align_corners=False)
+            fused = F.relu(lateral + coarse)
+            edges.append(attention(fused))
+        return self.output(fused), edges

@@ -1,0 +1,81 @@
+"""Location, mask and edge loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from baselines.osformer.config import OSFormerConfig
+from baselines.osformer.head import DynamicInstanceNormalisation
+from baselines.osformer.targets import cell_instances, downsampled_edges, instance_edges
+from pctrans.deformable import Shapes
+from pctrans.images import pad_to_multiple
+from pctrans.losses import semantic_loss as focal_loss
+from pctrans.targets import Targets, build_targets
+
+MASK_STRIDE = 4
+
+
+@dataclass(frozen=True)
+class OSFormerTargets:
+    """What a batch of label maps asks of the network.
+
+    Attributes:
+        instances: the instances themselves, on the padded image.
+        cells: (B, Q), id of each cell's instance, 0 for none.
+        edges: (B, H / s, W / s) in {0, 1} for s = 16, 8, 4.
+    """
+
+    instances: Targets
+    cells: Tensor
+    edges: list[Tensor]
+
+
+def build_osformer_targets(labels: Tensor, edge_shapes: Shapes, config: OSFormerConfig) -> OSFormerTargets:
+    """Targets of label maps (B, H, W) of any size. Edges are found before padding, which is none."""
+    height, width = labels.shape[-2:]
+    instances = build_targets(pad_to_multiple(labels))
+    edges = pad_to_multiple(instance_edges(instances.labels[:, :height, :width]))
+    return OSFormerTargets(instances, cell_instances(instances, config), downsampled_edges(edges, edge_shapes))
+
+
+def location_loss(objectness: Tensor, cells: Tensor) -> Tensor:
+    """Focal loss (α 0.25, γ 2) of all cells (B, Q), summed over their number of positive ones (1 if there is none)."""
+    return focal_loss(objectness, cells > 0)
+
+
+def mask_loss(
+    kernels: Tensor, features: Tensor, targets: OSFormerTargets, head: DynamicInstanceNormalisation
+) -> Tensor:
+    """Mean Dice loss of the positive cells' masks against the labels at the centres of the 1/4 cells.
+
+    Instances without such a centre, thinner than four pixels, have no mask to compare with and are left out.
+
+    Args:
+        kernels: (B, Q, C).
+        features: (B, C, H / 4, W / 4).
+    """
+    labels = targets.instances.downsampled(MASK_STRIDE)
+    losses, visible = [], []
+    for image, cells in enumerate(targets.cells):
+        positive = cells > 0
+        truth = (labels[image] == cells[positive, None, None]).flatten(1).to(features.dtype)
+        logits = head(kernels[image, positive], features[image]).flatten(1)
+        losses.append(squared_dice_loss(logits, truth))
+        visible.append(truth.amax(dim=1))
+    weights = torch.cat(visible)
+    return (torch.cat(losses) * weights).sum() / weights.sum().clamp(min=1)
+
+
+def edge_loss(edge_logits: list[Tensor], targets: OSFormerTargets) -> Tensor:
+    """Dice loss of the edge maps, averaged over the images, summed over the levels."""
+    levels = zip(edge_logits, targets.edges, strict=True)
+    return torch.stack([squared_dice_loss(x.flatten(1), t.flatten(1)).mean() for x, t in levels]).sum()
+
+
+def squared_dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
+    """1 - (2 Σ p t + 1) / (Σ p² + Σ t² + 1) over the last dimension, p the soft mask (V-Net's)."""
+    soft = logits.sigmoid()
+    return 1 - (2 * (soft * truth).sum(-1) + 1) / ((soft * soft).sum(-1) + (truth * truth).sum(-1) + 1)

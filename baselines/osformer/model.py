@@ -1,0 +1,107 @@
+"""OSFormer: location-sensing transformer, coarse-to-fine fusion, dynamic instance normalisation."""
+
+# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+from dataclasses import dataclass
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from baselines.osformer.config import OSFormerConfig
+from baselines.osformer.encoder import Encoder
+from baselines.osformer.fusion import CoarseToFineFusion
+from baselines.osformer.head import DynamicInstanceNormalisation
+from baselines.osformer.inference import instance_map
+from baselines.osformer.losses import build_osformer_targets, edge_loss, location_loss, mask_loss
+from baselines.osformer.queries import LocationDecoder
+from pctrans.backbone import Backbone
+from pctrans.hub import config_coder
+from pctrans.images import Normalise, pad_to_multiple
+
+
+@dataclass(frozen=True)
+class OSFormerOutput:
+    """What the losses and the inference need.
+
+    Attributes:
+        objectness: logits of the cells (B, Q), grid by grid, row by row.
+        kernels: (B, Q, mask channels).
+        mask_features: (B, mask channels, H / 4, W / 4).
+        edge_logits: (B, H / s, W / s) for s = 16, 8, 4.
+    """
+
+    objectness: Tensor
+    kernels: Tensor
+    mask_features: Tensor
+    edge_logits: list[Tensor]
+
+
+class OSFormer(
+    nn.Module,
+    PyTorchModelHubMixin,
+    coders=config_coder(OSFormerConfig),
+    library_name="pctrans-bench",
+    tags=["image-segmentation", "instance-segmentation", "microscopy"],
+):
+    """Backbone, location-sensing encoder and decoder, coarse-to-fine fusion, a mask for each cell that wants one.
+
+    The grids of queries divide whatever image comes: objects keep the size they had in training only if images are
+    segmented in tiles as large as the training crops.
+    """
+
+    def __init__(self, config: OSFormerConfig):
+        super().__init__()
+        self.config = config
+        self.normalise = Normalise()
+        self.backbone = Backbone(config.backbone)
+        self.encoder = Encoder(self.backbone.channels, config)
+        self.decoder = LocationDecoder(config)
+        self.fusion = CoarseToFineFusion(config)
+        self.head = DynamicInstanceNormalisation(config.mask_channels)
+
+    @property
+    def max_instances(self) -> int:
+        """The most instances that `segment` finds in one image."""
+        return self.config.inference.max_instances
+
+    def forward(self, images: Tensor) -> OSFormerOutput:
+        """Images (B, 3, H, W) float in [0, 1], H and W multiples of 32."""
+        detail, memory = self.encoder(self.backbone(self.normalise(images)))
+        objectness, kernels = self.decoder(memory)
+        mask_features, edge_logits = self.fusion([*reversed(memory.maps), detail])
+        return OSFormerOutput(objectness, kernels, mask_features, edge_logits)
+
+    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """The weighted terms by name; train on their sum.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            labels: (B, H, W) integers, 0 background, an id for each instance.
+        """
+        output = self(pad_to_multiple(images))
+        edge_logits = [edges.float() for edges in output.edge_logits]
+        targets = build_osformer_targets(labels, [(e.shape[-2], e.shape[-1]) for e in edge_logits], self.config)
+        weights = self.config.loss_weights
+        # Sums of thousands of terms: float32, whatever the network ran in.
+        with torch.autocast(images.device.type, enabled=False):
+            masks = mask_loss(output.kernels.float(), output.mask_features.float(), targets, self.head)
+            return {
+                "location": weights.location * location_loss(output.objectness.float(), targets.cells),
+                "mask_dice": weights.mask_dice * masks,
+                "edge": weights.edge * edge_loss(edge_logits, targets),
+            }
+
+    @torch.no_grad()
+    def segment(self, images: Tensor) -> Tensor:
+        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        height, width = images.shape[-2:]
+        output = self(pad_to_multiple(images))
+        features = output.mask_features[..., : -(-height // 4), : -(-width // 4)].float()
+        with torch.autocast(images.device.type, enabled=False):
+            maps = [
+                instance_map(objectness, kernels, image_features, self.head, self.config)
+                for objectness, kernels, image_features in zip(
+                    output.objectness.float(), output.kernels.float(), features, strict=True
+                )
+            ]
+        return torch.stack(maps)[:, :height, :width]

@@ -1,0 +1,68 @@
+"""Location-guided queries and the decoder that fills them."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.osformer.config import OSFormerConfig
+from baselines.osformer.encoder import LEVELS, Memory, PositionEncoding
+from baselines.osformer.feedforward import ConvFeedForward, flatten_maps
+from pctrans.deformable import DeformableAttention, Shapes
+from pctrans.position import cell_centres
+
+PRIOR = 0.01
+
+
+class DecoderLayer(nn.Module):
+    """Deformable cross-attention to the memory, convolutional feed-forward; no self-attention."""
+
+    def __init__(self, config: OSFormerConfig):
+        super().__init__()
+        dim = config.hidden_dim
+        self.attention = DeformableAttention(dim, LEVELS, config.num_heads, config.decoder_points)
+        self.dropout = nn.Dropout(config.dropout)
+        self.norm = nn.LayerNorm(dim)
+        self.feedforward = ConvFeedForward(dim, config.feedforward_channels, config.dropout)
+
+    def forward(
+        self, queries: Tensor, position: Tensor, reference_points: Tensor, memory: Memory, grids: Shapes
+    ) -> Tensor:
+        """Queries (B, Q, D), the cells of `grids` one after the other -> (B, Q, D)."""
+        positioned = queries + position
+        values = memory.tokens + memory.position
+        attended = self.attention(positioned, reference_points, values, memory.shapes)
+        return self.feedforward(self.norm(positioned + self.dropout(attended)), grids)
+
+
+class LocationDecoder(nn.Module):
+    """A query for each cell of three grids, which starts as what the memory holds there.
+
+    The memory at stride 8 fills the finest grid, that at 16 the middle one, that at 32 the coarsest.
+    """
+
+    def __init__(self, config: OSFormerConfig):
+        super().__init__()
+        dim = config.hidden_dim
+        self.grids = [(g, g) for g in config.grids]
+        self.position = PositionEncoding(config)
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.objectness = nn.Linear(dim, 1)
+        self.kernel = nn.Linear(dim, config.mask_channels)
+        nn.init.constant_(self.objectness.bias, -math.log((1 - PRIOR) / PRIOR))
+
+    def forward(self, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Objectness logits (B, Q) and kernels (B, Q, mask channels) of the cells, grid by grid, row by row."""
+        resized = [
+            F.interpolate(m, size=grid, mode="bilinear", align_corners=False)
+            for m, grid in zip(memory.maps, self.grids, strict=True)
+        ]
+        queries = flatten_maps(resized)
+        centres = torch.cat([cell_centres(h, w, queries.device) for h, w in self.grids])
+        position = self.position(centres)
+        for layer in self.layers:
+            queries = layer(queries, position, centres, memory, self.grids)
+        return self.objectness(queries)[..., 0], self.kernel(queries)
