@@ -21,19 +21,19 @@ def count_parameters(segmenter: Segmenter) -> int:
     return sum(parameter.numel() for parameter in parameters)
 
 
-def training_flops(job: Job, dataset: Dataset, device: str) -> int:
+def training_flops(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> int:
     """Floating-point operations of training on one crop: forward pass, losses and backward pass.
 
     Counted by torch over matrix products, convolutions and attention; sampling, norms and activations are
-    not in it. The crop is the first of the job's batches, on a model of its own with random weights. The
-    random state of the process is left as it was.
+    not in it. The crop is the first of the job's batches. The random state of the process is left as it was,
+    the model is not: it has gradients and other running statistics afterwards.
     """
+    batch = BatchSource.of_job(job, dataset, batch_size=1).batch(0)
+    cast(torch.nn.Module, segmenter).train()
     with torch.random.fork_rng(devices=[device] if device.startswith("cuda") else []):
         torch.manual_seed(job.seed)
-        model = cast(torch.nn.Module, get_method(job.method).build(without_pretrained(job.model))).to(device)
-        batch = BatchSource.of_job(job, dataset, batch_size=1).batch(0)
         with FlopCounterMode(display=False) as counter:
-            losses = cast(Segmenter, model).losses(batch.images.to(device), batch.labels.to(device))
+            losses = segmenter.losses(batch.images.to(device), batch.labels.to(device))
             torch.stack([value.float() for value in losses.values()]).sum().backward()
     return counter.get_total_flops()
 

@@ -131,7 +131,7 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
         "images": rows,
         "cost": {
             "parameters": maker.parameters,
-            "flops_per_crop": training_flops(job, dataset, device) if job.trained else None,
+            "flops_per_crop": training_flops(maker.model, job, dataset, device) if maker.model else None,
             "iterations": maker.report.iterations,
             "train_seconds": maker.report.seconds,
             "seconds_per_iteration": maker.report.seconds / maker.report.iterations if job.trained else None,
@@ -152,16 +152,18 @@ class _Maker:
     Attributes:
         label: from an image to its label map.
         parameters: of the whole model; None where it was made elsewhere.
+        model: that was trained; None where nothing was.
     """
 
     label: Labeller
     report: TrainingReport
     parameters: int | None
+    model: Segmenter | None
 
 
 def _external(job: Job, dataset: Dataset) -> _Maker:
     maps = read_external(job, dataset.ids(job.split))
-    return _Maker(lambda id, _: maps[id], TrainingReport(0, 0.0), None)
+    return _Maker(lambda id, _: maps[id], TrainingReport(0, 0.0), None, None)
 
 
 def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher) -> _Maker:
@@ -170,7 +172,7 @@ def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: W
     def label(_: str, image: np.ndarray) -> np.ndarray:
         return segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
 
-    return _Maker(label, report, count_parameters(segmenter))
+    return _Maker(label, report, count_parameters(segmenter), segmenter if job.trained else None)
 
 
 def _trained(

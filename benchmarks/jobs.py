@@ -53,7 +53,8 @@ class Job(Settings):
     testing: TestingSettings
     augmentation: dict[str, Any]
     pretrained_digest: str | None = None
-    """SHA-256 of the local weights that `model.backbone.pretrained` names: a folder's content may change."""
+    """SHA-256 of the local weights that `model.backbone.pretrained` or `model.checkpoint` names: a folder's content
+    may change."""
     provider: str | None = None
     """Package and version of a method that is not this project's own."""
 
@@ -69,6 +70,7 @@ class Job(Settings):
         content = self.model_dump(mode="json", exclude=BOOKKEEPING) | {"numerics": NUMERICS}
         if self.pretrained_digest is not None:
             content["model"]["backbone"]["pretrained"] = None  # where the weights lie is no part of it
+            content["model"].pop("checkpoint", None)
         if self.method == EXTERNAL:
             content["model"]["folder"] = None  # nor where label maps lie, which have a digest too
         if self.provider is None:
@@ -144,7 +146,7 @@ def make_job(
             training=sections["training"],
             testing=sections["testing"],
             augmentation=_resolve_augmentation(sections["augmentation"], scale, protocol, method),
-            pretrained_digest=_digest(model.get("backbone", {}).get("pretrained")),
+            pretrained_digest=_digest((model.get("backbone") or {}).get("pretrained") or model.get("checkpoint")),
             provider=found.provider,
         )
     except ValidationError as error:

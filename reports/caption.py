@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from benchmarks.fairness import inequalities
+from benchmarks.jobs import Job, parse_job
 from benchmarks.tables import Condition
 from benchmarks.tracking.folder import flatten
-from reports.collect import RowResults, TableResults, lookup
+from reports.collect import JobResult, RowResults, TableResults, lookup
 
 Facts = dict[str, Any]  # one result.json without its images
 
@@ -20,14 +22,15 @@ def caption(results: TableResults) -> list[str]:
     sentences = [spec.caption, "Best of each column in bold.", published]
     if not results.results:
         return [*sentences, "Measured: nothing yet."]
-    facts = [result.model_dump(exclude={"images"}) for result in results.results]
+    facts, trained = _facts(results.results), _facts(results.trained)
     return [
         *sentences,
-        _measured(facts),
-        _seeds(results.seeds),
+        _measured(facts, trained),
+        _seeds(results),
+        *_fairness(results),
         _hardware(facts),
         *_changes(results),
-        _comparison(results, facts),
+        _comparison(results, facts, trained),
     ]
 
 
@@ -37,23 +40,57 @@ def notes(row: RowResults) -> list[str]:
     return [f"{short}{gap.reason}" + (f" (job {gap.key})" if gap.key else "") + "." for gap in row.gaps]
 
 
-def _measured(facts: list[Facts]) -> str:
+def _facts(results: Iterable[JobResult]) -> list[Facts]:
+    return [result.model_dump(exclude={"images"}) for result in results]
+
+
+def _measured(facts: list[Facts], trained: list[Facts]) -> str:
     def all_of(path: str) -> str:
         return _distinct(lookup(fact, path) for fact in facts)
 
+    iterations = _distinct(fact["cost"]["iterations"] for fact in trained)
+    budget = f", {iterations} iterations a {'trained ' if len(trained) < len(facts) else ''}row" if trained else ""
     decoding = f", decoding {all_of('dataset.decoding')}" if lookup(facts[0], "dataset.decoding") else ""
     return (
         f"Measured: {all_of('dataset.spec')}, split {all_of('dataset.split')} "
         f"({all_of('dataset.images')} images, {all_of('dataset.instances')} instances{decoding}), "
-        f"scale {all_of('job.scale')}, "
-        f"{all_of('cost.iterations')} iterations a row; metrics are means over images."
+        f"scale {all_of('job.scale')}{budget}; metrics are means over images."
     )
 
 
-def _seeds(seeds: list[int]) -> str:
+def _seeds(results: TableResults) -> str:
+    seeds = results.seeds
+    if not results.trained:
+        return "Nothing was trained, so nothing depends on a seed."
     if len(seeds) == 1:
         return f"One seed ({seeds[0]}): the spread over seeds is not known."
-    return f"Mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))})."
+    untrained = any(row.origin == "untrained" and row.results for row in results.rows)
+    once = " Untrained rows are run once." if untrained else ""
+    return f"Mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}).{once}"
+
+
+def _fairness(results: TableResults) -> list[str]:
+    """Whether rows that are compared with each other were given the same."""
+    trained = [row for row in results.rows if row.origin == "trained" and row.results]
+    if len(trained) < 2:
+        return []
+    try:
+        jobs = [(row.label, _job(result)) for row in results.rows for result in row.results]
+    except ValueError as error:
+        return [f"Whether rows were trained alike cannot be checked: {error}."]
+    if differences := inequalities(jobs):
+        return [f"Rows are NOT equal in: {'; '.join(one.describe() for one in differences)}."]
+    return [
+        "All trained rows share data, split, crop, augmentation, batch size, iterations, seeds, backbone, precision "
+        "and tiling."
+    ]
+
+
+def _job(result: JobResult) -> Job:
+    try:
+        return parse_job(result.job)
+    except ValueError as error:
+        raise ValueError(f"job {result.key} is of another version") from error
 
 
 def _hardware(facts: list[Facts]) -> str:
@@ -74,15 +111,22 @@ def _changes(results: TableResults) -> list[str]:
     return [f"Changed from the scale's settings: {changes}."]
 
 
-def _comparison(results: TableResults, facts: list[Facts]) -> str:
-    """Whether measured and published figures may be compared, and if not, every reason."""
+def _comparison(results: TableResults, facts: list[Facts], trained: list[Facts]) -> str:
+    """Whether measured and published figures may be compared, and if not, every reason.
+
+    Conditions on jobs and their cost are about training: other rows have neither a backbone nor iterations.
+    """
     published = results.spec.published
     reasons = ["settings were changed"] if results.overrides else []
     if any(re.split("[:?]", fact["dataset"]["spec"])[0] != published.data for fact in facts):
         reasons.append(f"the data are not {published.dataset}")
-    reasons += filter(None, (_difference(condition, facts) for condition in published.conditions))
+    for condition in published.conditions:
+        asked = trained if condition.path.startswith(("job.", "cost.")) else facts
+        reasons += filter(None, [_difference(condition, asked)])
     if reasons:
         return f"Measured and published figures cannot be compared: {'; '.join(reasons)}."
+    if not trained:
+        return "Data and decoding are those of the published figures."
     return "Data, decoding and schedule are those of the published figures."
 
 

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.metrics import METRICS
+from benchmarks.tables import Display
 from reports.collect import RowResults, TableResults
 
-DIGITS = 4  # the paper's
 ARROWS = {"max": "↑", "min": "↓", "none": ""}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of one row over its seeds."""
+    """A metric of one row over its seeds, in the metric's own unit."""
 
     mean: float
     std: float | None  # sample standard deviation (n - 1) over seeds; None for one seed
@@ -30,18 +30,19 @@ class Figure:
         spread = statistics.stdev(values) if len(values) > 1 else None
         return cls(math.fsum(values) / len(values), spread, len(values))
 
-    def __str__(self) -> str:
-        mean = f"{self.mean:.{DIGITS}f}"
-        return mean if self.std is None else f"{mean} ± {self.std:.{DIGITS}f}"
+    def printed(self, display: Display) -> str:
+        """Mean and, where it is known, spread."""
+        mean = _printed(self.mean, display)
+        return mean if self.std is None else f"{mean} ± {_printed(self.std, display)}"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One metric down the table; the sequences have an entry for each row, None where there is no figure."""
+    """One metric down the table as it is printed; sequences have an entry for each row, None for no figure."""
 
     metric: str
     published: tuple[str | None, ...]
-    measured: tuple[Figure | None, ...]
+    measured: tuple[str | None, ...]
     best_published: frozenset[int]  # indices of rows
     best_measured: frozenset[int]
 
@@ -54,29 +55,33 @@ class Column:
 
 def metric_columns(results: TableResults) -> list[Column]:
     """The table's metrics, in its order."""
-    return [_column(metric, results.rows) for metric in results.spec.metrics]
+    return [_column(metric, results.spec.shown(metric), results.rows) for metric in results.spec.metrics]
 
 
-def _column(metric: str, rows: Sequence[RowResults]) -> Column:
+def _column(metric: str, display: Display, rows: Sequence[RowResults]) -> Column:
     direction = METRICS[metric].direction
     published = tuple(row.published.get(metric) for row in rows)
-    measured = tuple(Figure.of(row.measured(metric)) for row in rows)
+    figures = [Figure.of(row.measured(metric)) for row in rows]
     return Column(
         metric,
         published,
-        measured,
-        best([None if text is None else float(text) for text in published], direction),
-        best([None if figure is None else figure.mean for figure in measured], direction),
+        tuple(figure.printed(display) if figure else None for figure in figures),
+        best(published, direction),
+        best([_printed(figure.mean, display) if figure else None for figure in figures], direction),
     )
 
 
-def best(values: Sequence[float | None], direction: str) -> frozenset[int]:
-    """Indices of the best values; equal as printed means equally good.
+def best(printed: Sequence[str | None], direction: str) -> frozenset[int]:
+    """Indices of the best of printed values; equal as printed means equally good.
 
     Empty where nothing stands out: fewer than two values, all of them equal, or a metric without a direction.
     """
-    printed = {index: round(value, DIGITS) for index, value in enumerate(values) if value is not None}
-    if direction == "none" or len(set(printed.values())) < 2:
+    values = {index: float(text) for index, text in enumerate(printed) if text is not None}
+    if direction == "none" or len(set(values.values())) < 2:
         return frozenset()
-    top = max(printed.values()) if direction == "max" else min(printed.values())
-    return frozenset(index for index, value in printed.items() if value == top)
+    top = max(values.values()) if direction == "max" else min(values.values())
+    return frozenset(index for index, value in values.items() if value == top)
+
+
+def _printed(value: float, display: Display) -> str:
+    return f"{display.factor * value:.{display.digits}f}"

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from benchmarks.errors import UserError
+from benchmarks.jobs import EXTERNAL
+from benchmarks.methods import get_method
 from benchmarks.tables import RowSpec, TableSpec, load_table
 from reports.published import published_figures
 
 SCHEMA = 1
+
+Origin = Literal["trained", "untrained", "external", "quoted"]
+"""Where a row's figures come from: training here, a method that needs none, label maps made elsewhere, the paper."""
 
 # A key becomes a folder's name, so it must not lead out of the results.
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
@@ -32,7 +37,8 @@ class DatasetFacts(_Read):
 
 
 class Cost(_Read):
-    parameters: int
+    parameters: int | None = None
+    flops_per_crop: int | None = None  # forward and backward of one training crop
     iterations: int
     train_seconds: float
     seconds_per_iteration: float | None = None
@@ -56,10 +62,16 @@ class JobResult(_Read):
     def seed(self) -> int:
         return int(self.job["seed"])
 
+    @property
+    def method(self) -> str:
+        return str(self.job["method"])
+
 
 class RunRow(_Read):
     row: int
     keys: list[Key]
+    label: str | None = None
+    method: str | None = None
 
 
 class Run(_Read):
@@ -84,9 +96,15 @@ class RowResults:
 
     number: int  # from 1, as in the paper
     spec: RowSpec
+    origin: Origin
+    method: str | None  # None for a row that quotes the paper
     published: dict[str, str]  # metric -> figure as printed in the paper; no entry for a dash
     results: tuple[JobResult, ...]  # by seed
     gaps: tuple[Gap, ...]
+
+    @property
+    def label(self) -> str:
+        return self.spec.label
 
     def measured(self, metric: str) -> list[float]:
         """The metric's value for each seed that has one."""
@@ -107,8 +125,14 @@ class TableResults:
         return [result for row in self.rows for result in row.results]
 
     @property
+    def trained(self) -> list[JobResult]:
+        """Results that training here led to."""
+        return [result for row in self.rows if row.origin == "trained" for result in row.results]
+
+    @property
     def seeds(self) -> list[int]:
-        return sorted({result.seed for result in self.results})
+        """Seeds with results; rows without training, which have only one, do not count beside trained ones."""
+        return sorted({result.seed for result in self.trained or self.results})
 
     @property
     def gaps(self) -> list[tuple[RowResults, Gap]]:
@@ -119,8 +143,8 @@ def collect(out: Path, table: str) -> TableResults:
     """Everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
 
     Raises:
-        UserError: unknown table, no run of it in `out`, or a result that was made with other switches than
-            those of its row.
+        UserError: unknown table, no run of it in `out`, or a result that was made with another method or other
+            switches than those of its row.
     """
     spec = load_table(table)
     path = out / "runs" / f"{table}.json"
@@ -131,27 +155,45 @@ def collect(out: Path, table: str) -> TableResults:
     except ValueError as error:
         raise UserError(f"{path} does not describe a run: {error}. Run {table} again.") from error
     keys = {row.row: row.keys for row in run.rows}
-    if unknown := sorted(set(keys) - set(range(1, len(spec.rows) + 1))):
-        raise UserError(f"{path} has a row {unknown[0]}, but {table} has rows 1 to {len(spec.rows)}.")
-    published = published_figures(spec)
+    row_specs = [*spec.rows, *_external_rows(path, spec, run)]
+    published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
     rows = (
         _collect_row(out, spec, number, row, published[number - 1], keys.get(number))
-        for number, row in enumerate(spec.rows, 1)
+        for number, row in enumerate(row_specs, 1)
     )
     return TableResults(spec, tuple(rows), run.overrides)
+
+
+def _external_rows(path: Path, spec: TableSpec, run: Run) -> list[RowSpec]:
+    """Rows beyond the table's own: folders of label maps, by the names that the user gave them."""
+    beyond = sorted((row for row in run.rows if not 1 <= row.row <= len(spec.rows)), key=lambda row: row.row)
+    for number, row in enumerate(beyond, len(spec.rows) + 1):
+        if row.row != number or row.method != EXTERNAL or row.label is None:
+            raise UserError(f"{path} has a row {row.row}, but {spec.name} has rows 1 to {len(spec.rows)}.")
+    return [RowSpec(label=row.label or "", method=EXTERNAL) for row in beyond]
 
 
 def _collect_row(
     out: Path, spec: TableSpec, number: int, row: RowSpec, published: dict[str, str], keys: list[str] | None
 ) -> RowResults:
+    method = spec.method_of(row)
     found = [_outcome(out / "jobs" / key) for key in keys or []]
     results = sorted((item for item in found if isinstance(item, JobResult)), key=lambda result: result.seed)
     for result in results:
+        _check_method(spec, row, result)
         _check_switches(spec, row, result)
     gaps = [item for item in found if isinstance(item, Gap)]
-    if not keys:
+    if not keys and method is not None:
         gaps.append(Gap(None, "not part of this run"))
-    return RowResults(number, row, published, tuple(results), tuple(gaps))
+    return RowResults(number, row, _origin(method), method, published, tuple(results), tuple(gaps))
+
+
+def _origin(method: str | None) -> Origin:
+    if method is None:
+        return "quoted"
+    if method == EXTERNAL:
+        return "external"
+    return "trained" if get_method(method).trained else "untrained"
 
 
 def _outcome(folder: Path) -> JobResult | Gap:
@@ -189,10 +231,21 @@ def _read(path: Path, model: type[_Model]) -> _Model:
         raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from error
 
 
+def _check_method(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
+    """A row must not show the figures of another method."""
+    method = spec.method_of(row)
+    if result.method != method:
+        wanted = f"is of {method}" if method else "only quotes the paper"
+        raise UserError(
+            f"Job {result.key} was run with {result.method}, but row '{row.label}' of {spec.name} {wanted}. "
+            f"Run {spec.name} again."
+        )
+
+
 def _check_switches(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
     """A check mark in the table must be true of the job: an override on the command line could undo it."""
     marks = spec.marks(row)
-    for column in spec.columns:
+    for column in spec.columns if marks else ():
         value = lookup(result.job, f"model.{column.path}")
         actual = value if column.absent is None else value != column.absent
         if actual != marks[column.field]:

@@ -10,6 +10,7 @@ from rich.text import Text
 from reports.caption import caption, notes
 from reports.cells import Column, metric_columns
 from reports.collect import TableResults
+from reports.origins import legend, marked_label
 
 
 def render_console(results: TableResults) -> Group:
@@ -17,23 +18,21 @@ def render_console(results: TableResults) -> Group:
     columns = metric_columns(results)
     table = Table(title=Text(results.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("#", justify="right")
-    table.add_column("row")
+    table.add_column("row" if results.spec.columns else "method")
     for column in columns:
         table.add_column(Text(column.title), justify="right", no_wrap=True)
     for index, row in enumerate(results.rows):
         cells = [_cell(column, index) for column in columns]
-        table.add_row(str(row.number), Text(row.spec.label), *cells)
+        table.add_row(str(row.number), Text(marked_label(row)), *cells)
     missing = [
         Text(f"row {row.number}: {' '.join(reasons)}", "yellow") for row in results.rows if (reasons := notes(row))
     ]
-    legend = Text("Upper line: measured. Lower line: published.", "dim")
-    return Group(table, legend, *missing, Text(" ".join(caption(results)), "dim"))
+    key = Text(" ".join(["Upper line: measured. Lower line: published.", *legend(results.rows)]), "dim")
+    return Group(table, key, *missing, Text(" ".join(caption(results)), "dim"))
 
 
 def _cell(column: Column, index: int) -> Text:
-    figure = column.measured[index]
-    style = "bold" if index in column.best_measured else ""
-    text = Text(str(figure) if figure else "-", style)
+    text = Text(column.measured[index] or "-", "bold" if index in column.best_measured else "")
     if published := column.published[index]:
         text.append(f"\n{published}", "dim")
     return text

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import statistics
+from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from benchmarks.metrics import COMPAT_METRICS, METRICS
@@ -13,6 +14,7 @@ from reports.collect import RowResults, TableResults
 
 COSTS = (
     "parameters",
+    "flops_per_crop",
     "iterations",
     "train_seconds",
     "seconds_per_iteration",
@@ -22,11 +24,12 @@ COSTS = (
 
 
 def to_frame(results: TableResults) -> pd.DataFrame:
-    """Switches, then for each metric mean, std, seeds, published and difference; then costs, jobs and gaps.
+    """Label, origin, method and switches; for each metric mean, std, seeds, published, difference; costs, jobs, gaps.
 
-    The paper's metrics come first, then every other one that was measured. `difference` is measured less
-    published, `std` the sample standard deviation over seeds. Costs are means over seeds, peak memory the
-    largest. An empty cell is a figure that does not exist.
+    The paper's metrics come first, then every other one that was measured, all in the metric's own unit, however
+    the table prints it. `difference` is measured less published, `std` the sample standard deviation over seeds.
+    Costs are means over seeds, peak memory the largest; those of label maps made elsewhere are not known. An
+    empty cell is a figure that does not exist.
     """
     measured = {name for result in results.results for name in result.metrics}
     others = [name for name in METRICS | COMPAT_METRICS if name in measured - set(results.spec.metrics)]
@@ -37,20 +40,31 @@ def to_frame(results: TableResults) -> pd.DataFrame:
 
 
 def _line(results: TableResults, row: RowResults, metrics: list[str]) -> dict[str, Any]:
-    line: dict[str, Any] = {"row": row.number, "label": row.spec.label, **results.spec.marks(row.spec)}
+    line: dict[str, Any] = {"row": row.number, "label": row.label, "origin": row.origin, "method": row.method}
+    line |= results.spec.marks(row.spec)
     for metric in metrics:
         figure = Figure.of(row.measured(metric))
-        published = float(row.published[metric]) if metric in row.published else None
+        published = _in_own_unit(results, row, metric)
         line[f"{metric}_mean"] = figure and figure.mean
         line[f"{metric}_std"] = figure and figure.std
         line[f"{metric}_seeds"] = figure.seeds if figure else 0
         line[f"{metric}_published"] = published
         line[f"{metric}_difference"] = figure.mean - published if figure and published is not None else None
-    for cost in COSTS:
-        values = [value for result in row.results if (value := getattr(result.cost, cost)) is not None]
-        summary = np.max if cost == "peak_memory_bytes" else np.mean
-        line[cost] = float(summary(values)) if values else None
+    line |= {cost: _cost(row, cost) for cost in COSTS}
     line["seeds"] = " ".join(str(result.seed) for result in row.results)
     line["jobs"] = " ".join(result.key for result in row.results)
     line["gaps"] = " ".join(f"{gap.reason} ({gap.key})" if gap.key else gap.reason for gap in row.gaps)
     return line
+
+
+def _in_own_unit(results: TableResults, row: RowResults, metric: str) -> float | None:
+    """The published figure; decimal, as 68.3 per cent is 0.683 and not its neighbour."""
+    printed = row.published.get(metric)
+    return float(Decimal(printed) / Decimal(str(results.spec.shown(metric).factor))) if printed else None
+
+
+def _cost(row: RowResults, cost: str) -> float | None:
+    values = [value for result in row.results if (value := getattr(result.cost, cost)) is not None]
+    if not values or row.origin == "external":
+        return None
+    return max(values) if cost == "peak_memory_bytes" else statistics.fmean(values)

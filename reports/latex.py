@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
-from benchmarks.tables import Scalar
+from benchmarks.tables import Scalar, TableSpec
 from reports.caption import caption, notes
-from reports.cells import Column, Figure, metric_columns
-from reports.collect import TableResults
+from reports.cells import Column, metric_columns
+from reports.collect import RowResults, TableResults
+from reports.origins import legend, marked_label
+from reports.pictures import Picture
 
 # What pdfTeX with the packages of PREAMBLE cannot print as it stands; a break is allowed in long paths.
 _SPECIAL = {
@@ -17,10 +19,12 @@ _SPECIAL = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}",
     "✓": r"\checkmark{}", "±": r"$\pm$", "×": r"$\times$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "†": r"$^{\dagger}$", "‡": r"$^{\ddagger}$", "§": r"$^{\S}$", "–": "--", "—": "---",
 }  # fmt: skip
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
+\IfFileExists{cmap.sty}{\usepackage{cmap}}{}
 \usepackage[T1]{fontenc}
 \usepackage[margin=18mm]{geometry}
 \usepackage{amssymb,booktabs,graphicx,textcomp}
@@ -50,7 +54,7 @@ def table_fragment(results: TableResults) -> str:
     """The floating table: published and measured side by side, best in bold, gaps explained below."""
     spec = results.spec
     columns = metric_columns(results)
-    switches = len(spec.columns)
+    leading = max(1, len(spec.columns))
     lines = [
         r"% Written by pctrans-bench. Needs \usepackage{amssymb,booktabs,graphicx,textcomp},",
         r"% \usepackage[T1]{fontenc}; in two columns it spans both.",
@@ -63,57 +67,79 @@ def table_fragment(results: TableResults) -> str:
         r"\setlength{\tabcolsep}{4pt}",
         # A table with spreads over seeds is wider than some pages.
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        r"\begin{tabular}{" + "c" * switches + "rr" * len(columns) + "}",
+        r"\begin{tabular}{" + ("c" * leading if spec.columns else "l") + "rr" * len(columns) + "}",
         r"\toprule",
         _line(
-            [rf"\multicolumn{{1}}{{c}}{{{column.latex}}}" for column in spec.columns]
+            ([rf"\multicolumn{{1}}{{c}}{{{column.latex}}}" for column in spec.columns] or ["method"])
             + [rf"\multicolumn{{2}}{{c}}{{{escape(column.title)}}}" for column in columns]
         ),
-        " ".join(rf"\cmidrule(lr){{{first}-{first + 1}}}" for first in _pairs(switches, len(columns))),
-        _line([""] * switches + ["published", "measured"] * len(columns)),
-        r"\midrule",
+        " ".join(rf"\cmidrule(lr){{{first}-{first + 1}}}" for first in _pairs(leading, len(columns))),
+        _line([""] * leading + ["published", "measured"] * len(columns)),
     ]
-    footnotes: list[str] = []
-    for index, row in enumerate(results.rows):
-        mark = _footnote(footnotes, notes(row))
-        cells = [_switch(value) for value in spec.marks(row.spec).values()]
-        for column in columns:
-            cells += [_published(column, index), _measured(column, index) + mark]
-        lines.append(_line(cells))
+    footnotes = [rf"{escape(sentence)}\par" for sentence in legend(results.rows)]
+    gaps: list[str] = []
+    rows = [(index, row, _footnote(gaps, notes(row))) for index, row in enumerate(results.rows)]
+    for _, group in groupby(rows, lambda item: _group(item[1])):
+        lines.append(r"\midrule")
+        lines += [_line([_leading(spec, row), *_figures(columns, index, mark)]) for index, row, mark in group]
     lines += [r"\bottomrule", r"\end{tabular}}"]
-    if footnotes:
+    if below := footnotes + gaps:
         lines += [
             r"\par\smallskip",
             r"\begin{minipage}{\linewidth}\footnotesize",
-            *footnotes,
+            *below,
             r"\end{minipage}",
         ]
     return "\n".join([*lines, r"\end{table*}", ""])
 
 
-def document(fragment: str, picture: str | None, picture_caption: str) -> str:
-    """A document around the fragment and the picture, by their file names beside it."""
-    figure = []
-    if picture:
-        figure = [
+def document(fragment: str, pictures: Sequence[Picture]) -> str:
+    """A document around the fragment and the pictures there are, by their file names beside it."""
+    figures = [
+        line
+        for picture in pictures
+        if picture.path
+        for line in (
             r"\begin{figure*}[t]",
             r"\centering",
-            rf"\includegraphics[width=\linewidth]{{{picture}}}",
-            rf"\caption{{{escape(picture_caption)}}}",
+            rf"\includegraphics[width=\linewidth]{{{picture.path.name}}}",
+            rf"\caption{{{escape(picture.caption)}}}",
             r"\end{figure*}",
-        ]
+        )
+    ]
     # Without anything on the page, \null, LaTeX would centre the floats on pages of their own.
-    body = [r"\begin{document}", r"\null", rf"\input{{{fragment}}}", *figure, r"\end{document}", ""]
+    body = [r"\begin{document}", r"\null", rf"\input{{{fragment}}}", *figures, r"\end{document}", ""]
     return PREAMBLE + "\n".join(body)
 
 
-def _line(cells: Sequence[str]) -> str:
-    return " & ".join(cells) + r" \\"
+def _group(row: RowResults) -> str:
+    """Rows of one group stand between the same two rules."""
+    return row.origin if row.origin in ("quoted", "external") else "run here"
 
 
-def _pairs(switches: int, metrics: int) -> range:
+def _leading(spec: TableSpec, row: RowResults) -> str:
+    """What tells a row from the others: its label, or its switches if it has any."""
+    if marks := spec.marks(row.spec):
+        return _joined(_switch(value) for value in marks.values())
+    label = escape(marked_label(row))
+    return rf"\multicolumn{{{len(spec.columns)}}}{{l}}{{{label}}}" if spec.columns else label
+
+
+def _figures(columns: Sequence[Column], index: int, mark: str) -> list[str]:
+    return [cell for column in columns for cell in (_published(column, index), _measured(column, index) + mark)]
+
+
+def _line(cells: Iterable[str]) -> str:
+    return _joined(cells) + r" \\"
+
+
+def _joined(cells: Iterable[str]) -> str:
+    return " & ".join(cells)
+
+
+def _pairs(leading: int, metrics: int) -> range:
     """First column of each metric's pair, counted from 1."""
-    return range(switches + 1, switches + 2 * metrics, 2)
+    return range(leading + 1, leading + 2 * metrics, 2)
 
 
 def _switch(value: Scalar) -> str:
@@ -123,16 +149,13 @@ def _switch(value: Scalar) -> str:
 
 
 def _published(column: Column, index: int) -> str:
-    return _bold(escape(column.published[index] or "-"), index in column.best_published)
+    figure = column.published[index]
+    return _bold(escape(figure) if figure else "--", index in column.best_published)
 
 
 def _measured(column: Column, index: int) -> str:
     figure = column.measured[index]
-    return _bold(_figure(figure) if figure else "--", index in column.best_measured)
-
-
-def _figure(figure: Figure) -> str:
-    return re.sub(" ± ", r"\\,$\\pm$\\,", str(figure))
+    return _bold(figure.replace(" ± ", r"\,$\pm$\,") if figure else "--", index in column.best_measured)
 
 
 def _bold(text: str, best: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 from tabulate import tabulate
@@ -12,6 +13,20 @@ from reports.caption import caption, notes
 from reports.cells import Column, metric_columns
 from reports.collect import TableResults
 from reports.frame import to_frame
+from reports.learning import RULE, RowLearning
+from reports.origins import legend, marked_label
+from reports.pictures import Picture
+
+# Heading -> cost in the data frame, format and unit.
+_COSTS: dict[str, tuple[str, str, float]] = {
+    "parameters": ("parameters", ",.0f", 1),
+    "GFLOP / training crop": ("flops_per_crop", ",.2f", 1e9),
+    "iterations": ("iterations", ",.0f", 1),
+    "training s": ("train_seconds", ",.0f", 1),
+    "s / iteration": ("seconds_per_iteration", ".3f", 1),
+    "s / test image": ("seconds_per_image", ".3f", 1),
+    "peak memory GiB": ("peak_memory_bytes", ".2f", 2**30),
+}
 
 
 def escape(text: str) -> str:
@@ -19,25 +34,37 @@ def escape(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", " ".join(text.split()))
 
 
-def table_markdown(results: TableResults, picture: str | None, picture_caption: str) -> str:
-    """Figures, reasons for gaps, cost of each row and the picture, by its file name beside the report."""
+def table_markdown(
+    results: TableResults, rows: Sequence[RowLearning], segmentations: Picture, learning: Picture
+) -> str:
+    """Figures, reasons for gaps, cost, learning and a test image of each row; pictures lie beside the report."""
     parts = [f"# {results.spec.title}", escape(" ".join(caption(results))), _figures(results)]
+    parts += [escape(" ".join(sentences))] if (sentences := legend(results.rows)) else []
     parts += [f"{row.number}. {escape(' '.join(reasons))}" for row in results.rows if (reasons := notes(row))]
     parts += ["## Cost", _costs(results)]
-    parts += ["## The same test image, row by row"]
-    if picture:
-        parts += [f"![Segmentations of each row]({picture})"]
-    return "\n\n".join([*parts, escape(picture_caption)]) + "\n"
+    parts += [
+        "## Learning",
+        *([_learning(results, rows), escape(RULE)] if rows else []),
+        _picture("Learning curves", learning),
+    ]
+    parts += ["## The same test image, row by row", _picture("Segmentations of each row", segmentations)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _picture(title: str, picture: Picture) -> str:
+    caption = escape(picture.caption)
+    return f"![{title}]({picture.path.name})\n\n{caption}" if picture.path else caption
 
 
 def _figures(results: TableResults) -> str:
     columns = metric_columns(results)
-    headings = ["#", "row", *(escape(column.heading) for column in results.spec.columns)]
+    headings = ["#", _rows(results), *(escape(column.heading) for column in results.spec.columns)]
     headings += [f"{escape(column.title)} {kind}" for column in columns for kind in ("published", "measured")]
     lines = []
     for index, row in enumerate(results.rows):
-        line = [str(row.number), escape(row.spec.label)]
-        line += [_switch(value) for value in results.spec.marks(row.spec).values()]
+        line = [str(row.number), escape(marked_label(row))]
+        marks = results.spec.marks(row.spec)
+        line += [_switch(marks.get(column.field, "")) for column in results.spec.columns]
         for column in columns:
             line += [_published(column, index), _measured(column, index)]
         lines.append(line)
@@ -45,20 +72,33 @@ def _figures(results: TableResults) -> str:
 
 
 def _costs(results: TableResults) -> str:
-    frame = to_frame(results)
+    here = [row.origin in ("trained", "untrained") for row in results.rows]
     lines = [
         [
-            line["row"],
+            str(line["row"]),
             escape(line["label"]),
-            _number(line["parameters"], ",.0f"),
-            _number(line["iterations"], ",.0f"),
-            _number(line["train_seconds"], ",.0f"),
-            _number(line["seconds_per_iteration"], ".3f"),
-            _number(line["seconds_per_image"], ".3f"),
+            *(_number(line[cost], form, unit) for cost, form, unit in _COSTS.values()),
         ]
-        for line in frame.to_dict("records")
+        for line in to_frame(results)[here].to_dict("records")
     ]
-    return _table(lines, ["#", "row", "parameters", "iterations", "training s", "s / iteration", "s / test image"])
+    return _table(lines, ["#", _rows(results), *_COSTS])
+
+
+def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:
+    points = sorted({iteration for row in rows for iteration in row.validation_pq})
+    lines = []
+    for row in rows:
+        line = [str(row.number), escape(row.label)]
+        line += [_number(row.loss_at(share), ".3f") for share in (0.5, 0.9, 1.0)]
+        line += [str(row.change) if row.change else "-", row.verdict]
+        lines.append([*line, *(_number(row.validation_pq.get(point), ".4f") for point in points)])
+    losses = ["loss at 50 %", "at 90 %", "at 100 %", "change", "verdict"]
+    return _table(lines, ["#", _rows(results), *losses, *(f"validation PQ at {point:,}" for point in points)])
+
+
+def _rows(results: TableResults) -> str:
+    """What tells the rows apart."""
+    return "row" if results.spec.columns else "method"
 
 
 def _table(lines: list[list[str]], headings: list[str]) -> str:
@@ -66,8 +106,8 @@ def _table(lines: list[list[str]], headings: list[str]) -> str:
     return tabulate(lines, headings, tablefmt="github", disable_numparse=True)
 
 
-def _number(value: float, form: str) -> str:
-    return "-" if pd.isna(value) else format(value, form)
+def _number(value: float | None, form: str, unit: float = 1) -> str:
+    return "-" if value is None or pd.isna(value) else format(value / unit, form)
 
 
 def _switch(value: Scalar) -> str:
@@ -81,8 +121,7 @@ def _published(column: Column, index: int) -> str:
 
 
 def _measured(column: Column, index: int) -> str:
-    figure = column.measured[index]
-    return _bold(str(figure) if figure else "-", index in column.best_measured)
+    return _bold(column.measured[index] or "-", index in column.best_measured)
 
 
 def _bold(text: str, best: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.errors import UserError
@@ -16,28 +17,36 @@ Line = dict[str, str]
 def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[Line]:
     """The published figures of each of the table's rows, as printed: metric -> text, no entry for a dash.
 
-    A row is found by the values of its switches, not by its place.
+    A row is found by its name in the column `published.key`, or by the values of its switches, not by its place.
+    A row that the paper does not have has no figures.
 
     Raises:
-        UserError: the file lacks a column, or has not exactly one row for a row of the table.
+        UserError: the file lacks a column, has not exactly one row for a row of the table, or has a row that
+            the table does not show.
     """
     path = folder / spec.published.file
     with path.open(newline="") as stream:
         reader = csv.DictReader(stream)
         lines = list(reader)
-    fields = [column.field for column in spec.columns]
+    key = spec.published.key
+    fields = [key] if key else [column.field for column in spec.columns]
     if missing := sorted({*fields, *spec.metrics} - set(reader.fieldnames or [])):
         raise UserError(f"{path} has no column {', '.join(missing)}, which {spec.name} needs.")
+    if key:
+        names = [row.published for row in spec.rows]
+        if unshown := sorted({line[key] for line in lines} - set(names)):
+            raise UserError(f"{path} has {key} {unshown[0]}, which no row of {spec.name} shows.")
+        return [_find(path, spec, lines, {key: name}) if name is not None else {} for name in names]
     if len(lines) != len(spec.rows):
         raise UserError(f"{path} has {len(lines)} rows, {spec.name} has {len(spec.rows)}.")
     return [_find(path, spec, lines, spec.marks(row)) for row in spec.rows]
 
 
-def _find(path: Path, spec: TableSpec, lines: list[Line], marks: dict[str, Scalar]) -> Line:
-    found = [line for line in lines if all(_equal(line[field], value) for field, value in marks.items())]
+def _find(path: Path, spec: TableSpec, lines: list[Line], wanted: Mapping[str, Scalar]) -> Line:
+    found = [line for line in lines if all(_equal(line[field], value) for field, value in wanted.items())]
     if len(found) != 1:
-        switches = ", ".join(f"{field}={value}" for field, value in marks.items())
-        raise UserError(f"{path} has {len(found)} rows with {switches}; {spec.name} needs exactly one.")
+        values = ", ".join(f"{field}={value}" for field, value in wanted.items())
+        raise UserError(f"{path} has {len(found)} rows with {values}; {spec.name} needs exactly one.")
     return {metric: found[0][metric] for metric in spec.metrics if found[0][metric]}
 
 

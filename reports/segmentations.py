@@ -17,6 +17,7 @@ from benchmarks.files import atomic_path
 from benchmarks.overlays import colour_labels, stretch
 from reports import panels
 from reports.collect import JobResult, RowResults, TableResults
+from reports.origins import legend, marked_label
 
 WINDOW = 200  # pixels: more of an image and its objects are too small to judge in print
 COLUMNS = 5
@@ -29,7 +30,7 @@ Box = tuple[slice, slice]
 
 
 def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
-    """Draw the image, its truth and a panel a row into a PNG; returns the picture's caption.
+    """Draw the image, its truth and a panel a row that was run into a PNG; returns the picture's caption.
 
     A row with several seeds shows its first. The image is `typical_image`'s; of a large one only the
     window with the most true objects is shown, while matches and PQ are of the whole image.
@@ -41,16 +42,17 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
     first = {row.number: row.results[0] for row in results.rows if row.results}
     image_id = typical_image(list(first.values()))
     scene = _Scene.load(next(iter(first.values())), image_id)
-    sheet = _Sheet(2 + len(results.rows))
+    rows = [row for row in results.rows if row.origin != "quoted"]
+    sheet = _Sheet(2 + len(rows))
     sheet.add("image", panels.enlarge(scene.picture[scene.box]))
     truth = scene.truth_panel()
     sheet.add(f"truth\n{len(scene.truth_colours)} objects", truth)
-    for row in results.rows:
+    for row in rows:
         result = first.get(row.number)
         panel = scene.prediction_panel(out / "jobs" / result.key / "predictions") if result else _blank(truth)
         sheet.add(_title(row, result, image_id), panel)
     sheet.save(path)
-    return _caption(results, scene)
+    return _caption(results, rows, scene)
 
 
 def typical_image(results: list[JobResult]) -> str:
@@ -127,19 +129,20 @@ def _title(row: RowResults, result: JobResult | None, image_id: str) -> str:
     score = "no result"
     if result is not None:
         score = next(f"PQ {image['pq']:.3f}" for image in result.images if image["id"] == image_id)
-    return f"{row.number}: {row.spec.label}\n{score}"
+    return f"{row.number}: {marked_label(row)}\n{score}"
 
 
-def _caption(results: TableResults, scene: _Scene) -> str:
+def _caption(results: TableResults, shown: list[RowResults], scene: _Scene) -> str:
     part = ""
     rows, columns = scene.box
     if scene.truth[scene.box].shape != scene.truth.shape:
         part = f" Shown: columns {columns.start} to {columns.stop - 1}, rows {rows.start} to {rows.stop - 1}."
     seed = f", seed {results.seeds[0]}" if len(results.seeds) > 1 else ""
+    marks = "".join(f" {sentence}" for sentence in legend(shown))
     return (
         f"Test image {scene.id}{seed}: of all test images the one whose median PQ over rows is the median."
         f"{part} PQ is of the whole image. A matched object (IoU > 0.5) has the colour of its truth; red "
-        "outlines are true objects that were missed, white stripes objects that match none."
+        f"outlines are true objects that were missed, white stripes objects that match none.{marks}"
     )
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.files import write_atomic
-from reports.collect import collect
+from reports.collect import TableResults
 from reports.frame import to_frame
 from reports.latex import document, table_fragment
+from reports.learning import RowLearning, read_learning
+from reports.learning_picture import draw_learning
 from reports.markdown import table_markdown
+from reports.pictures import Picture
 from reports.segmentations import draw_segmentations
 
 
@@ -22,36 +26,54 @@ class ReportPaths:
     document: Path  # compiles by itself, in its folder
     markdown: Path
     csv: Path
-    picture: Path | None  # None where it could not be drawn
-    picture_note: str  # the picture's caption, or why there is none
+    segmentations: Picture
+    learning: Picture
+
+    @property
+    def files(self) -> list[Path]:
+        """Everything that was written."""
+        pictures = [picture.path for picture in (self.segmentations, self.learning) if picture.path]
+        return [self.tex, self.document, self.markdown, self.csv, *pictures]
 
 
-def write_table(out: Path, table: str) -> ReportPaths:
-    """Write OUT/reports/<table>.tex, <table>_document.tex, .md, .csv and <table>_segmentations.png.
+def write_table(results: TableResults, out: Path) -> ReportPaths:
+    """Write OUT/reports/<table>.tex, <table>_document.tex, .md, .csv, <table>_segmentations.png and _learning.png.
 
-    Without the data, or without predictions, everything but the picture is written.
+    Without the data, or without predictions, everything but the picture of segmentations is written; without
+    curves, everything but that of learning.
 
-    Raises:
-        UserError: as `reports.collect.collect`.
+    Args:
+        results: collected from `out`, where jobs keep their predictions and curves.
     """
-    results = collect(out, table)
-    folder = out / "reports"
-    picture: Path | None = folder / f"{table}_segmentations.png"
-    try:
-        note = draw_segmentations(results, out, folder / f"{table}_segmentations.png")
-    except UserError as error:
-        picture, note = None, str(error)
+    name, folder = results.spec.name, out / "reports"
+    segmentations = _picture(folder / f"{name}_segmentations.png", lambda path: draw_segmentations(results, out, path))
+    learning, rows = _learning(results, out, folder / f"{name}_learning.png")
     paths = ReportPaths(
-        tex=folder / f"{table}.tex",
-        document=folder / f"{table}_document.tex",
-        markdown=folder / f"{table}.md",
-        csv=folder / f"{table}.csv",
-        picture=picture,
-        picture_note=note,
+        tex=folder / f"{name}.tex",
+        document=folder / f"{name}_document.tex",
+        markdown=folder / f"{name}.md",
+        csv=folder / f"{name}.csv",
+        segmentations=segmentations,
+        learning=learning,
     )
-    name = picture.name if picture else None
     write_atomic(paths.tex, table_fragment(results))
-    write_atomic(paths.document, document(paths.tex.name, name, note))
-    write_atomic(paths.markdown, table_markdown(results, name, note))
+    write_atomic(paths.document, document(paths.tex.name, [paths.segmentations, paths.learning]))
+    write_atomic(paths.markdown, table_markdown(results, rows, paths.segmentations, paths.learning))
     write_atomic(paths.csv, to_frame(results).to_csv(index=False))
     return paths
+
+
+def _learning(results: TableResults, out: Path, path: Path) -> tuple[Picture, list[RowLearning]]:
+    try:
+        rows = read_learning(results, out)
+    except UserError as error:
+        return Picture(None, str(error)), []
+    return _picture(path, lambda path: draw_learning(results, rows, path)), rows
+
+
+def _picture(path: Path, draw: Callable[[Path], str]) -> Picture:
+    """Draw a picture; `draw` returns its caption, or raises UserError where there is nothing to draw."""
+    try:
+        return Picture(path, draw(path))
+    except UserError as error:
+        return Picture(None, str(error))

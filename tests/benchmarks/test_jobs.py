@@ -163,3 +163,16 @@ def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:
 def test_an_override_that_the_table_would_undo_is_refused(dataset: Dataset, path: str) -> None:
     with pytest.raises(UserError, match=f"model.{path} is what table4 sets itself"):
         expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, overrides={"model": {path: 1}})
+
+
+def test_a_local_checkpoint_enters_the_key_by_content(tmp_path: Path) -> None:
+    def key(folder: str, content: bytes) -> str:
+        path = tmp_path / folder / "model.safetensors"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        overrides = {"model": {"checkpoint": str(path.parent)}}
+        return make_job(
+            "mask2former", DATA, split="test", scale="quick", protocol="nuclei", seed=0, overrides=overrides
+        ).key
+
+    assert key("a", b"1") == key("b", b"1") != key("a", b"2")

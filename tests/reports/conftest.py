@@ -23,6 +23,17 @@ def _three_seeds(tmp_path_factory: pytest.TempPathFactory, data: str) -> Path:
     return synthesise(tmp_path_factory.mktemp("three"), data, seeds=3)
 
 
+@pytest.fixture(scope="session")
+def _methods(tmp_path_factory: pytest.TempPathFactory, data: str) -> Path:
+    return synthesise(tmp_path_factory.mktemp("methods"), data, table="table1", seeds=3, external=["Else_where"])
+
+
+@pytest.fixture
+def methods(_methods: Path, tmp_path: Path) -> Path:
+    """Table 1, three seeds and label maps made elsewhere in row 17; a copy to be changed at will."""
+    return Path(shutil.copytree(_methods, tmp_path / "methods"))
+
+
 @pytest.fixture
 def one_seed(_one_seed: Path, tmp_path: Path) -> Path:
     """Table 4, all rows finished, one seed; a copy to be changed at will."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import tifffile
 from PIL import Image
 
 from benchmarks.data import open_dataset
+from benchmarks.jobs import EXTERNAL
 from benchmarks.metrics import METRICS, image_metrics
+from benchmarks.settings import TestingSettings, TrainingSettings
 from benchmarks.tables import TableSpec, load_table
 
 FULL_MODEL: dict[str, Any] = {
@@ -22,6 +25,7 @@ FULL_MODEL: dict[str, Any] = {
     "query_temperature": 1.0,
     "mask_temperature": 1.0,
 }
+ITERATIONS = 600
 ENVIRONMENT = {"cpu": "Test CPU @ 2 GHz", "cores": 2, "threads": 1, "accelerator": None, "commit": "0" * 40}
 
 
@@ -41,18 +45,28 @@ def write_folder_dataset(folder: Path, images: int = 5, size: int = 96) -> str:
     return f"folder:{folder}"
 
 
-def synthesise(out: Path, data: str, *, table: str = "table4", seeds: int = 1, scale: str = "quick") -> Path:
-    """Write runs/<table>.json and a finished job for each row and seed; damage falls from row to row."""
+def synthesise(
+    out: Path, data: str, *, table: str = "table4", seeds: int = 1, scale: str = "quick", external: Sequence[str] = ()
+) -> Path:
+    """Write runs/<table>.json and a finished job for each row that is run and each of its seeds.
+
+    Damage falls from row to row. `external` rows follow the table's own.
+    """
     spec = load_table(table)
     dataset = open_dataset(data)
     samples = [dataset.load(id) for id in dataset.ids("test")]
+    labels = [row.label for row in spec.rows] + list(external)
+    methods = [spec.method_of(row) for row in spec.rows] + [EXTERNAL] * len(external)
     rows = []
-    for number in range(1, len(spec.rows) + 1):
+    for number, (label, method) in enumerate(zip(labels, methods, strict=True), 1):
+        if method is None:
+            continue
         keys = []
-        for seed in range(seeds):
+        trained = method not in ("watershed", EXTERNAL)
+        for seed in range(seeds if trained else 1):
             key = f"{table}-row{number}-seed{seed}"
             rng = np.random.default_rng([number, seed])
-            damage = 0.5 * (1 - number / (len(spec.rows) + 1))
+            damage = 0.5 * (1 - number / (len(labels) + 1))
             predictions = {sample.id: damaged(rng, sample.labels, damage) for sample in samples}
             images = [
                 {
@@ -63,13 +77,15 @@ def synthesise(out: Path, data: str, *, table: str = "table4", seeds: int = 1, s
                 }
                 for sample in samples
             ]
-            write_job(out, key, job(spec, number, seed, data, scale), images)
-            for id, labels in predictions.items():
+            write_job(out, key, job(spec, number, method, seed, data, scale), images)
+            for id, labels_of_image in predictions.items():
                 path = out / "jobs" / key / "predictions" / f"{id}.tif"
                 path.parent.mkdir(exist_ok=True)
-                tifffile.imwrite(path, labels.astype(np.uint16))
+                tifffile.imwrite(path, labels_of_image.astype(np.uint16))
+            if trained:
+                write_curves(out, key, rng)
             keys.append(key)
-        rows.append({"row": number, "keys": keys})
+        rows.append({"row": number, "label": label, "method": method, "keys": keys})
     write_run(out, table, rows)
     return out
 
@@ -79,8 +95,30 @@ def write_run(out: Path, table: str, rows: list[dict[str, Any]]) -> None:
     _write(out / "runs" / f"{table}.json", {"table": table, "jobs": jobs, "rows": rows})
 
 
-def job(spec: TableSpec, number: int, seed: int, data: str, scale: str) -> dict[str, Any]:
-    """A job.json: the full model, less what the row leaves out."""
+def job(spec: TableSpec, number: int, method: str, seed: int, data: str, scale: str) -> dict[str, Any]:
+    """A job.json: PCTrans less what the row leaves out, or another method that shares what rows have to share."""
+    trained = method not in ("watershed", EXTERNAL)
+    return {
+        "method": method,
+        "scale": scale,
+        "protocol": "nuclei",
+        "seed": seed,
+        "data": {"spec": data, "name": "discs", "fingerprint": "f" * 64, "decoding": "ids"},
+        "split": "test",
+        "model": _model(spec, number, method),
+        "training": TrainingSettings(
+            iterations=ITERATIONS if trained else 0, crop=192, batch_size=4, precision="float32"
+        ).model_dump(mode="json"),
+        "testing": TestingSettings(tile=None if trained else "whole").model_dump(mode="json"),
+        "augmentation": {"rotation": False} if trained else {},
+    }
+
+
+def _model(spec: TableSpec, number: int, method: str) -> dict[str, Any]:
+    if method == EXTERNAL:
+        return {"name": "Elsewhere", "folder": "/elsewhere", "digest": "e" * 64}
+    if method != "pctrans":
+        return {} if method == "watershed" else {"backbone": FULL_MODEL["backbone"]}
     model = json.loads(json.dumps(FULL_MODEL))
     for path, value in spec.overrides(spec.rows[number - 1]).items():
         *parents, last = path.split(".")
@@ -88,19 +126,12 @@ def job(spec: TableSpec, number: int, seed: int, data: str, scale: str) -> dict[
         for parent in parents:
             branch = branch[parent]
         branch[last] = value
-    reference = {"spec": data, "name": "discs", "fingerprint": "f" * 64, "decoding": "ids"}
-    return {
-        "method": spec.method,
-        "scale": scale,
-        "seed": seed,
-        "data": reference,
-        "split": "test",
-        "model": model,
-    }
+    return model
 
 
 def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, Any]]) -> None:
     """A finished job's result.json; its metrics are the means over `images`."""
+    iterations, external = job["training"]["iterations"], job["method"] == EXTERNAL
     result = {
         "schema": 1,
         "key": key,
@@ -116,18 +147,31 @@ def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, A
         "metrics": {name: float(np.mean([image[name] for image in images])) for name in METRICS},
         "images": images,
         "cost": {
-            "parameters": 1_000_000,
-            "iterations": 600,
-            "train_seconds": 240.0,
-            "seconds_per_iteration": 0.4,
-            "seconds_per_image": 0.25,
-            "peak_memory_bytes": 2**30,
+            "parameters": None if external else 1_000_000 if iterations else 0,
+            "flops_per_crop": 21_500_000_000 if iterations else None,
+            "iterations": iterations,
+            "train_seconds": 0.4 * iterations,
+            "seconds_per_iteration": 0.4 if iterations else None,
+            "seconds_per_image": None if external else 0.25,
+            "peak_memory_bytes": None if external else 2**30,
         },
         "environment": ENVIRONMENT,
         "started": "2026-01-01T00:00:00+00:00",
         "finished": "2026-01-01T00:05:00+00:00",
     }
     _write(out / "jobs" / key / "result.json", result)
+
+
+def write_curves(out: Path, key: str, rng: np.random.Generator) -> None:
+    """losses.csv with a falling, noisy loss every 10 iterations, validation.csv with two rows."""
+    iterations = np.arange(10, ITERATIONS + 1, 10)
+    losses = (3 + 20 * np.exp(-iterations / 90)) * rng.lognormal(0, 0.1, len(iterations))
+    lines = [f"{iteration},{loss},{loss}" for iteration, loss in zip(iterations, losses, strict=True)]
+    folder = out / "jobs" / key
+    (folder / "losses.csv").write_text("\n".join(["iteration,loss,mask", *lines, ""]))
+    (folder / "validation.csv").write_text(
+        f"iteration,epoch,pq\n{ITERATIONS // 2},25,{rng.uniform(0.3, 0.5)}\n{ITERATIONS},50,{rng.uniform(0.5, 0.7)}\n"
+    )
 
 
 def edit_result(out: Path, key: str, path: str, value: Any) -> None:

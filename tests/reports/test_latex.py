@@ -12,9 +12,13 @@ from synthesis import edit_result, fail
 from reports.collect import collect
 from reports.latex import PREAMBLE, escape, table_fragment
 from reports.published import PUBLISHED
-from reports.table import write_table
+from reports.table import ReportPaths, write_table
 
 HOSTILE = r"folder:/a_b/\input{/etc/passwd}$x^2$ 100% #1 & ~é€中\end{document}"
+
+
+def write(out: Path, table: str = "table4") -> ReportPaths:
+    return write_table(collect(out, table), out)
 
 
 def body(fragment: str) -> list[list[str]]:
@@ -85,7 +89,7 @@ needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pd
 @needs_pdflatex
 def test_the_document_compiles_and_prints_what_it_should(three_seeds: Path) -> None:
     fail(three_seeds, "table4-row5-seed0", "disc `full'\n\\undefined " + "".join(map(chr, range(33, 383))))
-    write_table(three_seeds, "table4")
+    write(three_seeds)
     text = compile_latex(three_seeds / "reports", "table4_document.tex")
     assert "0.8981" in text
     assert "\\undefined" in text
@@ -95,8 +99,8 @@ def test_the_document_compiles_and_prints_what_it_should(three_seeds: Path) -> N
 def test_hostile_names_print_as_they_are(one_seed: Path) -> None:
     for number in range(1, 9):
         edit_result(one_seed, f"table4-row{number}-seed0", "dataset.spec", HOSTILE)
-    paths = write_table(one_seed, "table4")
-    assert paths.picture is None
+    paths = write(one_seed)
+    assert paths.segmentations.path is None
     text = "".join(compile_latex(one_seed / "reports", "table4_document.tex").split())
     assert "\\input{/etc/passwd}$x^2$100%#1&~é[U+20AC][U+4E2D]\\end{document}" in text
     assert "0.8981" in text
@@ -104,7 +108,7 @@ def test_hostile_names_print_as_they_are(one_seed: Path) -> None:
 
 @needs_pdflatex
 def test_the_fragment_fits_a_paper_of_two_columns(three_seeds: Path) -> None:
-    write_table(three_seeds, "table4")
+    write(three_seeds)
     folder = three_seeds / "reports"
     preamble = PREAMBLE.replace("10pt,a4paper", "10pt,twocolumn")
     paper = preamble + r"\begin{document}Text.\input{table4}\end{document}"

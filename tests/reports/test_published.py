@@ -55,6 +55,34 @@ def test_numbers_compare_as_numbers(tmp_path: Path) -> None:
     assert [figures["aji"] for figures in published_figures(spec, tmp_path)] == ["5", "1"]
 
 
+METHODS = load_table("table1")
+
+
+def test_methods_are_found_by_name() -> None:
+    figures = dict(zip([row.label for row in METHODS.rows], published_figures(METHODS), strict=True))
+    assert figures["Cell R-CNN v2"] == {"aji": "0.8260", "dice": "0.9336", "f1": "0.9328", "pq": "0.8010"}
+    assert figures["PEA"] == {"aji": "0.8674", "dice": "0.9473", "pq": "0.8420"}
+    assert figures["Otsu + watershed"] == figures["Discriminative"] == {}
+    assert published_figures(load_table("table2"))[0] == {"sbd": "68.3", "abs_dic": "3.8"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("UPSNet,", "UPSnet,", "has method UPSnet, which no row of table1 shows"),
+        ("UPSNet,0.8128,0.9274,0.9191,0.7857\n", "", "has 0 rows with method=UPSNet; table1 needs exactly one"),
+        ("UPSNet,", "PEA,", "has 2 rows with method=PEA|0 rows with method=UPSNet"),
+        ("method,", "name,", "no column method"),
+    ],
+)
+def test_a_file_that_does_not_fit_the_methods(tmp_path: Path, old: str, new: str, message: str) -> None:
+    text = (PUBLISHED / "table1.csv").read_text()
+    assert old in text
+    (tmp_path / "table1.csv").write_text(text.replace(old, new))
+    with pytest.raises(UserError, match=message):
+        published_figures(METHODS, tmp_path)
+
+
 def test_all_eight_tables_are_there_and_in_range() -> None:
     rows = {name: len(pd.read_csv(PUBLISHED / f"table{name}.csv")) for name in range(1, 9)}
     assert rows == {1: 14, 2: 11, 3: 3, 4: 8, 5: 9, 6: 7, 7: 3, 8: 3}

@@ -13,7 +13,12 @@ from synthesis import edit_result, fail
 from reports.collect import collect
 from reports.console import render_console
 from reports.markdown import escape, table_markdown
-from reports.table import write_table
+from reports.pictures import Picture
+from reports.table import ReportPaths, write_table
+
+
+def write(out: Path) -> ReportPaths:
+    return write_table(collect(out, "table4"), out)
 
 
 def printed(out: Path, width: int = 100) -> str:
@@ -23,17 +28,20 @@ def printed(out: Path, width: int = 100) -> str:
 
 
 def test_every_report_is_written(one_seed: Path) -> None:
-    paths = write_table(one_seed, "table4")
+    paths = write(one_seed)
     assert {path.name for path in (one_seed / "reports").iterdir()} == {
         "table4.tex",
         "table4_document.tex",
         "table4.md",
         "table4.csv",
         "table4_segmentations.png",
+        "table4_learning.png",
     }
-    assert paths.picture is not None
-    assert rf"\includegraphics[width=\linewidth]{{{paths.picture.name}}}" in paths.document.read_text()
-    assert f"]({paths.picture.name})" in paths.markdown.read_text()
+    assert set(paths.files) == set((one_seed / "reports").iterdir())
+    for picture in (paths.segmentations, paths.learning):
+        assert picture.path is not None
+        assert rf"\includegraphics[width=\linewidth]{{{picture.path.name}}}" in paths.document.read_text()
+        assert f"]({picture.path.name})" in paths.markdown.read_text()
 
 
 def test_every_number_comes_from_the_result_files(one_seed: Path) -> None:
@@ -41,7 +49,7 @@ def test_every_number_comes_from_the_result_files(one_seed: Path) -> None:
     old = f"{collect(one_seed, 'table4').rows[4].results[0].metrics['f1']:.4f}"
     edit_result(one_seed, "table4-row5-seed0", "metrics.f1", 0.123449)
     edit_result(one_seed, "table4-row5-seed0", "cost.parameters", 7654321)
-    paths = write_table(one_seed, "table4")
+    paths = write(one_seed)
     assert paths.tex.read_text().count("0.1234") == 1
     assert paths.markdown.read_text().count("0.1234") == 1
     assert "7,654,321" in paths.markdown.read_text()
@@ -53,25 +61,25 @@ def test_every_number_comes_from_the_result_files(one_seed: Path) -> None:
 
 
 def test_reports_do_not_change_with_the_next_call(one_seed: Path) -> None:
-    first = {path: path.read_bytes() for path in _files(write_table(one_seed, "table4"))}
-    assert {path: path.read_bytes() for path in _files(write_table(one_seed, "table4"))} == first
+    first = {path: path.read_bytes() for path in write(one_seed).files}
+    assert {path: path.read_bytes() for path in write(one_seed).files} == first
 
 
 def test_without_the_data_everything_but_the_picture(one_seed: Path) -> None:
     for number in range(1, 9):
         edit_result(one_seed, f"table4-row{number}-seed0", "dataset.spec", "folder:/nowhere")
-    paths = write_table(one_seed, "table4")
-    assert paths.picture is None
-    assert "/nowhere" in paths.picture_note
-    assert "includegraphics" not in paths.document.read_text()
+    paths = write(one_seed)
+    assert paths.segmentations.path is None
+    assert "/nowhere" in paths.segmentations.caption
+    assert "segmentations.png" not in paths.document.read_text()
     assert "/nowhere" in paths.markdown.read_text()
 
 
 def test_without_predictions_everything_but_the_picture(one_seed: Path) -> None:
     shutil.rmtree(one_seed / "jobs" / "table4-row1-seed0" / "predictions")
-    paths = write_table(one_seed, "table4")
-    assert paths.picture is None
-    assert "table4-row1-seed0" in paths.picture_note
+    paths = write(one_seed)
+    assert paths.segmentations.path is None
+    assert "table4-row1-seed0" in paths.segmentations.caption
 
 
 def test_frame_by_hand(three_seeds: Path) -> None:
@@ -80,7 +88,7 @@ def test_frame_by_hand(three_seeds: Path) -> None:
         edit_result(three_seeds, f"table4-row1-seed{seed}", "cost.train_seconds", 10.0 * seed)
         edit_result(three_seeds, f"table4-row1-seed{seed}", "cost.peak_memory_bytes", 100 * seed)
         edit_result(three_seeds, f"table4-row1-seed{seed}", "cost.seconds_per_image", None)
-    frame = pd.read_csv(write_table(three_seeds, "table4").csv)
+    frame = pd.read_csv(write(three_seeds).csv)
     first = frame.iloc[0]
     assert first["pq_mean"] == pytest.approx(0.3, abs=1e-15)
     assert first["pq_std"] == pytest.approx(np.std([0.1, 0.2, 0.6], ddof=1))
@@ -97,7 +105,7 @@ def test_frame_by_hand(three_seeds: Path) -> None:
 
 def test_a_gap_is_a_dash_with_its_reason(one_seed: Path) -> None:
     fail(one_seed, "table4-row6-seed0", "no | more <b>memory</b>")
-    paths = write_table(one_seed, "table4")
+    paths = write(one_seed)
     row = next(line for line in paths.markdown.read_text().splitlines() if line.startswith("| 6"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[8:] == ["0.8921", "-", "0.9605", "-", "0.9570", "-", "0.8790", "-"]
@@ -113,7 +121,8 @@ def test_a_gap_is_a_dash_with_its_reason(one_seed: Path) -> None:
 def test_markdown_bold_is_best(one_seed: Path) -> None:
     for number in range(1, 9):
         edit_result(one_seed, f"table4-row{number}-seed0", "metrics.dice", 0.9 - 0.1 * number)
-    text = table_markdown(collect(one_seed, "table4"), None, "")
+    none = Picture(None, "")
+    text = table_markdown(collect(one_seed, "table4"), [], none, none)
     row = next(line for line in text.splitlines() if line.startswith("| 1"))
     assert "**0.8000**" in row
     assert "**0.9634**" in next(line for line in text.splitlines() if line.startswith("| 7"))
@@ -130,7 +139,3 @@ def test_console_shows_both_figures_and_survives_markup(one_seed: Path) -> None:
     assert "0.4321" in text
     assert "0.7671" in text
     assert "[bold]CPU[/nonsense]" in text
-
-
-def _files(paths: object) -> list[Path]:
-    return [value for value in vars(paths).values() if isinstance(value, Path)]

@@ -1,0 +1,25 @@
+"""Marks that tell a table's own results from figures of other origin, and what they mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reports.collect import Origin, RowResults
+
+_MARKS: dict[Origin, tuple[str, str]] = {
+    "quoted": ("†", "quoted from the paper, not run here"),
+    "untrained": ("‡", "no training"),
+    "external": ("§", "label maps made elsewhere, not trained here"),
+}
+
+
+def marked_label(row: RowResults) -> str:
+    """The row's label, with a mark unless the row was trained here."""
+    mark, _ = _MARKS.get(row.origin, ("", ""))
+    return row.label + mark
+
+
+def legend(rows: Iterable[RowResults]) -> list[str]:
+    """What each mark of these rows means: one sentence a mark."""
+    present = {row.origin for row in rows}
+    return [f"{mark} {meaning}." for origin, (mark, meaning) in _MARKS.items() if origin in present]
