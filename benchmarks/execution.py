@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from benchmarks.allocator import keep_freed_memory
 from benchmarks.contract import Segmenter
 from benchmarks.cost import count_parameters, training_flops, without_pretrained
 from benchmarks.data import Dataset
@@ -77,6 +78,7 @@ def run_job(
         label: what to call the job where people browse; no part of its key. None is the method's name.
     """
     watcher = watcher or Watcher()
+    keep_freed_memory()
     folder = job.folder(out)
     folder.mkdir(parents=True, exist_ok=True)
     with _only_one_process(folder) as mine:

@@ -10,6 +10,7 @@ from typing import cast
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.allocator import keep_freed_memory
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.environment import peak_memory_bytes, reset_peak_memory
@@ -43,6 +44,7 @@ class StepCost:
 
 def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -> StepCost:
     """Time `repeats` training steps of a job after one that is not counted, and profile one more."""
+    keep_freed_memory()
     torch.manual_seed(job.seed)
     reset_peak_memory(device)
     model = get_method(job.method).build(job.model)

@@ -33,16 +33,15 @@ def weighted_losses(
     look at the last one.
     """
     weights = config.loss_weights
-    # The paper compares masks at 1/4, twice the resolution at which they are made.
-    masks = [
-        F.interpolate(p.mask_logits.float(), scale_factor=2, mode="bilinear", align_corners=False) for p in predictions
-    ]
-    matchings = match(masks, targets, config.num_points)
+    # Maps of many channels are resized and sampled several times faster channels last.
+    candidates = [p.mask_logits.detach().contiguous(memory_format=torch.channels_last) for p in predictions]
+    matchings = match([_enlarged(logits) for logits in candidates], targets, config.num_points)
     normaliser = _instances_per_process(targets.num_instances, pixel_embedding.device)
 
+    # Only matched masks are compared: enlarging the others would cost a backward pass through each of them.
     pairs = [
-        mask_loss(mask, targets, matching, config.num_points, normaliser)
-        for mask, matching in zip(masks, matchings, strict=True)
+        mask_loss(_enlarged(p.mask_logits[m.image, m.query, None])[:, 0], targets, m, config.num_points, normaliser)
+        for p, m in zip(predictions, matchings, strict=True)
     ]
     losses = {
         "mask_bce": weights.mask * torch.stack([bce for bce, _ in pairs]).sum(),
@@ -63,6 +62,11 @@ def weighted_losses(
         losses["semantic"] = weights.semantic * semantic_loss(semantic_logits.float(), foreground)
     losses |= _contrastive_losses(predictions[-1], matchings[-1], config)
     return losses
+
+
+def _enlarged(mask_logits: Tensor) -> Tensor:
+    """(B, N, h, w) -> (B, N, 2h, 2w): the paper compares masks at 1/4, twice the resolution at which they are made."""
+    return F.interpolate(mask_logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
 
 
 def _contrastive_losses(last: Prediction, matching: Matching, config: PCTransConfig) -> dict[str, Tensor]:

@@ -131,6 +131,8 @@ class QueryDecoder(nn.Module):
 
 def _attention_region(mask_logits: Tensor, shape: tuple[int, int]) -> Tensor:
     """Where a query may attend (B, N, h·w): inside its last mask, or everywhere if that is empty."""
-    resized = F.interpolate(mask_logits.detach().float(), size=shape, mode="bilinear", align_corners=False)
+    resized = mask_logits.detach().float()
+    if resized.shape[-2:] != shape:
+        resized = F.interpolate(resized, size=shape, mode="bilinear", align_corners=False)
     inside = resized.flatten(2) > 0  # a soft mask above 0.5
     return inside | ~inside.any(dim=-1, keepdim=True)

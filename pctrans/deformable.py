@@ -56,12 +56,15 @@ class DeformableAttention(nn.Module):
         batch, num_queries, _ = queries.shape
         heads, levels, points = self.heads, self.levels, self.points
         value = self.value_proj(memory).unflatten(-1, (heads, -1))  # (B, S, heads, d)
-        offsets = self.sampling_offsets(queries).view(batch, num_queries, heads, levels, points, 2)
+        offsets = self.sampling_offsets(queries).view(batch, num_queries, heads, -1)
         weights = self.attention_weights(queries).view(batch, num_queries, heads, levels * points).softmax(-1)
-        scale = reference_points.new_tensor([[w, h] for h, w in shapes])  # offsets are in cells of their level
-        reference = reference_points[..., None, None, None, :]
-        locations = reference + offsets.float() / scale[:, None, :]
-        sampled = _sample_levels(value, 2 * locations - 1, shapes)  # (B·heads, d, Q, levels·points)
+        # In cells of their level, from -1 to 1 across it; long rows, as broadcasting over pairs of (x, y) is slow.
+        cells = reference_points.new_tensor([[2 / w, 2 / h] for h, w in shapes])
+        cells = cells[:, None].expand(-1, points, -1).flatten()
+        reference = (2 * reference_points - 1).repeat(*[1] * (reference_points.ndim - 1), levels * points)
+        grid = torch.addcmul(reference[..., None, :], offsets.float(), cells)
+        grid = grid.view(batch, num_queries, heads, levels, points, 2)
+        sampled = _sample_levels(value, grid, shapes)  # (B·heads, d, Q, levels·points)
         weights = weights.transpose(1, 2).flatten(0, 1)[:, None]  # (B·heads, 1, Q, levels·points)
         mixed = (sampled * weights).sum(-1).unflatten(0, (batch, heads))  # (B, heads, d, Q)
         return self.output_proj(mixed.flatten(1, 2).transpose(1, 2))

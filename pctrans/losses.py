@@ -12,10 +12,13 @@ from pctrans.targets import Targets
 
 
 def mask_loss(
-    mask_logits: Tensor, targets: Targets, matching: Matching, num_points: int, normaliser: float
+    logits: Tensor, targets: Targets, matching: Matching, num_points: int, normaliser: float
 ) -> tuple[Tensor, Tensor]:
-    """BCE and Dice (eq. 1) of the matched masks (B, N, h, w) at sampled points, over `normaliser`."""
-    logits = mask_logits[matching.image, matching.query].float()
+    """BCE and Dice (eq. 1) of the matched masks at sampled points, over `normaliser`.
+
+    Args:
+        logits: (M, h, w), in the matching's order.
+    """
     points = uncertain_points(logits, num_points)
     sampled = sample_logits(logits[:, None], points)[:, 0]
     labels = sample_labels(targets.labels, points, matching.image)

@@ -68,8 +68,8 @@ class DynamicMaskHead(nn.Module):
                 scaled = centres.float() * self._extent(features, stride)
                 constant = constant + (w1[..., -2:] @ scaled[..., None]).squeeze(-1)
             hidden = torch.baddbmm(constant.flatten(1)[..., None], w1.flatten(1, 2), features.flatten(2))
-        hidden = F.relu(hidden).view(batch * num_queries, c, -1)
-        hidden = F.relu(torch.baddbmm(b2[..., None], w2.view(-1, c, c), hidden))
+        hidden = F.relu_(hidden).view(batch * num_queries, c, -1)
+        hidden = F.relu_(torch.baddbmm(b2[..., None], w2.view(-1, c, c), hidden))
         logits = torch.baddbmm(b3[..., None], w3.view(-1, 1, c), hidden)
         return logits.view(batch, num_queries, *features.shape[-2:])
 

@@ -36,7 +36,7 @@ def uncertain_points(logits: Tensor, num_points: int, oversampling: float = 3.0,
     important = int(importance * num_points)
     candidates = torch.rand(count, int(oversampling * num_points), 2, device=logits.device)
     certainty = sample_logits(logits[:, None].float(), candidates)[:, 0].abs()
-    chosen = certainty.topk(important, dim=1, largest=False).indices
+    chosen = certainty.topk(important, dim=1, largest=False, sorted=False).indices
     chosen_points = candidates.gather(1, chosen[..., None].expand(-1, -1, 2))
     uniform = torch.rand(count, num_points - important, 2, device=logits.device)
     return torch.cat((chosen_points, uniform), dim=1)

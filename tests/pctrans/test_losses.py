@@ -65,7 +65,7 @@ def test_predictions_that_are_not_finite_are_matched_so_that_the_loss_can_tell()
     logits = torch.full((1, 5, 2, 2), torch.nan)
     [matching] = match([logits], targets, 16)
     assert len(matching.query) == 3
-    bce, _ = mask_loss(logits, targets, matching, 16, 3.0)
+    bce, _ = mask_loss(logits[matching.image, matching.query], targets, matching, 16, 3.0)
     assert torch.isnan(bce)
 
 
@@ -77,7 +77,7 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
     logits = torch.randn(2, 6, 8, 8)
     matching = Matching(torch.tensor([0, 0, 1]), torch.tensor([5, 1, 2]), torch.tensor([1, 0, 0]))
     torch.manual_seed(11)
-    bce, dice = mask_loss(logits, targets, matching, 40, normaliser=3.0)
+    bce, dice = mask_loss(logits[matching.image, matching.query], targets, matching, 40, normaliser=3.0)
     torch.manual_seed(11)
     points = uncertain_points(logits[matching.image, matching.query], 40)
     expected_bce = expected_dice = 0.0
