@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from benchmarks.allocator import keep_freed_memory
+from benchmarks.allocator import keep_freed_memory, release_freed_memory
 from benchmarks.contract import Segmenter
 from benchmarks.cost import count_parameters, training_flops, without_pretrained
 from benchmarks.data import Dataset
@@ -111,6 +111,7 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
     environment = describe_environment(device)
     write_json(folder / "job.json", {"label": label, **job.resolved()})
     write_json(folder / "environment.json", environment)
+    release_freed_memory()
     reset_peak_memory(device)
     maker = _external(job, dataset) if job.method == EXTERNAL else _segmenter(job, dataset, folder, device, watcher)
     seconds_per_image = predict_split(maker.label, job, dataset, folder, watcher.prediction)
