@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -17,7 +18,9 @@ from typer.testing import CliRunner
 from benchmarks.cli import app
 from benchmarks.cli.options import read_overrides
 from benchmarks.cli.run import parse_rows
+from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
+from benchmarks.label_files import write_labels
 
 DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
 RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
@@ -167,6 +170,37 @@ def test_a_failed_job_is_told_by_exit_status_and_a_gap(tmp_path: Path) -> None:
     text = invoke(*arguments, "--set", "training.gradient_norm=null", code=1)
     assert "not finite" in text
     assert "not finite" in (tmp_path / "reports" / "table4.md").read_text()
+
+
+def test_a_table_of_methods_with_label_maps_made_elsewhere(tmp_path: Path) -> None:
+    data = "synthetic-nuclei?size=64&train=2&val=1&test=2"
+    dataset = open_dataset(data)
+    for id in dataset.ids("test"):
+        truth = dataset.load(id).labels
+        assert truth is not None
+        write_labels(tmp_path / "tool" / f"{id}.tif", truth)
+    run = ["run", "table1", "--data", data, "--scale", "smoke", "--device", "cpu", "--out", tmp_path / "out"]
+    text = invoke(*run, "--rows", "12,14,18", "--external", f"Tool={tmp_path / 'tool'}")
+    assert "label maps made elsewhere, not trained here" in text
+    lines = (tmp_path / "out" / "reports" / "table1.csv").read_text().splitlines()
+    rows = {row["label"]: row for row in csv.DictReader(lines)}
+    assert rows["Tool"]["origin"] == "external" and float(rows["Tool"]["pq_mean"]) == 1
+    assert rows["Otsu + watershed"]["origin"] == "untrained" and rows["Otsu + watershed"]["pq_mean"]
+    assert rows["PEA"]["origin"] == "quoted" and rows["PEA"]["pq_published"] == "0.842"
+    assert rows["Discriminative"]["origin"] == "trained" and float(rows["Discriminative"]["flops_per_crop"]) > 1e6
+    assert rows["PCTrans"]["gaps"] and not rows["PCTrans"]["pq_mean"]
+
+
+def test_unequal_rows_are_refused_unless_told_and_then_printed(tmp_path: Path) -> None:
+    run = ["run", "table1", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--out", tmp_path, "--rows", "14,17"]
+    unequal = [*run, "--set", "methods.pctrans.training.iterations=4"]
+    refused = command(*unequal)
+    assert refused.returncode == 2
+    assert "training.iterations is 6 (Discriminative, OSFormer, Mask2Former) and 4 (PCTrans)" in refused.stderr
+    assert not (tmp_path / "jobs").exists()
+    invoke(*unequal, "--allow-unequal")
+    caption = (tmp_path / "reports" / "table1.md").read_text()
+    assert "Rows are NOT equal in: training.iterations is 6 (Discriminative) and 4 (PCTrans)" in caption
 
 
 def test_train_predict_and_score_as_a_lab_does(tmp_path: Path) -> None:
