@@ -14,6 +14,7 @@ from benchmarks.allocator import keep_freed_memory
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.environment import peak_memory_bytes, reset_peak_memory
+from benchmarks.errors import UserError
 from benchmarks.jobs import Job
 from benchmarks.methods import get_method
 from benchmarks.training.batches import BatchSource
@@ -43,12 +44,18 @@ class StepCost:
 
 
 def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -> StepCost:
-    """Time `repeats` training steps of a job after one that is not counted, and profile one more."""
+    """Time `repeats` training steps of a job after one that is not counted, and profile one more.
+
+    Raises:
+        UserError: the method is not trained.
+    """
+    if not job.trained:
+        raise UserError(f"{job.method} is not trained, so there is no step to time.")
     keep_freed_memory()
     torch.manual_seed(job.seed)
     reset_peak_memory(device)
     model = get_method(job.method).build(job.model)
-    assert isinstance(model, torch.nn.Module), f"{job.method} is not trained"
+    assert isinstance(model, torch.nn.Module)
     model.to(device).train()
     optimiser = build_optimiser(model, job.training)
     batches = BatchSource.of_job(job, dataset)

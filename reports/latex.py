@@ -9,6 +9,7 @@ from benchmarks.tables import Scalar, TableSpec
 from reports.caption import caption, notes
 from reports.cells import Column, metric_columns
 from reports.collect import RowResults, TableResults
+from reports.costs import COST_NOTE, cost_table
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
 
@@ -93,8 +94,34 @@ def table_fragment(results: TableResults) -> str:
     return "\n".join([*lines, r"\end{table*}", ""])
 
 
-def document(fragment: str, pictures: Sequence[Picture]) -> str:
-    """A document around the fragment and the pictures there are, by their file names beside it."""
+def cost_fragment(results: TableResults) -> str:
+    """The floating table of what each row that was run here cost."""
+    headings, lines = cost_table(results)
+    return "\n".join(
+        [
+            r"% Written by pctrans-bench. Needs \usepackage{booktabs,graphicx,textcomp}, \usepackage[T1]{fontenc}.",
+            r"\begin{table*}[t]",
+            r"\centering",
+            r"\setlength{\belowcaptionskip}{6pt}",
+            rf"\caption{{What the rows of the table before cost. {escape(COST_NOTE)}}}",
+            rf"\label{{tab:{results.spec.name}-costs}}",
+            r"\footnotesize",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+            r"\begin{tabular}{rl" + "r" * (len(headings) - 2) + "}",
+            r"\toprule",
+            _line(escape(heading) for heading in headings),
+            r"\midrule",
+            *(_line(escape(cell) for cell in line) for line in lines),
+            r"\bottomrule",
+            r"\end{tabular}}",
+            r"\end{table*}",
+            "",
+        ]
+    )
+
+
+def document(fragments: Sequence[str], pictures: Sequence[Picture]) -> str:
+    """A document around the fragments and the pictures there are, by their file names beside it."""
     figures = [
         line
         for picture in pictures
@@ -108,7 +135,14 @@ def document(fragment: str, pictures: Sequence[Picture]) -> str:
         )
     ]
     # Without anything on the page, \null, LaTeX would centre the floats on pages of their own.
-    body = [r"\begin{document}", r"\null", rf"\input{{{fragment}}}", *figures, r"\end{document}", ""]
+    body = [
+        r"\begin{document}",
+        r"\null",
+        *(rf"\input{{{name}}}" for name in fragments),
+        *figures,
+        r"\end{document}",
+        "",
+    ]
     return PREAMBLE + "\n".join(body)
 
 

@@ -5,28 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pandas as pd
 from tabulate import tabulate
 
 from benchmarks.tables import Scalar
 from reports.caption import caption, notes
 from reports.cells import Column, metric_columns
 from reports.collect import TableResults
-from reports.frame import to_frame
+from reports.costs import COST_NOTE, cost_table, number
 from reports.learning import RULE, RowLearning
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
-
-# Heading -> cost in the data frame, format and unit.
-_COSTS: dict[str, tuple[str, str, float]] = {
-    "parameters": ("parameters", ",.0f", 1),
-    "GFLOP / training crop": ("flops_per_crop", ",.2f", 1e9),
-    "iterations": ("iterations", ",.0f", 1),
-    "training s": ("train_seconds", ",.0f", 1),
-    "s / iteration": ("seconds_per_iteration", ".3f", 1),
-    "s / test image": ("seconds_per_image", ".3f", 1),
-    "peak memory GiB": ("peak_memory_bytes", ".2f", 2**30),
-}
 
 
 def escape(text: str) -> str:
@@ -41,7 +29,7 @@ def table_markdown(
     parts = [f"# {results.spec.title}", escape(" ".join(caption(results))), _figures(results)]
     parts += [escape(" ".join(sentences))] if (sentences := legend(results.rows)) else []
     parts += [f"{row.number}. {escape(' '.join(reasons))}" for row in results.rows if (reasons := notes(row))]
-    parts += ["## Cost", _costs(results)]
+    parts += ["## Cost", _costs(results), COST_NOTE]
     parts += [
         "## Learning",
         *([_learning(results, rows), escape(RULE)] if rows else []),
@@ -72,16 +60,8 @@ def _figures(results: TableResults) -> str:
 
 
 def _costs(results: TableResults) -> str:
-    here = [row.origin in ("trained", "untrained") for row in results.rows]
-    lines = [
-        [
-            str(line["row"]),
-            escape(line["label"]),
-            *(_number(line[cost], form, unit) for cost, form, unit in _COSTS.values()),
-        ]
-        for line in to_frame(results)[here].to_dict("records")
-    ]
-    return _table(lines, ["#", _rows(results), *_COSTS])
+    headings, lines = cost_table(results)
+    return _table([[escape(cell) for cell in line] for line in lines], headings)
 
 
 def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:
@@ -89,9 +69,9 @@ def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:
     lines = []
     for row in rows:
         line = [str(row.number), escape(row.label)]
-        line += [_number(row.loss_at(share), ".3f") for share in (0.5, 0.9, 1.0)]
+        line += [number(row.loss_at(share), ".3f") for share in (0.5, 0.9, 1.0)]
         line += [str(row.change) if row.change else "-", row.verdict]
-        lines.append([*line, *(_number(row.validation_pq.get(point), ".4f") for point in points)])
+        lines.append([*line, *(number(row.validation_pq.get(point), ".4f") for point in points)])
     losses = ["loss at 50 %", "at 90 %", "at 100 %", "change", "verdict"]
     return _table(lines, ["#", _rows(results), *losses, *(f"validation PQ at {point:,}" for point in points)])
 
@@ -104,10 +84,6 @@ def _rows(results: TableResults) -> str:
 def _table(lines: list[list[str]], headings: list[str]) -> str:
     # Figures are strings that say what is to be printed: tabulate must not parse and print them again.
     return tabulate(lines, headings, tablefmt="github", disable_numparse=True)
-
-
-def _number(value: float | None, form: str, unit: float = 1) -> str:
-    return "-" if value is None or pd.isna(value) else format(value / unit, form)
 
 
 def _switch(value: Scalar) -> str:

@@ -10,7 +10,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_atomic
 from reports.collect import TableResults
 from reports.frame import to_frame
-from reports.latex import document, table_fragment
+from reports.latex import cost_fragment, document, table_fragment
 from reports.learning import RowLearning, read_learning
 from reports.learning_picture import draw_learning
 from reports.markdown import table_markdown
@@ -23,6 +23,7 @@ class ReportPaths:
     """Where the reports of one table are."""
 
     tex: Path  # a fragment to \input
+    costs: Path  # another
     document: Path  # compiles by itself, in its folder
     markdown: Path
     csv: Path
@@ -33,11 +34,11 @@ class ReportPaths:
     def files(self) -> list[Path]:
         """Everything that was written."""
         pictures = [picture.path for picture in (self.segmentations, self.learning) if picture.path]
-        return [self.tex, self.document, self.markdown, self.csv, *pictures]
+        return [self.tex, self.costs, self.document, self.markdown, self.csv, *pictures]
 
 
 def write_table(results: TableResults, out: Path) -> ReportPaths:
-    """Write OUT/reports/<table>.tex, <table>_document.tex, .md, .csv, <table>_segmentations.png and _learning.png.
+    """Write OUT/reports/<table>.tex, _costs.tex, _document.tex, .md, .csv, <table>_segmentations.png and _learning.png.
 
     Without the data, or without predictions, everything but the picture of segmentations is written; without
     curves, everything but that of learning.
@@ -50,6 +51,7 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
     learning, rows = _learning(results, out, folder / f"{name}_learning.png")
     paths = ReportPaths(
         tex=folder / f"{name}.tex",
+        costs=folder / f"{name}_costs.tex",
         document=folder / f"{name}_document.tex",
         markdown=folder / f"{name}.md",
         csv=folder / f"{name}.csv",
@@ -57,7 +59,8 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
         learning=learning,
     )
     write_atomic(paths.tex, table_fragment(results))
-    write_atomic(paths.document, document(paths.tex.name, [paths.segmentations, paths.learning]))
+    write_atomic(paths.costs, cost_fragment(results))
+    write_atomic(paths.document, document([paths.tex.name, paths.costs.name], [paths.segmentations, paths.learning]))
     write_atomic(paths.markdown, table_markdown(results, rows, paths.segmentations, paths.learning))
     write_atomic(paths.csv, to_frame(results).to_csv(index=False))
     return paths

@@ -154,6 +154,14 @@ def test_speed_reports_a_step() -> None:
     assert "median of 2" in text and "GiB at the peak" in text and "matching" in text
 
 
+def test_a_method_without_training_is_trained_all_the_same_and_has_no_step_to_time(tmp_path: Path) -> None:
+    text = invoke("train", "watershed", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--out", tmp_path)
+    assert "pq" in text
+    invoke("predict", tmp_path, *(tmp_path / "jobs").glob("*/overlays/*.png"), "--out", tmp_path / "pred")
+    refused = command("speed", "watershed", "--data", DATA, "--scale", "smoke")
+    assert refused.returncode == 2 and "watershed is not trained" in refused.stderr
+
+
 def test_tracking_later_finds_everything_sent(ran: Path) -> None:
     assert "2" in invoke("track", "--out", ran)
 

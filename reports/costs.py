@@ -1,0 +1,43 @@
+"""What each row cost, as text for a table."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reports.collect import TableResults
+from reports.frame import to_frame
+
+# Heading -> cost in the data frame, format and unit.
+_COSTS: dict[str, tuple[str, str, float]] = {
+    "parameters": ("parameters", ",.0f", 1),
+    "GFLOP / training crop": ("flops_per_crop", ",.2f", 1e9),
+    "iterations": ("iterations", ",.0f", 1),
+    "training s": ("train_seconds", ",.0f", 1),
+    "s / iteration": ("seconds_per_iteration", ".3f", 1),
+    "s / test image": ("seconds_per_image", ".3f", 1),
+    "peak memory GiB": ("peak_memory_bytes", ".2f", 2**30),
+}
+
+COST_NOTE = (
+    "Operations are those of matrix products, convolutions and attention in forward pass, losses and backward pass. "
+    "Peak memory is the process's, libraries included; on an accelerator, what was allocated there."
+)
+
+
+def cost_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
+    """Headings and a line for each row that was run here: number, label, costs; a dash where there is none."""
+    here = [row.origin in ("trained", "untrained") for row in results.rows]
+    lines = [
+        [
+            str(line["row"]),
+            str(line["label"]),
+            *(number(line[cost], form, unit) for cost, form, unit in _COSTS.values()),
+        ]
+        for line in to_frame(results)[here].to_dict("records")
+    ]
+    return ["#", "row" if results.spec.columns else "method", *_COSTS], lines
+
+
+def number(value: float | None, form: str, unit: float = 1) -> str:
+    """A figure in a unit, a dash where there is none."""
+    return "-" if value is None or pd.isna(value) else format(value / unit, form)
