@@ -69,8 +69,7 @@ class Job(Settings):
         """Sixteen hex digits that change when anything that decides the numbers does."""
         content = self.model_dump(mode="json", exclude=BOOKKEEPING) | {"numerics": NUMERICS}
         if self.pretrained_digest is not None:
-            content["model"]["backbone"]["pretrained"] = None  # where the weights lie is no part of it
-            content["model"].pop("checkpoint", None)
+            content["model"] = _without_places(content["model"])
         if self.method == EXTERNAL:
             content["model"]["folder"] = None  # nor where label maps lie, which have a digest too
         if self.provider is None:
@@ -196,6 +195,13 @@ def _sections(method: str, scale: str, protocol: str) -> dict[str, Any]:
     if unknown := sorted(set(own) - {"model", "training", "testing"}):
         raise UserError(f"{found.provider} sets a section '{unknown[0]}': there are model, training and testing.")
     return merge(scale_overrides(scale, protocol, method), own)
+
+
+def _without_places(model: dict[str, Any]) -> dict[str, Any]:
+    """Where weights lie is no part of a key: they have a digest."""
+    if model.get("backbone"):
+        model = model | {"backbone": model["backbone"] | {"pretrained": None}}
+    return {name: value for name, value in model.items() if name != "checkpoint"}
 
 
 def _precision(device: str) -> str:

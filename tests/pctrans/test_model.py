@@ -1,3 +1,5 @@
+"""PCTrans as a whole; what is asked of every method is in `tests/baselines/test_every_method.py`."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -73,29 +75,6 @@ def test_a_batch_without_any_instance_can_be_trained_on(tiny: PCTransConfig, bat
     assert losses["mask_bce"] == losses["point"] == losses["query_contrast"] == 0
 
 
-def test_ids_may_have_gaps_and_any_order(tiny: PCTransConfig, batch) -> None:
-    images, labels = batch
-    model = PCTrans(tiny).eval()
-    renamed = torch.where(labels > 0, 70_000 - 11 * labels, 0)
-    values = []
-    for ids in (labels, renamed):
-        torch.manual_seed(0)
-        values.append(sum(v.item() for v in model.losses(images, ids).values()))
-    assert values[0] == pytest.approx(values[1], rel=1e-4)
-
-
-def test_bfloat16_autocast_trains_and_segments(tiny: PCTransConfig, batch) -> None:
-    torch.manual_seed(0)
-    model = PCTrans(tiny)
-    with torch.autocast("cpu", torch.bfloat16):
-        losses = model.losses(*batch)
-        maps = model.eval().segment(batch[0])
-    torch.stack([value.float() for value in losses.values()]).sum().backward()
-    assert all(torch.isfinite(value) for value in losses.values())
-    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
-    assert maps.dtype == torch.long
-
-
 def test_bfloat16_changes_masks_little_far_from_the_origin(tiny: PCTransConfig) -> None:
     """Coordinates of hundreds of pixels, and the losses and the grouping built on masks, stay in float32."""
     torch.manual_seed(0)
@@ -111,19 +90,6 @@ def test_bfloat16_changes_masks_little_far_from_the_origin(tiny: PCTransConfig) 
     assert (logits[0] - logits[1]).abs().max() < 0.03 * logits[0].abs().max()
     for name, value in values[0].items():
         assert values[1][name] == pytest.approx(value, rel=0.05), name
-
-
-@pytest.mark.parametrize("size", [(64, 64), (50, 77), (33, 128), (20, 20)])
-def test_any_size_is_segmented_and_trained(tiny: PCTransConfig, size: tuple[int, int]) -> None:
-    model = PCTrans(tiny)
-    images, labels = torch.rand(2, 3, *size), torch.zeros(2, *size, dtype=torch.long)
-    labels[0, 2:12, 2:12] = 1
-    assert all(torch.isfinite(value) for value in model.losses(images, labels).values())
-    maps = model.eval().segment(images)
-    assert maps.shape == (2, *size)
-    for ids in maps:
-        present = ids.unique()
-        assert present[present > 0].tolist() == list(range(1, int(ids.max()) + 1))
 
 
 def test_save_and_load_give_the_same_model(tiny: PCTransConfig, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def _methods(tmp_path_factory: pytest.TempPathFactory, data: str) -> Path:
 
 @pytest.fixture
 def methods(_methods: Path, tmp_path: Path) -> Path:
-    """Table 1, three seeds and label maps made elsewhere in row 17; a copy to be changed at will."""
+    """Table 1, three seeds and label maps made elsewhere in row 18; a copy to be changed at will."""
     return Path(shutil.copytree(_methods, tmp_path / "methods"))
 
 

@@ -85,12 +85,12 @@ def test_too_few_points_decide_nothing() -> None:
 
 
 def test_reads_the_curves_of_trained_rows(methods: Path) -> None:
-    job = methods / "jobs" / "table1-row16-seed1"
+    job = methods / "jobs" / "table1-row17-seed1"
     (job / "validation.csv").write_text("iteration,epoch,pq\n300,1,0.5\n600,2,0.75\n")
     for seed in (0, 2):
-        (methods / "jobs" / f"table1-row16-seed{seed}" / "validation.csv").write_text("iteration,epoch,pq\n600,2,0.3\n")
+        (methods / "jobs" / f"table1-row17-seed{seed}" / "validation.csv").write_text("iteration,epoch,pq\n600,2,0.3\n")
     rows = read_learning(collect(methods, "table1"), methods)
-    assert [row.number for row in rows] == [13, 14, 15, 16]
+    assert [row.number for row in rows] == [14, 15, 16, 17]
     assert [len(row.curves) for row in rows] == [3] * 4
     assert rows[3].validation_pq == {300: 0.5, 600: pytest.approx(0.45)}
     assert rows[3].curves[1].loss[0].tolist() == list(range(10, 601, 10))
@@ -99,13 +99,13 @@ def test_reads_the_curves_of_trained_rows(methods: Path) -> None:
 def test_the_report_says_how_low_the_loss_came(methods: Path) -> None:
     for seed in range(3):
         lines = [f"{at},{8 if at <= 480 else 4 + at / 1e6}" for at in range(10, 601, 10)]
-        path = methods / "jobs" / f"table1-row16-seed{seed}" / "losses.csv"
+        path = methods / "jobs" / f"table1-row17-seed{seed}" / "losses.csv"
         path.write_text("\n".join(["iteration,loss", *lines, ""]))
     paths = write_table(collect(methods, "table1"), methods)
     learning = paths.markdown.read_text().split("## Learning")[1].split("##")[0]
-    line = next(line for line in learning.splitlines() if line.startswith("| 16"))
+    line = next(line for line in learning.splitlines() if line.startswith("| 17"))
     cells = [cell.strip() for cell in line.strip("|").split("|")]
-    assert cells[:7] == ["16", "PCTrans", "8.000", "4.001", "4.001", "-50.0 % ± 0.0 %", "not converged"]
+    assert cells[:7] == ["17", "PCTrans", "8.000", "4.001", "4.001", "-50.0 % ± 0.0 %", "not converged"]
     assert "not converged: PCTrans" in paths.learning.caption
     assert "two standard errors" in learning
 

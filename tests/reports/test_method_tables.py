@@ -24,7 +24,8 @@ from reports.console import render_console
 from reports.latex import table_fragment
 from reports.table import ReportPaths, write_table
 
-TRAINED = {13: "Discriminative", 14: "OSFormer", 15: "Mask2Former", 16: "PCTrans"}
+TRAINED = {14: "Discriminative", 15: "OSFormer", 16: "Mask2Former", 17: "PCTrans"}
+UNTRAINED = ["Otsu + watershed", "Otsu + watershed, smoothed"]
 
 
 def write(out: Path, table: str = "table1") -> ReportPaths:
@@ -63,10 +64,10 @@ def markdown_rows(paths: ReportPaths, heading: str) -> list[list[str]]:
 
 def test_every_row_has_its_origin(methods: Path) -> None:
     rows = collect(methods, "table1").rows
-    assert [row.origin for row in rows] == ["quoted"] * 11 + ["untrained"] + ["trained"] * 4 + ["external"]
-    assert [len(row.results) for row in rows] == [0] * 11 + [1] + [3] * 4 + [1]
+    assert [row.origin for row in rows] == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 4 + ["external"]
+    assert [len(row.results) for row in rows] == [0] * 11 + [1, 1] + [3] * 4 + [1]
     assert [row.method for row in rows[10:12]] == [None, "watershed"]
-    assert (rows[16].number, rows[16].label, rows[16].published) == (17, "Else_where", {})
+    assert (rows[17].number, rows[17].label, rows[17].published) == (18, "Else_where", {})
     assert collect(methods, "table1").gaps == []
     assert collect(methods, "table1").seeds == [0, 1, 2]
 
@@ -74,25 +75,25 @@ def test_every_row_has_its_origin(methods: Path) -> None:
 def test_a_run_without_the_later_fields_is_still_read(methods: Path) -> None:
     rows = json.loads((methods / "runs" / "table1.json").read_text())["rows"]
     write_run(methods, "table1", [{"row": row["row"], "keys": row["keys"]} for row in rows[:-1]])
-    assert len(collect(methods, "table1").rows) == 16
+    assert len(collect(methods, "table1").rows) == 17
 
 
 def test_a_row_of_another_method_is_refused(methods: Path) -> None:
-    edit_result(methods, "table1-row15-seed0", "job.method", "pctrans")
+    edit_result(methods, "table1-row16-seed0", "job.method", "pctrans")
     with pytest.raises(UserError, match="run with pctrans, but row 'Mask2Former' of table1 is of mask2former"):
         collect(methods, "table1")
 
 
 def test_a_job_in_a_quoted_row_is_refused(methods: Path) -> None:
-    edit_run(methods, 16, row=1)
+    edit_run(methods, 17, row=1)
     with pytest.raises(UserError, match="row 'Mask R-CNN' of table1 only quotes the paper"):
         collect(methods, "table1")
 
 
-@pytest.mark.parametrize("changes", [{"method": "pctrans"}, {"label": None}, {"row": 18}, {"row": 0}])
+@pytest.mark.parametrize("changes", [{"method": "pctrans"}, {"label": None}, {"row": 19}, {"row": 0}])
 def test_a_row_beyond_the_table_has_to_be_external(methods: Path, changes: dict[str, object]) -> None:
-    edit_run(methods, 17, **changes)
-    with pytest.raises(UserError, match="but table1 has rows 1 to 16"):
+    edit_run(methods, 18, **changes)
+    with pytest.raises(UserError, match="but table1 has rows 1 to 17"):
         collect(methods, "table1")
 
 
@@ -127,8 +128,8 @@ def test_figures_compare_although_untrained_rows_have_no_schedule(methods: Path)
 
 def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
     for seed in range(3):
-        edit_result(methods, f"table1-row14-seed{seed}", "job.training.iterations", 300)
-    fail(methods, "table1-row13-seed1", "x")
+        edit_result(methods, f"table1-row15-seed{seed}", "job.training.iterations", 300)
+    fail(methods, "table1-row14-seed1", "x")
     said = text(methods)
     assert "Rows are NOT equal in: " in said
     assert "training.iterations is 600 (Discriminative, Mask2Former, PCTrans) and 300 (OSFormer)" in said
@@ -137,24 +138,24 @@ def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
 
 
 def test_caption_admits_jobs_it_cannot_compare(methods: Path) -> None:
-    edit_result(methods, "table1-row14-seed0", "job.training", {})
-    edit_result(methods, "table1-row14-seed0", "job.testing", {"of": "a later version"})
-    assert "cannot be checked: job table1-row14-seed0 is of another version." in text(methods)
+    edit_result(methods, "table1-row15-seed0", "job.training", {})
+    edit_result(methods, "table1-row15-seed0", "job.testing", {"of": "a later version"})
+    assert "cannot be checked: job table1-row15-seed0 is of another version." in text(methods)
 
 
 def test_latex_lines_by_hand(methods: Path) -> None:
     for seed, value in enumerate((0.1, 0.2, 0.6)):
-        edit_result(methods, f"table1-row16-seed{seed}", "metrics.pq", value)
+        edit_result(methods, f"table1-row17-seed{seed}", "metrics.pq", value)
     for seed in range(3):
-        fail(methods, f"table1-row14-seed{seed}", "x")
+        fail(methods, f"table1-row15-seed{seed}", "x")
     fragment = table_fragment(collect(methods, "table1"))
     assert r"\begin{tabular}{lrrrrrrrr}" in fragment
     quoted, run, external = latex_groups(fragment)
     assert [line[0] for line in quoted][:2] == [r"Mask R-{}CNN$^{\dagger}$", r"Cell R-{}CNN$^{\dagger}$"]
     assert quoted[9][1:] == ["0.8674", "--", "0.9473", "--", "--", "--", "0.8420", "--"]
-    assert [line[0] for line in run] == [r"Otsu + watershed$^{\ddagger}$", *TRAINED.values()]
-    assert run[2][1:] == ["0.7414", "--$^{1}$", "0.9206", "--$^{1}$", "0.8755", "--$^{1}$", "0.7516", "--$^{1}$"]
-    assert run[4][7:] == [r"\textbf{0.8922}", r"0.3000\,$\pm$\,0.2646"]
+    assert [line[0] for line in run] == [*(rf"{label}$^{{\ddagger}}$" for label in UNTRAINED), *TRAINED.values()]
+    assert run[3][1:] == ["0.7414", "--$^{1}$", "0.9206", "--$^{1}$", "0.8755", "--$^{1}$", "0.7516", "--$^{1}$"]
+    assert run[5][7:] == [r"\textbf{0.8922}", r"0.3000\,$\pm$\,0.2646"]
     assert [line[0] for line in external] == [r"Else\_\allowbreak{}where$^{\S}$"]
     assert re.findall(r"cmidrule\(lr\)\{(.*?)\}", fragment) == ["2-3", "4-5", "6-7", "8-9"]
     below = fragment.split(r"\end{tabular}")[1]
@@ -163,26 +164,39 @@ def test_latex_lines_by_hand(methods: Path) -> None:
 
 
 def test_markdown_figures_and_costs(methods: Path) -> None:
-    edit_result(methods, "table1-row16-seed2", "cost.peak_memory_bytes", 3 * 2**30)
+    edit_result(methods, "table1-row17-seed2", "cost.peak_memory_bytes", 3 * 2**30)
     paths = write(methods)
     figures = markdown_rows(paths, "published")
     assert figures[0] == ["1", "Mask R-CNN†", "0.7983", "-", "0.9277", "-", "0.9180", "-", "0.7773", "-"]
-    assert [row[1] for row in figures[11:]] == ["Otsu + watershed‡", *TRAINED.values(), r"Else\_where§"]
+    assert [row[1] for row in figures[11:]] == [
+        *(f"{label}‡" for label in UNTRAINED),
+        *TRAINED.values(),
+        r"Else\_where§",
+    ]
     costs = markdown_rows(paths, "parameters")
     assert costs[0] == ["12", "Otsu + watershed", "0", "-", "0", "0", "-", "0.250", "1.00"]
-    assert costs[-1] == ["16", "PCTrans", "1,000,000", "21.50", "600", "240", "0.400", "0.250", "3.00"]
-    assert [row[0] for row in costs] == ["12", "13", "14", "15", "16"]
+    assert costs[-1] == ["17", "PCTrans", "1,000,000", "21.50", "600", "240", "0.400", "0.250", "3.00"]
+    assert [row[0] for row in costs] == ["12", "13", "14", "15", "16", "17"]
     assert "‡ no training. § label maps made elsewhere, not trained here." in paths.markdown.read_text()
+
+
+def test_latex_has_the_same_costs(methods: Path) -> None:
+    paths = write(methods)
+    lines = [line for line in paths.costs.read_text().splitlines() if line.endswith(r"\\")]
+    assert lines[0].startswith(r"\# & method & parameters & GFLOP")
+    assert lines[-1] == r"17 & PCTrans & 1,000,000 & 21.50 & 600 & 240 & 0.400 & 0.250 & 1.00 \\"
+    assert len(lines) == 1 + 6
+    assert rf"\input{{{paths.costs.name}}}" in paths.document.read_text()
 
 
 def test_frame_has_origin_method_and_no_cost_of_what_was_made_elsewhere(methods: Path) -> None:
     frame = pd.read_csv(write(methods).csv)
-    assert frame["origin"].tolist() == ["quoted"] * 11 + ["untrained"] + ["trained"] * 4 + ["external"]
+    assert frame["origin"].tolist() == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 4 + ["external"]
     assert frame["method"][11:].tolist() == [
-        "watershed", "discriminative", "osformer", "mask2former", "pctrans", "external"
+        "watershed", "watershed", "discriminative", "osformer", "mask2former", "pctrans", "external"
     ]  # fmt: skip
-    assert frame["flops_per_crop"][15] == 21_500_000_000
-    assert frame.loc[16, ["parameters", "iterations", "train_seconds", "seconds_per_image"]].isna().all()
+    assert frame["flops_per_crop"][16] == 21_500_000_000
+    assert frame.loc[17, ["parameters", "iterations", "train_seconds", "seconds_per_image"]].isna().all()
     assert frame.loc[11, ["parameters", "iterations", "train_seconds"]].tolist() == [0, 0, 0]
     assert frame["gaps"].isna().all()
 
@@ -197,13 +211,13 @@ def test_console_marks_rows_and_explains_marks(methods: Path) -> None:
 def test_panels_are_of_rows_that_were_run(methods: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     titles: list[str] = []
     monkeypatch.setattr("matplotlib.axes.Axes.set_title", lambda axes, title, **_: titles.append(title))
-    fail(methods, "table1-row14-seed0", "x")
+    fail(methods, "table1-row15-seed0", "x")
     for seed in (1, 2):
-        fail(methods, f"table1-row14-seed{seed}", "x")
+        fail(methods, f"table1-row15-seed{seed}", "x")
     paths = write(methods)
     numbers = [title.partition(":")[0] for title in titles]
-    assert numbers == ["image", "truth\n10 objects", "12", "13", "14", "15", "16", "17", "13", "15", "16"]
-    assert titles[4] == "14: OSFormer\nno result"
+    assert numbers == ["image", "truth\n10 objects", "12", "13", "14", "15", "16", "17", "18", "14", "16", "17"]
+    assert titles[5] == "15: OSFormer\nno result"
     assert "Without curves: OSFormer." in paths.learning.caption
     assert paths.segmentations.path is not None
     with Image.open(paths.segmentations.path) as picture:
@@ -224,19 +238,19 @@ def test_an_external_row_of_an_ablation_spans_the_switches(tmp_path: Path, data:
 
 def test_figures_are_printed_in_the_papers_unit_and_kept_in_the_metrics_own(tmp_path: Path, data: str) -> None:
     synthesise(tmp_path, data, table="table2")
-    edit_result(tmp_path, "table2-row12-seed0", "metrics.sbd", 0.88749)
-    edit_result(tmp_path, "table2-row11-seed0", "metrics.sbd", 0.88651)
-    edit_result(tmp_path, "table2-row10-seed0", "metrics.sbd", 0.1)
+    edit_result(tmp_path, "table2-row13-seed0", "metrics.sbd", 0.88749)
+    edit_result(tmp_path, "table2-row12-seed0", "metrics.sbd", 0.88651)
+    edit_result(tmp_path, "table2-row11-seed0", "metrics.sbd", 0.1)
     results = collect(tmp_path, "table2")
     sbd, count = metric_columns(results)
     assert sbd.published[0] == "68.3"
-    assert sbd.measured[9:] == ("10.0", "88.7", "88.7")
-    assert sbd.best_measured == {10, 11}  # equal as printed
+    assert sbd.measured[10:] == ("10.0", "88.7", "88.7")
+    assert sbd.best_measured == {11, 12}  # equal as printed
     assert all(re.fullmatch(r"\d+\.\d\d", figure) for figure in count.measured if figure)
     frame = pd.read_csv(write(tmp_path, "table2").csv)
     assert frame["sbd_published"][0] == 0.683
-    assert frame["sbd_mean"][11] == 0.88749
-    assert frame["sbd_difference"][11] == pytest.approx(0.88749 - 0.887)
+    assert frame["sbd_mean"][12] == 0.88749
+    assert frame["sbd_difference"][12] == pytest.approx(0.88749 - 0.887)
     assert frame["abs_dic_published"][0] == 3.8
     assert np.isnan(frame["sbd_mean"][0])
     assert "10.0" in table_fragment(results)
