@@ -113,8 +113,9 @@ def predict_images(
 
 
 def _digest(model: Path) -> str:
-    """SHA-256 of the weights."""
-    return hashlib.sha256((find_model(model) / "model.safetensors").read_bytes()).hexdigest()
+    """SHA-256 of configuration and weights; a method without training has no weights."""
+    files = (find_model(model) / name for name in ("config.json", "model.safetensors"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
 def _done_before(out: Path, options: dict[str, Any], targets: Sequence[Path]) -> set[Path]:

@@ -31,6 +31,7 @@ def test_every_report_is_written(one_seed: Path) -> None:
     paths = write(one_seed)
     assert {path.name for path in (one_seed / "reports").iterdir()} == {
         "table4.tex",
+        "table4_costs.tex",
         "table4_document.tex",
         "table4.md",
         "table4.csv",
