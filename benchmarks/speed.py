@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 from typing import cast
@@ -51,22 +52,8 @@ def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -
     """
     if not job.trained:
         raise UserError(f"{job.method} is not trained, so there is no step to time.")
-    keep_freed_memory()
-    torch.manual_seed(job.seed)
     reset_peak_memory(device)
-    model = get_method(job.method).build(job.model)
-    assert isinstance(model, torch.nn.Module)
-    model.to(device).train()
-    optimiser = build_optimiser(model, job.training)
-    batches = BatchSource.of_job(job, dataset)
-
-    def step(iteration: int) -> float:
-        batch = batches.batch(iteration)
-        begun = time.perf_counter()
-        losses = training_step(cast(Segmenter, model), optimiser, batch, job.training, iteration, torch.device(device))
-        sum(value.item() for value in losses.values())  # waits for the device
-        return time.perf_counter() - begun
-
+    model, step = timed_step(job, dataset, device)
     step(0)
     seconds = [step(i + 1) for i in range(repeats)]
     peak = peak_memory_bytes(device)
@@ -81,3 +68,23 @@ def measure_step(job: Job, dataset: Dataset, device: str, *, repeats: int = 3) -
         if event.key in ("matching",)
     }
     return StepCost(sum(p.numel() for p in model.parameters()), seconds, peak, shares)
+
+
+def timed_step(job: Job, dataset: Dataset, device: str) -> tuple[torch.nn.Module, Callable[[int], float]]:
+    """A fresh model of a trained job, and a function that trains it for one iteration and tells its seconds."""
+    keep_freed_memory()
+    torch.manual_seed(job.seed)
+    model = get_method(job.method).build(job.model)
+    assert isinstance(model, torch.nn.Module)
+    model.to(device).train()
+    optimiser = build_optimiser(model, job.training)
+    batches = BatchSource.of_job(job, dataset)
+
+    def step(iteration: int) -> float:
+        batch = batches.batch(iteration)
+        begun = time.perf_counter()
+        losses = training_step(cast(Segmenter, model), optimiser, batch, job.training, iteration, torch.device(device))
+        sum(value.item() for value in losses.values())  # waits for the device
+        return time.perf_counter() - begun
+
+    return model, step

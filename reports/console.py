@@ -18,7 +18,7 @@ def render_console(results: TableResults) -> Group:
     columns = metric_columns(results)
     table = Table(title=Text(results.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("#", justify="right")
-    table.add_column("row" if results.spec.columns else "method")
+    table.add_column(results.spec.row_heading)
     for column in columns:
         table.add_column(Text(column.title), justify="right", no_wrap=True)
     for index, row in enumerate(results.rows):

@@ -35,7 +35,7 @@ def cost_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
         ]
         for line in to_frame(results)[here].to_dict("records")
     ]
-    return ["#", "row" if results.spec.columns else "method", *_COSTS], lines
+    return ["#", results.spec.row_heading, *_COSTS], lines
 
 
 def number(value: float | None, form: str, unit: float = 1) -> str:

@@ -46,7 +46,7 @@ def _picture(title: str, picture: Picture) -> str:
 
 def _figures(results: TableResults) -> str:
     columns = metric_columns(results)
-    headings = ["#", _rows(results), *(escape(column.heading) for column in results.spec.columns)]
+    headings = ["#", results.spec.row_heading, *(escape(column.heading) for column in results.spec.columns)]
     headings += [f"{escape(column.title)} {kind}" for column in columns for kind in ("published", "measured")]
     lines = []
     for index, row in enumerate(results.rows):
@@ -73,12 +73,7 @@ def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:
         line += [str(row.change) if row.change else "-", row.verdict]
         lines.append([*line, *(number(row.validation_pq.get(point), ".4f") for point in points)])
     losses = ["loss at 50 %", "at 90 %", "at 100 %", "change", "verdict"]
-    return _table(lines, ["#", _rows(results), *losses, *(f"validation PQ at {point:,}" for point in points)])
-
-
-def _rows(results: TableResults) -> str:
-    """What tells the rows apart."""
-    return "row" if results.spec.columns else "method"
+    return _table(lines, ["#", results.spec.row_heading, *losses, *(f"validation PQ at {point:,}" for point in points)])
 
 
 def _table(lines: list[list[str]], headings: list[str]) -> str:

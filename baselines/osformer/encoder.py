@@ -50,25 +50,26 @@ class PositionEncoding(nn.Module):
         return sinusoidal(points, self.dim, self.temperature)
 
 
-class EncoderLayer(nn.Module):
-    """Deformable self-attention over all levels, convolutional feed-forward.
+class DeformableLayer(nn.Module):
+    """Deformable attention, convolutional feed-forward; the encoder attends to its own maps, the decoder to the memory.
 
     The position joins the residual too, so that the mask features, which are made of the memory, can tell equal
     objects at different places apart.
     """
 
-    def __init__(self, config: OSFormerConfig):
+    def __init__(self, config: OSFormerConfig, points: int):
         super().__init__()
         dim = config.hidden_dim
-        self.attention = DeformableAttention(dim, LEVELS, config.num_heads, config.encoder_points)
+        self.attention = DeformableAttention(dim, LEVELS, config.num_heads, points)
         self.dropout = nn.Dropout(config.dropout)
         self.norm = nn.LayerNorm(dim)
         self.feedforward = ConvFeedForward(dim, config.feedforward_channels, config.dropout)
 
-    def forward(self, tokens: Tensor, position: Tensor, reference_points: Tensor, shapes: Shapes) -> Tensor:
-        """(B, S, D) -> (B, S, D)."""
-        positioned = tokens + position
-        attended = self.attention(positioned, reference_points, positioned, shapes)
+    def forward(
+        self, positioned: Tensor, reference_points: Tensor, values: Tensor, value_shapes: Shapes, shapes: Shapes
+    ) -> Tensor:
+        """(B, Q, D), position added, the cells of maps of `shapes` -> (B, Q, D); `values` (B, S, D) likewise."""
+        attended = self.attention(positioned, reference_points, values, value_shapes)
         return self.feedforward(self.norm(positioned + self.dropout(attended)), shapes)
 
 
@@ -81,7 +82,9 @@ class Encoder(nn.Module):
         self.projections = nn.ModuleList(conv_norm(c, dim, 3, relu=True) for c in channels)
         self.position = PositionEncoding(config)
         self.level_embedding = nn.Parameter(torch.randn(LEVELS, dim) * 0.02)
-        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.encoder_layers))
+        self.layers = nn.ModuleList(
+            DeformableLayer(config, config.encoder_points) for _ in range(config.encoder_layers)
+        )
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Memory]:
         """Backbone maps at strides 4, 8, 16, 32 -> the projected map at stride 4 (B, D, H / 4, W / 4), memory."""
@@ -92,5 +95,6 @@ class Encoder(nn.Module):
         reference_points = torch.cat(centres)
         tokens = flatten_maps(maps)
         for layer in self.layers:
-            tokens = layer(tokens, position, reference_points, shapes)
+            positioned = tokens + position
+            tokens = layer(positioned, reference_points, positioned, shapes, shapes)
         return detail, Memory(tokens, position, shapes)

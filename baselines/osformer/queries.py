@@ -9,33 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.osformer.config import OSFormerConfig
-from baselines.osformer.encoder import LEVELS, Memory, PositionEncoding
-from baselines.osformer.feedforward import ConvFeedForward, flatten_maps
-from pctrans.deformable import DeformableAttention, Shapes
+from baselines.osformer.encoder import DeformableLayer, Memory, PositionEncoding
+from baselines.osformer.feedforward import flatten_maps
 from pctrans.position import cell_centres
 
 PRIOR = 0.01
-
-
-class DecoderLayer(nn.Module):
-    """Deformable cross-attention to the memory, convolutional feed-forward; no self-attention."""
-
-    def __init__(self, config: OSFormerConfig):
-        super().__init__()
-        dim = config.hidden_dim
-        self.attention = DeformableAttention(dim, LEVELS, config.num_heads, config.decoder_points)
-        self.dropout = nn.Dropout(config.dropout)
-        self.norm = nn.LayerNorm(dim)
-        self.feedforward = ConvFeedForward(dim, config.feedforward_channels, config.dropout)
-
-    def forward(
-        self, queries: Tensor, position: Tensor, reference_points: Tensor, memory: Memory, grids: Shapes
-    ) -> Tensor:
-        """Queries (B, Q, D), the cells of `grids` one after the other -> (B, Q, D)."""
-        positioned = queries + position
-        values = memory.tokens + memory.position
-        attended = self.attention(positioned, reference_points, values, memory.shapes)
-        return self.feedforward(self.norm(positioned + self.dropout(attended)), grids)
 
 
 class LocationDecoder(nn.Module):
@@ -49,7 +27,9 @@ class LocationDecoder(nn.Module):
         dim = config.hidden_dim
         self.grids = [(g, g) for g in config.grids]
         self.position = PositionEncoding(config)
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.layers = nn.ModuleList(
+            DeformableLayer(config, config.decoder_points) for _ in range(config.decoder_layers)
+        )
         self.objectness = nn.Linear(dim, 1)
         self.kernel = nn.Linear(dim, config.mask_channels)
         nn.init.constant_(self.objectness.bias, -math.log((1 - PRIOR) / PRIOR))
@@ -63,6 +43,7 @@ class LocationDecoder(nn.Module):
         queries = flatten_maps(resized)
         centres = torch.cat([cell_centres(h, w, queries.device) for h, w in self.grids])
         position = self.position(centres)
-        for layer in self.layers:
-            queries = layer(queries, position, centres, memory, self.grids)
+        values = memory.tokens + memory.position
+        for layer in self.layers:  # no self-attention among the queries
+            queries = layer(queries + position, centres, values, memory.shapes, self.grids)
         return self.objectness(queries)[..., 0], self.kernel(queries)

@@ -139,6 +139,11 @@ class TableSpec(_Frozen):
         """The row's method; None where the paper is only quoted."""
         return row.method or self.method
 
+    @property
+    def row_heading(self) -> str:
+        """What tells the rows apart."""
+        return "row" if self.columns else "method"
+
     def shown(self, metric: str) -> Display:
         """How figures of a metric are printed."""
         return self.display.get(metric, Display())
