@@ -30,14 +30,17 @@ class TrainingSettings(Settings):
     learning_rate: float = Field(1e-4, gt=0)
     weight_decay: float = Field(0.05, ge=0)
     warmup_iterations: int = Field(1000, ge=0)
-    schedule: Literal["step", "polynomial", "constant"] = "step"
-    """"step" is the paper's; it does not say where the steps are. "polynomial" (power 0.9) is the released code's."""
+    schedule: Literal["step", "polynomial", "cosine", "constant"] = "step"
+    """"step" is the paper's; it does not say where the steps are. "polynomial" (power 0.9) is the released code's;
+    "cosine" falls to 0 (Loshchilov and Hutter 2017)."""
     milestones: tuple[float, ...] = (0.9, 0.95)
     """Shares of the iterations after which the step schedule multiplies the rate by 0.1 (Mask2Former's)."""
     backbone_rate: float = Field(1.0, ge=0)
     """Factor on the learning rate of parameters under `backbone.`; 1 is the paper's, 0.1 the released code's."""
     gradient_norm: float | None = Field(0.1, gt=0)
     """Gradients are clipped to this norm. The paper is silent; 0.1 is DETR's, 0.01 Mask2Former's."""
+    weight_average: float | None = Field(None, gt=0, lt=1)
+    """Validate, test and keep a moving average of the weights with this decay an iteration; None: the last weights."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto": bfloat16 autocast on accelerators that have it, float32 elsewhere; a job holds which it was."""
     log_every: int = Field(20, ge=1)

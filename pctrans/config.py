@@ -85,6 +85,8 @@ class PCTransConfig(Config):
     mask_channels: int = Field(16, ge=1)
     """C_mask, table 7."""
     dynamic_channels: int = Field(8, ge=1)
+    mask_stride: Literal[4, 8] = 8
+    """Pixels of the input between two cells of the masks. 8 is the paper's; 4 adds the 1/4 detail again."""
 
     loss_weights: LossWeights = LossWeights()
     query_temperature: float = Field(1.0, gt=0)
@@ -95,6 +97,9 @@ class PCTransConfig(Config):
     """Points at which masks are compared, in the matching and in the mask loss."""
     query_contrast_form: Literal["cosine", "released"] = "cosine"
     """"released": inner product at temperature 2, ten negatives a positive, and an L2 term on the cosines."""
+
+    supervise_every: int = Field(1, ge=1)
+    """Predictions of which depths are matched and compared: every so many, counted from the last. 1 is all of them."""
 
     inference: InferenceConfig = InferenceConfig()
 

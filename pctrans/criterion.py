@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.profiler import record_function
 
 from pctrans.config import PCTransConfig
 from pctrans.contrast import (
@@ -14,10 +15,12 @@ from pctrans.contrast import (
     released_query_contrast,
     soft_dice_similarity,
 )
-from pctrans.decoder import MASK_STRIDE, Prediction
+from pctrans.decoder import Prediction
 from pctrans.losses import discriminative_loss, mask_loss, point_loss, semantic_loss
-from pctrans.matcher import Matching, match
+from pctrans.matcher import Matching, start_matching
 from pctrans.targets import Targets
+
+EMBEDDING_STRIDE = 8
 
 
 def weighted_losses(
@@ -29,44 +32,61 @@ def weighted_losses(
 ) -> dict[str, Tensor]:
     """The terms of eq. 8, each already multiplied by its λ; their sum is the loss.
 
-    Mask and point loss are summed over all predictions, each with its own matching; the contrastive losses
-    look at the last one.
+    Mask and point loss are summed over the supervised predictions, each with its own matching; the contrastive
+    losses look at the last one.
     """
     weights = config.loss_weights
-    # Maps of many channels are resized and sampled several times faster channels last.
-    candidates = [p.mask_logits.detach().contiguous(memory_format=torch.channels_last) for p in predictions]
-    matchings = match([_enlarged(logits) for logits in candidates], targets, config.num_points)
+    supervised = predictions[:: -config.supervise_every][::-1]
+    matchings = start_matching([_candidates(p.mask_logits, config) for p in supervised], targets, config.num_points)
+    # Before the first matching is asked for: they need none, and give an accelerator work meanwhile.
+    losses = _dense_losses(pixel_embedding, semantic_logits, targets, config)
+
     normaliser = _instances_per_process(targets.num_instances, pixel_embedding.device)
-
-    # Only matched masks are compared: enlarging the others would cost a backward pass through each of them.
-    pairs = [
-        mask_loss(_enlarged(p.mask_logits[m.image, m.query, None])[:, 0], targets, m, config.num_points, normaliser)
-        for p, m in zip(predictions, matchings, strict=True)
-    ]
-    losses = {
-        "mask_bce": weights.mask * torch.stack([bce for bce, _ in pairs]).sum(),
-        "mask_dice": weights.mask * torch.stack([dice for _, dice in pairs]).sum(),
-    }
-    if weights.point:
-        terms = [
-            point_loss(p.centres, targets, matching, normaliser)
-            for p, matching in zip(predictions, matchings, strict=True)
-        ]
-        losses["point"] = weights.point * torch.stack(terms).sum()
-    if weights.discriminative:
-        losses["discriminative"] = weights.discriminative * discriminative_loss(
-            pixel_embedding, targets.downsampled(MASK_STRIDE), max(targets.counts)
-        )
-    if semantic_logits is not None:
-        foreground = targets.downsampled(MASK_STRIDE) > 0
-        losses["semantic"] = weights.semantic * semantic_loss(semantic_logits.float(), foreground)
-    losses |= _contrastive_losses(predictions[-1], matchings[-1], config)
-    return losses
+    bce, dice, points = [], [], []
+    for prediction, matching in zip(supervised, matchings, strict=True):
+        with record_function("loss: mask"):
+            # Only matched masks are compared: enlarging the others would cost a backward pass through each of them.
+            logits = comparison_map(prediction.mask_logits[matching.image, matching.query, None], config)[:, 0]
+            pair = mask_loss(logits, targets, matching, config.num_points, normaliser)
+            bce.append(pair[0])
+            dice.append(pair[1])
+        if weights.point:
+            with record_function("loss: point"):
+                points.append(point_loss(prediction.centres, targets, matching, normaliser))
+    losses["mask_bce"] = weights.mask * torch.stack(bce).sum()
+    losses["mask_dice"] = weights.mask * torch.stack(dice).sum()
+    if points:
+        losses["point"] = weights.point * torch.stack(points).sum()
+    return losses | _contrastive_losses(supervised[-1], matching, config)
 
 
-def _enlarged(mask_logits: Tensor) -> Tensor:
-    """(B, N, h, w) -> (B, N, 2h, 2w): the paper compares masks at 1/4, twice the resolution at which they are made."""
+def _candidates(mask_logits: Tensor, config: PCTransConfig) -> Tensor:
+    """What the matching looks at; channels last, as maps of many channels are resized and sampled faster so."""
+    with record_function("matching"):
+        return comparison_map(mask_logits.detach().contiguous(memory_format=torch.channels_last), config)
+
+
+def comparison_map(mask_logits: Tensor, config: PCTransConfig) -> Tensor:
+    """Masks (B, N, h, w) in float32 at 1/4 of the input, where the paper compares them."""
+    if config.mask_stride == 4:
+        return mask_logits.float()
     return F.interpolate(mask_logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
+
+
+def _dense_losses(
+    pixel_embedding: Tensor, semantic_logits: Tensor | None, targets: Targets, config: PCTransConfig
+) -> dict[str, Tensor]:
+    weights = config.loss_weights
+    labels = targets.downsampled(EMBEDDING_STRIDE)
+    losses: dict[str, Tensor] = {}
+    if weights.discriminative:
+        with record_function("loss: discriminative"):
+            loss = discriminative_loss(pixel_embedding, labels, max(targets.counts))
+            losses["discriminative"] = weights.discriminative * loss
+    if semantic_logits is not None:
+        with record_function("loss: semantic"):
+            losses["semantic"] = weights.semantic * semantic_loss(semantic_logits.float(), labels > 0)
+    return losses
 
 
 def _contrastive_losses(last: Prediction, matching: Matching, config: PCTransConfig) -> dict[str, Tensor]:
@@ -76,14 +96,16 @@ def _contrastive_losses(last: Prediction, matching: Matching, config: PCTransCon
         return losses
     groups = group_queries(last.queries, matching)
     if weights.query_contrast:
-        if config.query_contrast_form == "released":
-            contrast = released_query_contrast(last.queries, groups)
-        else:
-            contrast = contrastive_loss(cosine_similarity(last.queries), groups, config.query_temperature)
-        losses["query_contrast"] = weights.query_contrast * contrast
+        with record_function("loss: query contrast"):
+            if config.query_contrast_form == "released":
+                contrast = released_query_contrast(last.queries, groups)
+            else:
+                contrast = contrastive_loss(cosine_similarity(last.queries), groups, config.query_temperature)
+            losses["query_contrast"] = weights.query_contrast * contrast
     if weights.mask_contrast:
-        similarity = soft_dice_similarity(last.mask_logits)
-        losses["mask_contrast"] = weights.mask_contrast * contrastive_loss(similarity, groups, config.mask_temperature)
+        with record_function("loss: mask contrast"):
+            contrast = contrastive_loss(soft_dice_similarity(last.mask_logits), groups, config.mask_temperature)
+            losses["mask_contrast"] = weights.mask_contrast * contrast
     return losses
 
 

@@ -16,9 +16,6 @@ from pctrans.mask_head import build_mask_head
 from pctrans.pixel_decoder import PixelFeatures
 from pctrans.position import sinusoidal
 
-MASK_STRIDE = 8
-
-
 @dataclass(frozen=True)
 class Prediction:
     """What the queries say at one depth.
@@ -26,7 +23,7 @@ class Prediction:
     Attributes:
         queries: (B, N, D).
         centres: (B, N, 2), (x, y) in [0, 1].
-        mask_logits: (B, N, H / 8, W / 8).
+        mask_logits: (B, N, H / s, W / s), s = `mask_stride`.
     """
 
     queries: Tensor
@@ -67,7 +64,7 @@ class QueryDecoder(nn.Module):
     def __init__(self, config: PCTransConfig):
         super().__init__()
         dim = config.hidden_dim
-        self.attention_type = config.attention_type
+        self.attention_type, self.mask_stride = config.attention_type, config.mask_stride
         self.temperature = config.query_position_temperature
         self.content = nn.Parameter(torch.randn(config.num_queries, dim))
         self.position = nn.Parameter(torch.randn(config.num_queries, dim))
@@ -98,7 +95,7 @@ class QueryDecoder(nn.Module):
         batch = features.pixel_embedding.shape[0]
         queries = self.content.expand(batch, -1, -1)
         position = self.position.expand(batch, -1, -1)
-        shared = self.mask_head.shared_features(features.pixel_embedding, MASK_STRIDE)
+        shared = self.mask_head.shared_features(features.mask_map, self.mask_stride)
         centres = self.reference_point(position).float().sigmoid()
         predictions = [self._predict(queries, centres, shared)]
         for index, layer in enumerate(self.layers):
@@ -119,7 +116,7 @@ class QueryDecoder(nn.Module):
 
     def _predict(self, queries: Tensor, centres: Tensor, shared: Tensor) -> Prediction:
         queries = self.norm(queries)
-        return Prediction(queries, centres, self.mask_head(queries, centres, shared, MASK_STRIDE))
+        return Prediction(queries, centres, self.mask_head(queries, centres, shared, self.mask_stride))
 
     def _guide(self, queries: Tensor, reference: Tensor, learned: Tensor, *, first: bool) -> Tensor:
         """Eq. 4: the position embedding of the queries; T = 1 before the first layer and for type 2."""

@@ -33,12 +33,12 @@ class DynamicMaskHead(nn.Module):
         self.parameter_sizes = [c * self.in_channels, c, c * c, c, c, 1]
         self.controller = MLP(config.hidden_dim, config.hidden_dim, sum(self.parameter_sizes), layers=3)
 
-    def shared_features(self, pixel_embedding: Tensor, stride: int) -> Tensor:
+    def shared_features(self, mask_map: Tensor, stride: int) -> Tensor:
         """F_mask, joined by minus the cells' positions in `coordinate_unit` pixels: (B, C, h, w).
 
         Float32 whatever the precision around: M_rc is a small difference of large coordinates.
         """
-        features = self.mask_features(pixel_embedding).float()
+        features = self.mask_features(mask_map).float()
         if not self.relative_coordinates:
             return features
         batch, _, h, w = features.shape
@@ -88,9 +88,9 @@ class InnerProductMaskHead(nn.Module):
         self.mask_features = nn.Conv2d(dim, dim, 1)
         self.mask_embedding = MLP(dim, dim, dim, layers=3)
 
-    def shared_features(self, pixel_embedding: Tensor, stride: int) -> Tensor:
+    def shared_features(self, mask_map: Tensor, stride: int) -> Tensor:
         """(B, D, h, w)."""
-        return self.mask_features(pixel_embedding)
+        return self.mask_features(mask_map)
 
     def forward(self, queries: Tensor, centres: Tensor, features: Tensor, stride: int) -> Tensor:
         """(B, N, D), features (B, D, h, w) -> logits (B, N, h, w); `centres` and `stride` are not needed."""

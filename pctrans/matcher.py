@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +54,11 @@ def matching_cost(logits: Tensor, truth: Tensor) -> Tensor:
 
 @torch.no_grad()
 @record_function("matching")
-def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[Matching]:
+def start_matching(mask_logits: list[Tensor], targets: Targets, num_points: int) -> Iterator[Matching]:
     """Match each prediction of a list with the instances, by cost at uniform random points.
+
+    All costs are under way when this returns. An assignment is made on the host when the iterator is asked for it,
+    so an accelerator works on the losses of one prediction while the host assigns the next.
 
     Args:
         mask_logits: predictions (B, N, h, w).
@@ -62,7 +66,7 @@ def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[
         num_points: points an image; all predictions see the same ones.
 
     Returns:
-        One `Matching` per prediction. With more instances than queries, the costliest stay unmatched.
+        An iterator over one `Matching` per prediction. With more instances than queries, the costliest stay unmatched.
     """
     device = mask_logits[0].device
     batch, most = targets.valid.shape
@@ -70,15 +74,39 @@ def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[
     ids = torch.arange(1, most + 1, device=device)
     labels = sample_labels(targets.labels, points, torch.arange(batch, device=device))
     truth = labels[:, None] == ids[:, None]
-    costs = [matching_cost(sample_logits(logits.float(), points), truth) for logits in mask_logits]
-    # One transfer for all predictions; the assignment itself is SciPy's, on the host. It refuses NaN; the loss,
-    # which then is NaN too, is where the trainer looks for it and can say which images it came from.
-    return [_assign(cost, targets.counts, device) for cost in torch.stack(costs).nan_to_num().cpu().numpy()]
+    costs = [_HostCopy(matching_cost(sample_logits(logits.float(), points), truth)) for logits in mask_logits]
+    return (_assign(cost, targets.counts, device) for cost in costs)
 
 
-def _assign(cost: np.ndarray, counts: list[int], device: torch.device) -> Matching:
-    pairs = [linear_sum_assignment(c[:, :count]) for c, count in zip(cost, counts, strict=True)]
+def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[Matching]:
+    """`start_matching`, waited for."""
+    return list(start_matching(mask_logits, targets, num_points))
+
+
+class _HostCopy:
+    """A tensor on its way to the host, where SciPy makes the assignment."""
+
+    def __init__(self, cost: Tensor):
+        # SciPy refuses NaN; the loss, which then is NaN too, is where the trainer looks for it and can say which
+        # images it came from.
+        self.cost = cost.nan_to_num().to("cpu", non_blocking=True)  # into pinned memory
+        self.arrived = None
+        if cost.is_cuda:
+            self.arrived = torch.cuda.Event()
+            self.arrived.record()
+
+    def numpy(self) -> np.ndarray:
+        """The values, once they are there."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return self.cost.numpy()
+
+
+@record_function("matching")
+def _assign(cost: _HostCopy, counts: list[int], device: torch.device) -> Matching:
+    pairs = [linear_sum_assignment(c[:, :count]) for c, count in zip(cost.numpy(), counts, strict=True)]
     image = np.repeat(np.arange(len(pairs)), [len(queries) for queries, _ in pairs])
     query = np.concatenate([queries for queries, _ in pairs])
     instance = np.concatenate([instances for _, instances in pairs])
-    return Matching(*(torch.as_tensor(x, dtype=torch.long, device=device) for x in (image, query, instance)))
+    indices = torch.from_numpy(np.stack((image, query, instance)).astype(np.int64))
+    return Matching(*indices.to(device, non_blocking=True))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.profiler import record_function
 
 from pctrans.backbone import Backbone
 from pctrans.config import PCTransConfig
-from pctrans.criterion import weighted_losses
+from pctrans.criterion import comparison_map, weighted_losses
 from pctrans.decoder import Prediction, QueryDecoder
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, pad_to_multiple
@@ -78,8 +78,10 @@ class PCTrans(
             images: (B, 3, H, W) float in [0, 1].
             labels: (B, H, W) integers, 0 background, an id for each instance.
         """
-        output = self(pad_to_multiple(images))
-        targets = build_targets(pad_to_multiple(labels))
+        with record_function("forward"):
+            output = self(pad_to_multiple(images))
+        with record_function("targets"):
+            targets = build_targets(pad_to_multiple(labels))
         # Sums of thousands of terms and similarities that decide groups: float32, whatever the network ran in.
         with torch.autocast(images.device.type, enabled=False):
             return weighted_losses(
@@ -90,8 +92,7 @@ class PCTrans(
     def segment(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
         height, width = images.shape[-2:]
-        masks = self(pad_to_multiple(images)).predictions[-1].mask_logits
-        masks = F.interpolate(masks.float(), scale_factor=2, mode="bilinear", align_corners=False)
+        masks = comparison_map(self(pad_to_multiple(images)).predictions[-1].mask_logits, self.config)
         rows, columns = -(-height // 4), -(-width // 4)
         size = (rows * 4, columns * 4)
         with torch.autocast(images.device.type, enabled=False):

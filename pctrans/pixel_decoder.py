@@ -23,12 +23,14 @@ class PixelFeatures:
         positions: their position encodings (h·w, D).
         shapes: their (h, w).
         pixel_embedding: (B, D, H / 8, W / 8).
+        mask_map: (B, D, H / s, W / s), s = `mask_stride`: what F_mask is made from; the pixel embedding for 8.
     """
 
     levels: list[Tensor]
     positions: list[Tensor]
     shapes: list[tuple[int, int]]
     pixel_embedding: Tensor
+    mask_map: Tensor
 
 
 class PixelDecoder(nn.Module):
@@ -37,7 +39,7 @@ class PixelDecoder(nn.Module):
     def __init__(self, channels: list[int], config: PCTransConfig):
         super().__init__()
         dim = config.hidden_dim
-        self.dim, self.temperature = dim, config.pixel_position_temperature
+        self.dim, self.temperature, self.mask_stride = dim, config.pixel_position_temperature, config.mask_stride
         self.input_projections = nn.ModuleList(conv_norm(c, dim, 1) for c in reversed(channels[1:]))
         self.level_embedding = nn.Parameter(torch.randn(3, dim) * 0.02) if config.encoder_layers else None
         self.layers = nn.ModuleList(
@@ -55,9 +57,13 @@ class PixelDecoder(nn.Module):
         positions = [sinusoidal(c, self.dim, self.temperature) for c in centres]
         levels = self._refine([m.flatten(2).transpose(1, 2) for m in maps], positions, centres, shapes)
         finest = levels[-1].transpose(1, 2).unflatten(-1, shapes[-1])
+        detail = self.lateral(features[0])
         # Area averaging brings the 1/4 detail down without aliasing.
-        detail = F.interpolate(self.lateral(features[0]), size=shapes[-1], mode="area")
-        return PixelFeatures(levels, positions, shapes, self.output(finest + detail))
+        embedding = self.output(finest + F.interpolate(detail, size=shapes[-1], mode="area"))
+        mask_map = embedding
+        if self.mask_stride == 4:
+            mask_map = detail + F.interpolate(embedding, size=detail.shape[-2:], mode="bilinear", align_corners=False)
+        return PixelFeatures(levels, positions, shapes, embedding, mask_map)
 
     def _refine(
         self,

@@ -1,4 +1,4 @@
-"""Checkpoints: weights, optimiser and iteration; all else follows from the seed."""
+"""Checkpoints: weights, their average, optimiser and iteration; all else follows from the seed."""
 
 from __future__ import annotations
 
@@ -12,15 +12,22 @@ from torch import nn
 
 from benchmarks.errors import UserError
 from benchmarks.files import atomic_path
+from benchmarks.training.averaging import MovingAverage
 
 
 def save_checkpoint(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, iteration: int, seconds: float
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: MovingAverage | None,
+    iteration: int,
+    seconds: float,
 ) -> None:
     """Store the state after `iteration` iterations and `seconds` of training, in one step."""
     state = {
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
+        "average": average.state_dict() if average else None,
         "iteration": iteration,
         "seconds": seconds,
     }
@@ -29,7 +36,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, device: torch.device
+    path: Path,
+    model: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: MovingAverage | None,
+    device: torch.device,
 ) -> tuple[int, float]:
     """Restore the state if there is one; returns iterations and seconds of training so far.
 
@@ -42,10 +53,13 @@ def load_checkpoint(
         state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
         model.load_state_dict(state["model"])
         optimiser.load_state_dict(state["optimiser"])
+        if average:
+            average.load_state_dict(state["average"])
         return int(state["iteration"]), float(state["seconds"])
     except (
         RuntimeError,
         KeyError,
+        TypeError,
         ValueError,
         EOFError,
         pickle.UnpicklingError,

@@ -5,14 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import record_function
 
 from benchmarks.contract import Segmenter
+from benchmarks.training.averaging import MovingAverage
 from benchmarks.training.batches import Batch, BatchSource, derived_seed
 from benchmarks.training.capacity import CapacityCheck
 from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint
@@ -68,8 +71,9 @@ def train(
         NonFiniteLossError: names the iteration, the terms and the images.
     """
     optimiser = build_optimiser(model, settings)
+    average = MovingAverage(model, settings.weight_average) if settings.weight_average else None
     checkpoint = folder / "checkpoint.pt"
-    start, seconds = load_checkpoint(checkpoint, model, optimiser, device)
+    start, seconds = load_checkpoint(checkpoint, model, optimiser, average, device)
     losses_curve = Curve(folder / "losses.csv", start)
     validation_curve = Curve(folder / "validation.csv", start)
     check_capacity = CapacityCheck(model)
@@ -83,6 +87,8 @@ def train(
         set_learning_rate(optimiser, rate)
         torch.manual_seed(derived_seed(seed, "step", iteration))
         losses = training_step(cast(Segmenter, model), optimiser, batch, settings, iteration, device)
+        if average:
+            average.update(model)
         done = iteration + 1
         last = done == settings.iterations
         if last or done % settings.log_every == 0:
@@ -96,12 +102,15 @@ def train(
             paused = time.perf_counter()
             model.eval()
             row = {"iteration": done, "epoch": batches.epoch(done), "seconds": seconds + paused - begun}
-            validation_curve.append(row | validate(model))
+            with average.applied(model) if average else nullcontext():
+                validation_curve.append(row | validate(model))
             model.train()
             begun += time.perf_counter() - paused
         # After the validation: a run killed during it resumes before it, and no row is missing.
         if last or done % settings.checkpoint_every == 0:
-            save_checkpoint(checkpoint, model, optimiser, done, seconds + time.perf_counter() - begun)
+            save_checkpoint(checkpoint, model, optimiser, average, done, seconds + time.perf_counter() - begun)
+    if average:
+        model.load_state_dict(average.state)
     model.eval()
     return TrainingReport(settings.iterations, seconds + time.perf_counter() - begun)
 
@@ -114,28 +123,42 @@ def training_step(
     iteration: int,
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """One optimiser step over a batch, in micro-batches; returns the mean of each loss term, on `device`."""
+    """One optimiser step over a batch, in micro-batches; returns the mean of each loss term, on `device`.
+
+    The host waits for the device once, before the step is taken.
+    """
     size = settings.micro_batch_size or len(batch.ids)
     parts = len(batch.ids) // size
     optimiser.zero_grad(set_to_none=True)
-    means: dict[str, Tensor] = {}
+    of_parts: list[dict[str, Tensor]] = []
     for first in range(0, len(batch.ids), size):
         images = batch.images[first : first + size].to(device, non_blocking=True)
         labels = batch.labels[first : first + size].to(device, non_blocking=True)
         with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
             losses = model.losses(images, labels)
         loss = torch.stack([value.float() for value in losses.values()]).sum() / parts
-        if not math.isfinite(loss.item()):
-            raise NonFiniteLossError(_describe("loss", losses, batch.ids[first : first + size], iteration))
-        loss.backward()
-        for name, value in losses.items():
-            means[name] = means.get(name, torch.zeros((), device=device)) + value.detach().float() / parts
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
-    norm = nn.utils.clip_grad_norm_(parameters, settings.gradient_norm or math.inf)
-    if not math.isfinite(norm.item()):
-        raise NonFiniteLossError(_describe("gradient", means, batch.ids, iteration))
-    optimiser.step()
+        with record_function("backward"):
+            loss.backward()
+        of_parts.append({name: value.detach().float() for name, value in losses.items()})
+    means = {name: torch.stack([part[name] for part in of_parts]).mean() for name in of_parts[0]}
+    with record_function("optimiser"):
+        parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        norm = nn.utils.clip_grad_norm_(parameters, settings.gradient_norm or math.inf)
+        if not torch.stack((norm, *means.values())).isfinite().all().item():
+            raise _not_finite(of_parts, means, batch, size, iteration)
+        optimiser.step()
     return means
+
+
+def _not_finite(
+    of_parts: list[dict[str, Tensor]], means: dict[str, Tensor], batch: Batch, size: int, iteration: int
+) -> NonFiniteLossError:
+    """The error that names the first micro-batch with a bad loss, or the whole batch where only gradients are bad."""
+    for part, losses in enumerate(of_parts):
+        if not torch.stack(list(losses.values())).isfinite().all().item():
+            ids = batch.ids[part * size : (part + 1) * size]
+            return NonFiniteLossError(_describe("loss", losses, ids, iteration))
+    return NonFiniteLossError(_describe("gradient", means, batch.ids, iteration))
 
 
 def _describe(what: str, losses: dict[str, Tensor], ids: tuple[str, ...], iteration: int) -> str:

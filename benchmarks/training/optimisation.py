@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import nn
 
@@ -32,6 +34,8 @@ def learning_rate(iteration: int, settings: TrainingSettings) -> float:
         rate *= 0.1 ** sum(done >= milestone for milestone in settings.milestones)
     elif settings.schedule == "polynomial":
         rate *= (1 - done) ** 0.9
+    elif settings.schedule == "cosine":
+        rate *= 0.5 * (1 + math.cos(math.pi * done))
     return rate * min(1.0, (iteration + 1) / max(settings.warmup_iterations, 1))
 
 
