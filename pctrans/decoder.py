@@ -16,6 +16,7 @@ from pctrans.mask_head import build_mask_head
 from pctrans.pixel_decoder import PixelFeatures
 from pctrans.position import sinusoidal
 
+
 @dataclass(frozen=True)
 class Prediction:
     """What the queries say at one depth.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from pctrans.config import PCTransConfig
+from pctrans.dynamic_convolution import dynamic_convolution
 from pctrans.layers import MLP
 from pctrans.position import cell_centres
 
@@ -26,11 +28,11 @@ class DynamicMaskHead(nn.Module):
         super().__init__()
         self.relative_coordinates = config.relative_coordinates
         self.coordinate_unit = config.coordinate_unit
-        self.channels = config.dynamic_channels
         self.in_channels = config.mask_channels + 2 * config.relative_coordinates
         self.mask_features = nn.Conv2d(config.hidden_dim, config.mask_channels, 1)
-        c = self.channels
-        self.parameter_sizes = [c * self.in_channels, c, c * c, c, c, 1]
+        self.channels = c = config.dynamic_channels
+        self._shapes = [(c, self.in_channels), (c,), (c, c), (c,), (1, c), (1,)]
+        self.parameter_sizes = [math.prod(shape) for shape in self._shapes]
         self.controller = MLP(config.hidden_dim, config.hidden_dim, sum(self.parameter_sizes), layers=3)
 
     def shared_features(self, mask_map: Tensor, stride: int) -> Tensor:
@@ -57,21 +59,14 @@ class DynamicMaskHead(nn.Module):
         Returns:
             (B, N, h, w).
         """
-        batch, num_queries, _ = queries.shape
-        c = self.channels
         parameters = self.controller(queries).float().split(self.parameter_sizes, dim=-1)
-        w1, b1, w2, b2, w3, b3 = (p.reshape(batch * num_queries, -1) for p in parameters)
-        w1 = w1.view(batch, num_queries, c, self.in_channels)
-        constant = b1.view(batch, num_queries, c)
+        w1, b1, w2, b2, w3, b3 = (p.unflatten(-1, shape) for p, shape in zip(parameters, self._shapes, strict=True))
         with torch.autocast(features.device.type, enabled=False):
             if self.relative_coordinates:
                 scaled = centres.float() * self._extent(features, stride)
-                constant = constant + (w1[..., -2:] @ scaled[..., None]).squeeze(-1)
-            hidden = torch.baddbmm(constant.flatten(1)[..., None], w1.flatten(1, 2), features.flatten(2))
-        hidden = F.relu_(hidden).view(batch * num_queries, c, -1)
-        hidden = F.relu_(torch.baddbmm(b2[..., None], w2.view(-1, c, c), hidden))
-        logits = torch.baddbmm(b3[..., None], w3.view(-1, 1, c), hidden)
-        return logits.view(batch, num_queries, *features.shape[-2:])
+                b1 = b1 + (w1[..., -2:] @ scaled[..., None]).squeeze(-1)
+            logits = dynamic_convolution(features.flatten(2), w1, b1, w2, b2, w3, b3)
+        return logits.unflatten(-1, features.shape[-2:])
 
     def _extent(self, features: Tensor, stride: int) -> Tensor:
         """Width and height of the input, in `coordinate_unit` pixels."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from pctrans import PCTransConfig
+from pctrans import PCTransConfig, dynamic_convolution
 from pctrans.mask_head import DynamicMaskHead, InnerProductMaskHead
 
 STRIDE = 8
@@ -82,3 +82,17 @@ def test_inner_product_head(tiny: PCTransConfig) -> None:
     embedded = head.mask_embedding(queries)
     for b, q, y, x in [(0, 0, 0, 0), (1, 2, 3, 1)]:
         torch.testing.assert_close(masks[b, q, y, x], embedded[b, q] @ features[b, :, y, x])
+
+
+@pytest.mark.parametrize("cached", [1, 2 * 3 * 20, 10**6])
+def test_recomputed_blocks_have_the_gradient_of_the_whole(cached: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One query at a time, two at a time with one left over, all at once: against finite differences."""
+    monkeypatch.setattr(dynamic_convolution, "CACHED", cached)
+    torch.manual_seed(0)
+    batch, queries, c, channels, places = 2, 5, 3, 4, 20
+    shapes = [
+        (batch, channels, places), (batch, queries, c, channels), (batch, queries, c), (batch, queries, c, c),
+        (batch, queries, c), (batch, queries, 1, c), (batch, queries, 1),
+    ]  # fmt: skip
+    arguments = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
+    assert torch.autograd.gradcheck(dynamic_convolution.dynamic_convolution, arguments)
