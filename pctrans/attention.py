@@ -16,6 +16,14 @@ def _merge_heads(x: Tensor) -> Tensor:
     return x.transpose(1, 2).flatten(2)
 
 
+def _attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor) -> Tensor:
+    """Attention of heads q (B, heads, N, d), k (B, heads, S, d), v (B, heads, S, e) where `allowed` (B, N, S)."""
+    width = v.shape[-1]
+    if v.device.type == "cpu":  # its fused kernel, which keeps no matrix of N × S, wants values as wide as keys
+        v = F.pad(v, (0, k.shape[-1] - width))
+    return F.scaled_dot_product_attention(q, k, v, allowed[:, None])[..., :width]
+
+
 class StandardCrossAttention(nn.Module):
     """Type 1: positions are added to queries and keys before the projection, as in Mask2Former."""
 
@@ -37,7 +45,7 @@ class StandardCrossAttention(nn.Module):
         q = _split_heads(self.query(queries + query_position), self.heads)
         k = _split_heads(self.key(memory + memory_position), self.heads)
         v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
-        return self.output(_merge_heads(F.scaled_dot_product_attention(q, k, v, allowed[:, None])))
+        return self.output(_merge_heads(_attend(q, k, v, allowed)))
 
 
 class PositionGuidedCrossAttention(nn.Module):
@@ -74,7 +82,7 @@ class PositionGuidedCrossAttention(nn.Module):
         )
         k = cat((_split_heads(self.key_content(memory), heads), key_position), dim=-1)
         v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), heads)
-        return self.output(_merge_heads(F.scaled_dot_product_attention(q, k, v, allowed[:, None])))
+        return self.output(_merge_heads(_attend(q, k, v, allowed)))
 
 
 class SelfAttention(nn.Module):

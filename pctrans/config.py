@@ -98,6 +98,9 @@ class PCTransConfig(Config):
     query_contrast_form: Literal["cosine", "released"] = "cosine"
     """"released": inner product at temperature 2, ten negatives a positive, and an L2 term on the cosines."""
 
+    activation_checkpointing: bool = False
+    """Keep only the inputs of the encoder's and the decoder's layers for the backward pass, and run them again
+    there: less memory for a third more time in them; the numbers stay the same."""
     supervise_every: int = Field(1, ge=1)
     """Predictions of which depths are matched and compared: every so many, counted from the last. 1 is all of them."""
 

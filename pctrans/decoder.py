@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from pctrans.attention import PositionGuidedCrossAttention, SelfAttention, StandardCrossAttention
 from pctrans.config import PCTransConfig
-from pctrans.layers import MLP, FeedForward, inverse_sigmoid
+from pctrans.layers import MLP, FeedForward, inverse_sigmoid, run_layer
 from pctrans.mask_head import build_mask_head
 from pctrans.pixel_decoder import PixelFeatures
 from pctrans.position import sinusoidal
@@ -66,7 +66,7 @@ class QueryDecoder(nn.Module):
         super().__init__()
         dim = config.hidden_dim
         self.attention_type, self.mask_stride = config.attention_type, config.mask_stride
-        self.temperature = config.query_position_temperature
+        self.temperature, self.recompute = config.query_position_temperature, config.activation_checkpointing
         self.content = nn.Parameter(torch.randn(config.num_queries, dim))
         self.position = nn.Parameter(torch.randn(config.num_queries, dim))
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
@@ -102,13 +102,15 @@ class QueryDecoder(nn.Module):
         for index, layer in enumerate(self.layers):
             level = index % len(features.levels)
             reference = centres.detach()
-            queries = layer(
+            queries = run_layer(
+                layer,
                 queries,
                 self._guide(queries, reference, position, first=index == 0),
                 position,
                 features.levels[level],
                 features.positions[level],
                 _attention_region(predictions[-1].mask_logits, features.shapes[level]),
+                recompute=self.recompute,
             )
             # Eq. 2: the layer moves the previous centre, in logits.
             centres = (self.centre_offset(queries).float() + inverse_sigmoid(reference)).sigmoid()

@@ -8,6 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 class MLP(nn.Module):
@@ -58,6 +59,16 @@ def group_count(channels: int, most: int = 32) -> int:
     A group of one channel has no variance on a map of one pixel, the coarsest level of a 32×32 image.
     """
     return next(groups for groups in (32, 16, 8, 4, 2, 1) if groups <= most and channels % (2 * groups) == 0)
+
+
+def run_layer(layer: nn.Module, *arguments: object, recompute: bool) -> Tensor:
+    """The layer's output; with `recompute`, what lies inside it is made again in the backward pass instead of kept.
+
+    Chen et al., Training deep nets with sublinear memory cost, 2016. For layers without randomness.
+    """
+    if recompute and layer.training and torch.is_grad_enabled():
+        return checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False)
+    return layer(*arguments)
 
 
 def inverse_sigmoid(x: Tensor, eps: float = 1e-5) -> Tensor:

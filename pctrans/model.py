@@ -78,10 +78,10 @@ class PCTrans(
             images: (B, 3, H, W) float in [0, 1].
             labels: (B, H, W) integers, 0 background, an id for each instance.
         """
+        with record_function("targets"):  # first, as counting instances waits for all that an accelerator has to do
+            targets = build_targets(pad_to_multiple(labels))
         with record_function("forward"):
             output = self(pad_to_multiple(images))
-        with record_function("targets"):
-            targets = build_targets(pad_to_multiple(labels))
         # Sums of thousands of terms and similarities that decide groups: float32, whatever the network ran in.
         with torch.autocast(images.device.type, enabled=False):
             return weighted_losses(

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from pctrans.config import PCTransConfig
 from pctrans.deformable import DeformableEncoderLayer
-from pctrans.layers import conv_norm
+from pctrans.layers import conv_norm, run_layer
 from pctrans.position import cell_centres, sinusoidal
 
 
@@ -40,6 +40,7 @@ class PixelDecoder(nn.Module):
         super().__init__()
         dim = config.hidden_dim
         self.dim, self.temperature, self.mask_stride = dim, config.pixel_position_temperature, config.mask_stride
+        self.recompute = config.activation_checkpointing
         self.input_projections = nn.ModuleList(conv_norm(c, dim, 1) for c in reversed(channels[1:]))
         self.level_embedding = nn.Parameter(torch.randn(3, dim) * 0.02) if config.encoder_layers else None
         self.layers = nn.ModuleList(
@@ -78,5 +79,5 @@ class PixelDecoder(nn.Module):
         position = torch.cat([p + e for p, e in zip(positions, self.level_embedding, strict=True)])
         reference_points = torch.cat(centres)
         for layer in self.layers:
-            memory = layer(memory, position, reference_points, shapes)
+            memory = run_layer(layer, memory, position, reference_points, shapes, recompute=self.recompute)
         return list(memory.split([h * w for h, w in shapes], dim=1))

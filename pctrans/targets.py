@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+TABLE = 2**16
+"""Ids up to this are looked up in a table; larger ones are ranked first."""
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -50,10 +53,14 @@ def build_targets(labels: Tensor) -> Targets:
 
 
 def _without_gaps(labels: Tensor) -> tuple[Tensor, list[int]]:
-    dense, counts = [], []
-    for image in labels:
-        ids, inverse = torch.unique(image, return_inverse=True)
-        has_background = bool((ids == 0).any())
-        dense.append(inverse if has_background else inverse + 1)
-        counts.append(len(ids) - has_background)
-    return torch.stack(dense), counts
+    """The labels (B, H, W) numbered 1..K_b in the order of their ids, and the K_b."""
+    highest = int(labels.max())
+    if highest > TABLE:
+        labels = torch.unique(labels, return_inverse=True)[1] + (labels.min() > 0)
+        highest = int(labels.max())
+    flat = labels.flatten(1)
+    present = flat.new_zeros(len(flat), highest + 1).scatter_(1, flat, 1)
+    present[:, 0] = 0
+    number = present.cumsum(1)
+    dense = (number * present).gather(1, flat)
+    return dense.view_as(labels), number[:, -1].tolist()
