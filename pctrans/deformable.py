@@ -56,30 +56,34 @@ class DeformableAttention(nn.Module):
         batch, num_queries, _ = queries.shape
         heads, levels, points = self.heads, self.levels, self.points
         value = self.value_proj(memory).unflatten(-1, (heads, -1))  # (B, S, heads, d)
-        offsets = self.sampling_offsets(queries).view(batch, num_queries, heads, -1)
-        weights = self.attention_weights(queries).view(batch, num_queries, heads, levels * points).softmax(-1)
-        # In cells of their level, from -1 to 1 across it; long rows, as broadcasting over pairs of (x, y) is slow.
-        cells = reference_points.new_tensor([[2 / w, 2 / h] for h, w in shapes])
-        cells = cells[:, None].expand(-1, points, -1).flatten()
-        reference = (2 * reference_points - 1).repeat(*[1] * (reference_points.ndim - 1), levels * points)
-        grid = torch.addcmul(reference[..., None, :], offsets.float(), cells)
-        grid = grid.view(batch, num_queries, heads, levels, points, 2)
-        sampled = _sample_levels(value, grid, shapes)  # (B·heads, d, Q, levels·points)
-        weights = weights.transpose(1, 2).flatten(0, 1)[:, None]  # (B·heads, 1, Q, levels·points)
-        mixed = (sampled * weights).sum(-1).unflatten(0, (batch, heads))  # (B, heads, d, Q)
-        return self.output_proj(mixed.flatten(1, 2).transpose(1, 2))
+        offsets = self.sampling_offsets(queries).view(batch, num_queries, heads, levels, points, 2)
+        weights = self.attention_weights(queries).view(batch, num_queries, heads, levels * points)
+        # Queries last but for (x, y): rows that long are softened, multiplied and summed several times faster.
+        offsets = offsets.permute(2, 0, 3, 4, 1, 5)  # (heads, B, levels, points, Q, 2)
+        weights = weights.permute(2, 0, 3, 1).softmax(2).unflatten(2, (levels, points))
+        # Offsets are in cells of their level; a map is from -1 to 1 across.
+        cells = reference_points.new_tensor([[2 / w, 2 / h] for h, w in shapes])[:, None, None]
+        reference = 2 * reference_points.expand(batch, -1, -1)[:, None, None] - 1
+        # Float32 whatever the precision around: in bfloat16, places near the border of a map are eighths of a cell.
+        grid = torch.addcmul(reference, offsets.float(), cells)
+        mixed = _mix(value, grid, weights, shapes).unflatten(0, (heads, batch))  # (heads, B, d, Q)
+        return self.output_proj(mixed.permute(1, 3, 0, 2).flatten(2))
 
 
-def _sample_levels(value: Tensor, grid: Tensor, shapes: Shapes) -> Tensor:
-    """Sample value (B, S, heads, d) at grid (B, Q, heads, levels, points, 2) in [-1, 1], level by level."""
-    batch, _, heads, _ = value.shape
-    # Float32 whatever the precision around: in bfloat16, places near the border of a map are eighths of a cell.
-    grid = grid.transpose(1, 2).flatten(0, 1).float()  # (B·heads, Q, levels, points, 2)
-    sampled = []
-    for level, (part, (h, w)) in enumerate(zip(value.split([h * w for h, w in shapes], dim=1), shapes, strict=True)):
-        maps = part.permute(0, 2, 3, 1).reshape(batch * heads, -1, h, w)
-        sampled.append(F.grid_sample(maps.float(), grid[:, :, level], align_corners=False))
-    return torch.cat(sampled, dim=-1).to(value.dtype)
+def _mix(value: Tensor, grid: Tensor, weights: Tensor, shapes: Shapes) -> Tensor:
+    """Sum the values (B, S, heads, d) at the places of grid (heads, B, levels, points, Q, 2), weighted.
+
+    Returns:
+        (heads · B, d, Q).
+    """
+    grid, weights = grid.flatten(0, 1), weights.flatten(0, 1)[:, None]
+    parts = value.split([h * w for h, w in shapes], dim=1)
+    mixed = []
+    for level, (part, (h, w)) in enumerate(zip(parts, shapes, strict=True)):
+        maps = part.permute(2, 0, 3, 1).reshape(len(grid), -1, h, w).float()
+        sampled = F.grid_sample(maps, grid[:, level], align_corners=False)  # (heads · B, d, points, Q)
+        mixed.append((sampled * weights[:, :, level]).sum(2))
+    return torch.stack(mixed).sum(0).to(value.dtype)
 
 
 class DeformableEncoderLayer(nn.Module):

@@ -19,7 +19,7 @@ def mask_loss(
     Args:
         logits: (M, h, w), in the matching's order.
     """
-    points = uncertain_points(logits, num_points)
+    points = uncertain_points(logits, matching.image, len(targets.counts), num_points)
     sampled = sample_logits(logits[:, None], points)[:, 0]
     labels = sample_labels(targets.labels, points, matching.image)
     truth = (labels == matching.instance[:, None] + 1).to(sampled.dtype)
@@ -62,34 +62,26 @@ def discriminative_loss(
         Scalar: mean over the images that have an instance; 0 where none has.
     """
     pixels = embedding.float().flatten(2).transpose(1, 2)  # (B, P, D)
-    flat = labels.flatten(1)
     num_instances = max(num_instances, 1)  # a batch without any has one empty place, so that shapes hold
-    means, areas = _instance_means(pixels, flat, num_instances)
+    # Membership as a matrix: products with it are several times faster than gathering and scattering.
+    ids = torch.arange(1, num_instances + 1, device=labels.device)
+    member = (labels.flatten(1)[..., None] == ids).float()  # (B, P, K)
+    areas = member.sum(1)
+    means = member.transpose(1, 2) @ pixels / areas.clamp(min=1)[..., None]  # (B, K, D)
     present = areas > 0
     count = present.sum(1)
 
-    own_mean = means.gather(1, (flat - 1).clamp(min=0)[..., None].expand_as(pixels))
-    pull = F.relu(_norm(pixels - own_mean) - delta_v) ** 2 * (flat > 0)
-    pull = pull.new_zeros(areas.shape[0], num_instances + 1).scatter_add_(1, flat, pull)[:, 1:]
+    pull = F.relu(_norm(pixels - member @ means) - delta_v) ** 2  # of the background too, which is no member
+    pull = (pull[:, None] @ member)[:, 0]
     variance = (pull / areas.clamp(min=1)).sum(1) / count.clamp(min=1)
 
     pairs = present[:, :, None] & present[:, None, :]
-    pairs = pairs & ~torch.eye(num_instances, dtype=torch.bool, device=flat.device)
+    pairs = pairs & ~torch.eye(num_instances, dtype=torch.bool, device=labels.device)
     push = F.relu(2 * delta_d - _norm(means[:, :, None] - means[:, None, :])) ** 2
     distance = (push * pairs).sum((1, 2)) / (count * (count - 1)).clamp(min=1)
 
     regulariser = (_norm(means) * present).sum(1) / count.clamp(min=1)
     return (variance + distance + gamma * regulariser).sum() / (count > 0).sum().clamp(min=1)
-
-
-def _instance_means(pixels: Tensor, labels: Tensor, num_instances: int) -> tuple[Tensor, Tensor]:
-    """Means (B, K, D) and areas (B, K) of the instances of pixels (B, P, D) with labels (B, P)."""
-    batch, _, dim = pixels.shape
-    index = labels[..., None].expand_as(pixels)
-    sums = pixels.new_zeros(batch, num_instances + 1, dim).scatter_add_(1, index, pixels)[:, 1:]
-    areas = pixels.new_zeros(batch, num_instances + 1)
-    areas = areas.scatter_add_(1, labels, torch.ones_like(pixels[..., 0]))[:, 1:]
-    return sums / areas.clamp(min=1)[..., None], areas
 
 
 def _norm(x: Tensor) -> Tensor:

@@ -26,17 +26,19 @@ def sample_labels(labels: Tensor, points: Tensor, image: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def uncertain_points(logits: Tensor, num_points: int, oversampling: float = 3.0, importance: float = 0.75) -> Tensor:
-    """Points (M, num_points, 2) for maps (M, h, w), mostly where the mask is undecided.
+def uncertain_points(
+    logits: Tensor, image: Tensor, batch: int, num_points: int, oversampling: float = 3.0, importance: float = 0.75
+) -> Tensor:
+    """Points (M, num_points, 2) for maps (M, h, w) of a batch, mostly where the mask is undecided.
 
     `oversampling` times as many points are drawn uniformly; the share `importance` is filled with those
-    whose logit is nearest to 0, the rest is uniform.
+    whose logit is nearest to 0, the rest is uniform. Masks of one image, `image` (M,) says which, choose among
+    the same points: to draw them for each would take longer than to compare the masks.
     """
-    count = len(logits)
     important = int(importance * num_points)
-    candidates = torch.rand(count, int(oversampling * num_points), 2, device=logits.device)
+    candidates = torch.rand(batch, int(oversampling * num_points), 2, device=logits.device)[image]
     certainty = sample_logits(logits[:, None].float(), candidates)[:, 0].abs()
     chosen = certainty.topk(important, dim=1, largest=False, sorted=False).indices
     chosen_points = candidates.gather(1, chosen[..., None].expand(-1, -1, 2))
-    uniform = torch.rand(count, num_points - important, 2, device=logits.device)
+    uniform = torch.rand(batch, num_points - important, 2, device=logits.device)[image]
     return torch.cat((chosen_points, uniform), dim=1)

@@ -79,7 +79,7 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
     torch.manual_seed(11)
     bce, dice = mask_loss(logits[matching.image, matching.query], targets, matching, 40, normaliser=3.0)
     torch.manual_seed(11)
-    points = uncertain_points(logits[matching.image, matching.query], 40)
+    points = uncertain_points(logits[matching.image, matching.query], matching.image, 2, 40)
     expected_bce = expected_dice = 0.0
     for m, (b, q, k) in enumerate([(0, 5, 1), (0, 1, 0), (1, 2, 0)]):
         x = sample_logits(logits[b : b + 1, q : q + 1], points[m : m + 1])[0, 0].tolist()
@@ -95,11 +95,19 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
 def test_uncertain_points_prefer_the_undecided_border() -> None:
     torch.manual_seed(0)
     ramp = torch.linspace(-10, 10, 64).expand(1, 64, 64).contiguous()  # undecided in the middle column
-    points = uncertain_points(ramp, 200)
+    points = uncertain_points(ramp, torch.tensor([0]), 1, 200)
     assert points.shape == (1, 200, 2)
     important, uniform = points[0, :150, 0], points[0, 150:, 0]
     assert (important - 0.5).abs().max() < 0.25  # 150 of 600 uniform candidates: the nearest quarter
     assert (uniform - 0.5).abs().max() > 0.3
+
+
+def test_masks_of_one_image_choose_among_the_same_points() -> None:
+    torch.manual_seed(0)
+    ramp = torch.linspace(-10, 10, 64).expand(3, 64, 64).contiguous()
+    first, second, other = uncertain_points(ramp, torch.tensor([0, 0, 1]), 2, 200)
+    assert set(map(tuple, first.tolist())) == set(map(tuple, second.tolist()))
+    assert set(map(tuple, first.tolist())).isdisjoint(map(tuple, other.tolist()))
 
 
 def test_labels_and_logits_are_sampled_at_the_same_places() -> None:
