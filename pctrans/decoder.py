@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.profiler import record_function
 
 from pctrans.attention import PositionGuidedCrossAttention, SelfAttention, StandardCrossAttention
 from pctrans.config import PCTransConfig
@@ -119,7 +120,8 @@ class QueryDecoder(nn.Module):
 
     def _predict(self, queries: Tensor, centres: Tensor, shared: Tensor) -> Prediction:
         queries = self.norm(queries)
-        return Prediction(queries, centres, self.mask_head(queries, centres, shared, self.mask_stride))
+        with record_function("mask head"):
+            return Prediction(queries, centres, self.mask_head(queries, centres, shared, self.mask_stride))
 
     def _guide(self, queries: Tensor, reference: Tensor, learned: Tensor, *, first: bool) -> Tensor:
         """Eq. 4: the position embedding of the queries; T = 1 before the first layer and for type 2."""

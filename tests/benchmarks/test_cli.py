@@ -105,8 +105,8 @@ def test_a_folder_that_cannot_be_written_is_an_error_not_a_traceback(tmp_path: P
 
 
 def test_weights_that_are_not_there_are_an_error_before_anything_runs(tmp_path: Path) -> None:
-    arguments = ["speed", "--data", DATA, "--scale", "smoke", "--set", f"model.backbone.pretrained={tmp_path}/no"]
-    done = command(*arguments)
+    arguments = ["train", "pctrans", "--data", DATA, "--scale", "smoke", "--out", tmp_path / "out"]
+    done = command(*arguments, "--set", f"model.backbone.pretrained={tmp_path}/no")
     assert done.returncode == 2 and "no ResNet weights" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -149,17 +149,10 @@ def test_lists(ran: Path) -> None:
     assert invoke("list", "runs", "--out", ran).count("done") == 2
 
 
-def test_speed_reports_a_step() -> None:
-    text = invoke("speed", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--repeats", "2")
-    assert "median of 2" in text and "GiB at the peak" in text and "matching" in text
-
-
-def test_a_method_without_training_is_trained_all_the_same_and_has_no_step_to_time(tmp_path: Path) -> None:
+def test_a_method_without_training_is_trained_all_the_same(tmp_path: Path) -> None:
     text = invoke("train", "watershed", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--out", tmp_path)
     assert "pq" in text
     invoke("predict", tmp_path, *(tmp_path / "jobs").glob("*/overlays/*.png"), "--out", tmp_path / "pred")
-    refused = command("speed", "watershed", "--data", DATA, "--scale", "smoke")
-    assert refused.returncode == 2 and "watershed is not trained" in refused.stderr
 
 
 def test_tracking_later_finds_everything_sent(ran: Path) -> None:

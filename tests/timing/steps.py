@@ -9,13 +9,14 @@ backbone, width, layers, feed-forward, queries, points, crop and batch. Loading 
 from __future__ import annotations
 
 import argparse
+import time
 from statistics import median
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.environment import choose_device, describe_environment
 from benchmarks.expansion import reference
 from benchmarks.jobs import Job, make_job
-from benchmarks.speed import timed_step
+from benchmarks.speed import TimedStep
 
 SAME = (
     "backbone", "hidden_dim", "num_heads", "num_queries", "encoder_layers", "encoder_feedforward",
@@ -35,11 +36,14 @@ def main() -> None:
     ours, theirs = (job.model for job in jobs.values())
     if different := [name for name in SAME if ours[name] != theirs[name]]:
         raise SystemExit(f"not the same sizes: {', '.join(different)}")
-    steps = {name: timed_step(job, dataset, device)[1] for name, job in jobs.items()}
+    steps = {name: TimedStep(job, dataset, device) for name, job in jobs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for iteration in range(arguments.repeats + 2):
         for name, step in steps.items():
-            elapsed = step(iteration)
+            batch = step.next_batch()
+            begun = time.perf_counter()
+            step.take(batch)
+            elapsed = time.perf_counter() - begun
             if iteration >= 2:  # the first ones allocate and initialise
                 seconds[name].append(elapsed)
     show(jobs["pctrans"], seconds, describe_environment(device))
