@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import torch
-from torch import Tensor
+from references import literal_contrast
 
 from pctrans.contrast import (
     contrastive_loss,
@@ -21,29 +19,6 @@ from pctrans.matcher import Matching
 def matching_of(pairs: list[tuple[int, int]]) -> Matching:
     image, query = (torch.tensor([p[i] for p in pairs], dtype=torch.long) for i in (0, 1))
     return Matching(image, query, torch.arange(len(pairs)))
-
-
-def literal_contrast(queries: Tensor, similarity: Tensor, pairs: list[tuple[int, int]], tau: float) -> float:
-    """log[1 + ΣΣ exp(d(v, k-)/τ - d(v, k+)/τ)], mean over the anchors with a positive."""
-    losses = []
-    for b in range(len(queries)):
-        anchors = [q for image, q in pairs if image == b]
-        if not anchors:
-            continue
-        everyone = range(queries.shape[1])
-
-        def cosine(i: int, j: int, b: int = b) -> float:
-            return torch.cosine_similarity(queries[b, i], queries[b, j], dim=0).item()
-
-        belongs = {k: max(anchors, key=lambda v: cosine(v, k)) for k in everyone if k not in anchors}
-        for v in anchors:
-            positives = [k for k, anchor in belongs.items() if anchor == v]
-            negatives = [k for k in everyone if k != v and k not in positives]
-            if positives:
-                d = similarity[b, v].tolist()
-                total = sum(math.exp(d[n] / tau - d[p] / tau) for p in positives for n in negatives)
-                losses.append(math.log(1 + total))
-    return sum(losses) / max(len(losses), 1)
 
 
 PAIRS = {

@@ -4,38 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F
+from references import grouped_convolution
 
 from pctrans import PCTransConfig, dynamic_convolution
 from pctrans.mask_head import DynamicMaskHead, InnerProductMaskHead
 
 STRIDE = 8
-
-
-def grouped_convolution(head: DynamicMaskHead, queries: torch.Tensor, centres: torch.Tensor, embedding: torch.Tensor):
-    """Eq. 5 as CondInst computes it: F_mask and M_rc copied for every query, one group each."""
-    batch, n, _ = queries.shape
-    features = head.mask_features(embedding)
-    h, w = features.shape[-2:]
-    c, unit = head.channels, head.coordinate_unit
-    masks = []
-    for b in range(batch):
-        maps = []
-        for q in range(n):
-            own = [features[b]]
-            if head.relative_coordinates:
-                x = (torch.arange(w) + 0.5) * STRIDE
-                y = (torch.arange(h) + 0.5) * STRIDE
-                cx, cy = centres[b, q, 0] * w * STRIDE, centres[b, q, 1] * h * STRIDE
-                own += [((cx - x) / unit).expand(1, h, w), ((cy - y) / unit)[:, None].expand(1, h, w)]
-            maps.append(torch.cat(own))
-        x = torch.cat(maps)[None]
-        sizes = [c * head.in_channels, c, c * c, c, c, 1]
-        w1, b1, w2, b2, w3, b3 = head.controller(queries[b]).split(sizes, dim=-1)
-        x = F.relu(F.conv2d(x, w1.reshape(n * c, head.in_channels, 1, 1), b1.flatten(), groups=n))
-        x = F.relu(F.conv2d(x, w2.reshape(n * c, c, 1, 1), b2.flatten(), groups=n))
-        masks.append(F.conv2d(x, w3.reshape(n, c, 1, 1), b3.flatten(), groups=n)[0])
-    return torch.stack(masks)
 
 
 @pytest.mark.parametrize("relative", [True, False])
@@ -46,7 +20,7 @@ def test_factorised_head_equals_grouped_convolution(tiny: PCTransConfig, relativ
     head = DynamicMaskHead(config)
     queries, centres = torch.randn(2, 5, 32, requires_grad=True), torch.rand(2, 5, 2)
     embedding = torch.randn(2, 32, 6, 9, requires_grad=True)
-    expected = grouped_convolution(head, queries, centres, embedding)
+    expected = grouped_convolution(head, queries, centres, head.mask_features(embedding), STRIDE)
     masks = head(queries, centres, head.shared_features(embedding, STRIDE), STRIDE)
     torch.testing.assert_close(masks, expected, rtol=1e-4, atol=1e-4)
     weight = torch.randn_like(masks)
