@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from benchmarks.cli import data, listing, predict, report, run, score, speed, tracking, train
+from benchmarks.cli import data, listing, predict, report, run, scaling, score, speed, tracking, train
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -28,6 +28,7 @@ app.command("predict")(predict.predict)
 app.command("score")(score.score)
 app.command("report")(report.report)
 app.command("speed")(speed.speed)
+app.command("scaling")(scaling.scaling)
 app.command("list")(listing.list_things)
 app.command("ui")(tracking.ui)
 app.command("track")(tracking.track)
