@@ -71,7 +71,9 @@ class Killed(BaseException):
     """Stands for a SIGKILL: nothing catches it and nothing is tidied up."""
 
 
-def trained(dataset: Dataset, folder: Path, kill_after: tuple[int, ...] = ()) -> Toy:
+def trained(
+    dataset: Dataset, folder: Path, kill_after: tuple[int, ...] = (), settings: TrainingSettings = SETTINGS
+) -> Toy:
     for last in kill_after:
 
         def progress(done: int, *_: object, last: int = last) -> None:
@@ -79,12 +81,12 @@ def trained(dataset: Dataset, folder: Path, kill_after: tuple[int, ...] = ()) ->
                 raise Killed
 
         with pytest.raises(Killed):
-            train(fresh(), source(dataset), SETTINGS, seed=0, folder=folder, device=CPU, progress=progress)
+            train(fresh(), source(dataset), settings, seed=0, folder=folder, device=CPU, progress=progress)
     model = fresh()
     train(
         model,
         source(dataset),
-        SETTINGS,
+        settings,
         seed=0,
         folder=folder,
         device=CPU,
@@ -93,10 +95,14 @@ def trained(dataset: Dataset, folder: Path, kill_after: tuple[int, ...] = ()) ->
     return model
 
 
+@pytest.mark.parametrize("weight_average", [None, 0.9])
 @pytest.mark.parametrize("kill_after", [(3,), (1, 5, 7), (8,)])
-def test_a_killed_run_ends_in_the_same_weights(dataset: Dataset, tmp_path: Path, kill_after: tuple) -> None:
-    undisturbed = trained(dataset, tmp_path / "a")
-    resumed = trained(dataset, tmp_path / "b", kill_after)
+def test_a_killed_run_ends_in_the_same_weights(
+    dataset: Dataset, tmp_path: Path, kill_after: tuple, weight_average: float | None
+) -> None:
+    settings = SETTINGS.model_copy(update={"weight_average": weight_average})
+    undisturbed = trained(dataset, tmp_path / "a", settings=settings)
+    resumed = trained(dataset, tmp_path / "b", kill_after, settings)
     for (name, expected), actual in zip(undisturbed.state_dict().items(), resumed.state_dict().values(), strict=True):
         assert torch.equal(expected, actual), name
     curves = []
@@ -113,6 +119,31 @@ def test_a_finished_run_is_not_trained_further(dataset: Dataset, tmp_path: Path)
     train(model, source(dataset), SETTINGS, seed=0, folder=tmp_path, device=CPU)
     assert model.calls == 0
     assert torch.equal(model.head.weight, expected.head.weight)
+
+
+def test_the_moving_average_is_what_is_validated_and_kept(dataset: Dataset, tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"weight_average": 0.9})
+    steps: list[dict[str, Tensor]] = []
+    validated: list[dict[str, Tensor]] = []
+    model = fresh()
+
+    def copy(of: nn.Module) -> dict[str, Tensor]:
+        return {name: value.clone() for name, value in of.state_dict().items()}
+
+    train(
+        model, source(dataset), settings.model_copy(update={"validate_every": 9}), seed=0, folder=tmp_path, device=CPU,
+        progress=lambda *_: steps.append(copy(model)), validate=lambda m: validated.append(copy(m)) or {"pq": 0.0},
+    )  # fmt: skip
+    expected = {name: value.double() for name, value in copy(fresh()).items()}
+    for n, weights in enumerate(steps):
+        decay = min(0.9, (1 + n) / (10 + n))
+        expected = {name: decay * value + (1 - decay) * weights[name] for name, value in expected.items()}
+    for name, value in copy(model).items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value.double(), expected[name], rtol=1e-5, atol=1e-6)
+            assert torch.equal(value, validated[0][name])
+        else:
+            assert torch.equal(value, steps[-1][name])  # batches counted by the norm
 
 
 def test_validation_is_recorded_and_disturbs_nothing(dataset: Dataset, tmp_path: Path) -> None:
@@ -202,6 +233,8 @@ def test_learning_rate_warms_up_and_steps() -> None:
     assert rates[90:] == pytest.approx([0.01] * 10)
     polynomial = settings.model_copy(update={"schedule": "polynomial"})
     assert learning_rate(50, polynomial) == pytest.approx(0.5**0.9)
+    cosine = settings.model_copy(update={"schedule": "cosine"})
+    assert [learning_rate(i, cosine) for i in (25, 50, 100)] == pytest.approx([(2 + 2**0.5) / 4, 0.5, 0.0])
 
 
 def test_the_backbone_has_its_own_rate() -> None:

@@ -12,6 +12,9 @@ from scenes import squares
 from benchmarks.metrics import image_metrics
 from pctrans import PCTrans, PCTransConfig
 from pctrans.config import BackboneConfig, InferenceConfig, LossWeights
+from pctrans.criterion import comparison_map, weighted_losses
+from pctrans.decoder import Prediction
+from pctrans.targets import build_targets
 
 OFF = {"semantic": 0.0, "discriminative": 0.0, "query_contrast": 0.0, "mask_contrast": 0.0}
 ABLATIONS = {
@@ -31,6 +34,8 @@ ABLATIONS = {
     "only QEC": {"loss_weights": LossWeights(mask_contrast=0)},
     "only MCC": {"loss_weights": LossWeights(query_contrast=0)},
     "released QEC": {"query_contrast_form": "released"},
+    "masks at 1/4": {"mask_stride": 4},
+    "every second prediction": {"supervise_every": 2},
 }
 
 
@@ -101,6 +106,35 @@ def test_save_and_load_give_the_same_model(tiny: PCTransConfig, tmp_path: Path) 
     images = torch.rand(1, 3, 64, 64)
     expected, actual = (m(images).predictions[-1].mask_logits for m in (model, loaded))
     assert torch.equal(expected, actual)
+
+
+def test_masks_at_a_quarter_are_twice_as_fine_and_compared_as_they_are(tiny: PCTransConfig, batch) -> None:
+    model = PCTrans(tiny.model_copy(update={"mask_stride": 4}))
+    output = model(batch[0])
+    masks = output.predictions[-1].mask_logits
+    assert masks.shape[-2:] == (16, 16) and output.pixel_embedding.shape[-2:] == (8, 8)
+    assert torch.equal(comparison_map(masks, model.config), masks)
+    assert comparison_map(masks, tiny).shape[-2:] == (32, 32)
+    assert model.eval().segment(batch[0][..., :60, :50]).shape == (3, 60, 50)
+
+
+def test_fewer_supervised_predictions_are_counted_from_the_last(tiny: PCTransConfig, batch) -> None:
+    """Mask losses are sums over predictions, so those that are left out are missing from the sum."""
+    torch.manual_seed(0)
+    model = PCTrans(tiny).eval()
+    with torch.no_grad():
+        output, targets = model(batch[0]), build_targets(batch[1])
+        dense = (output.pixel_embedding, output.semantic_logits, targets)
+
+        def point(predictions: list[Prediction], every: int) -> float:
+            torch.manual_seed(1)
+            config = tiny.model_copy(update={"supervise_every": every, "num_points": 4096})
+            return weighted_losses(predictions, *dense, config)["point"].item()
+
+        last, first = point(output.predictions[-1:], 1), point(output.predictions[:1], 1)
+        assert point(output.predictions, 4) == pytest.approx(last, rel=1e-4)
+        assert point(output.predictions, 3) == pytest.approx(first + last, rel=1e-2)
+        assert point(output.predictions, 1) > first + last
 
 
 def test_batch_entries_do_not_see_each_other(tiny: PCTransConfig) -> None:
