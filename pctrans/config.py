@@ -101,8 +101,6 @@ class PCTransConfig(Config):
     activation_checkpointing: bool = False
     """Keep only the inputs of the encoder's and the decoder's layers for the backward pass, and run them again
     there: less memory for a third more time in them; the numbers stay the same."""
-    supervise_every: int = Field(1, ge=1)
-    """Predictions of which depths are matched and compared: every so many, counted from the last. 1 is all of them."""
 
     inference: InferenceConfig = InferenceConfig()
 

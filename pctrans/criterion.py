@@ -32,18 +32,17 @@ def weighted_losses(
 ) -> dict[str, Tensor]:
     """The terms of eq. 8, each already multiplied by its λ; their sum is the loss.
 
-    Mask and point loss are summed over the supervised predictions, each with its own matching; the contrastive
-    losses look at the last one.
+    Mask and point loss are summed over all predictions, each with its own matching; the contrastive losses
+    look at the last one.
     """
     weights = config.loss_weights
-    supervised = predictions[:: -config.supervise_every][::-1]
-    matchings = start_matching([_candidates(p.mask_logits, config) for p in supervised], targets, config.num_points)
+    matchings = start_matching([_candidates(p.mask_logits, config) for p in predictions], targets, config.num_points)
     # Before the first matching is asked for: they need none, and give an accelerator work meanwhile.
     losses = _dense_losses(pixel_embedding, semantic_logits, targets, config)
 
     normaliser = _instances_per_process(targets.num_instances, pixel_embedding.device)
     bce, dice, points = [], [], []
-    for prediction, matching in zip(supervised, matchings, strict=True):
+    for prediction, matching in zip(predictions, matchings, strict=True):
         with record_function("loss: mask"):
             # Only matched masks are compared: enlarging the others would cost a backward pass through each of them.
             logits = comparison_map(prediction.mask_logits[matching.image, matching.query, None], config)[:, 0]
@@ -57,7 +56,7 @@ def weighted_losses(
     losses["mask_dice"] = weights.mask * torch.stack(dice).sum()
     if points:
         losses["point"] = weights.point * torch.stack(points).sum()
-    return losses | _contrastive_losses(supervised[-1], matching, config)
+    return losses | _contrastive_losses(predictions[-1], matching, config)
 
 
 def _candidates(mask_logits: Tensor, config: PCTransConfig) -> Tensor:

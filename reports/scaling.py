@@ -87,7 +87,7 @@ def page(axes: Sequence[Axis], records: Records, settings: dict[str, Any], comma
         "```sh", command, "```", "",
         *(f"- {name}: {value}" for name, value in settings.items()), "",
         "![seconds and memory against size](scaling.png)", "",
-        "Exponents are fitted to the larger half of each axis. Where the value is a side, 2 is proportional to the area.", "",
+        "Exponents are fitted to the larger half of each axis; of a side, 2 is proportional to the area.", "",
     ]  # fmt: skip
     for axis in axes:
         fixed = ", ".join(f"{name} {value}" for name, value in axis.fixed.items())

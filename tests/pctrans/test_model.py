@@ -12,9 +12,7 @@ from scenes import squares
 from benchmarks.metrics import image_metrics
 from pctrans import PCTrans, PCTransConfig
 from pctrans.config import BackboneConfig, InferenceConfig, LossWeights
-from pctrans.criterion import comparison_map, weighted_losses
-from pctrans.decoder import Prediction
-from pctrans.targets import build_targets
+from pctrans.criterion import comparison_map
 
 OFF = {"semantic": 0.0, "discriminative": 0.0, "query_contrast": 0.0, "mask_contrast": 0.0}
 ABLATIONS = {
@@ -35,7 +33,6 @@ ABLATIONS = {
     "only MCC": {"loss_weights": LossWeights(query_contrast=0)},
     "released QEC": {"query_contrast_form": "released"},
     "masks at 1/4": {"mask_stride": 4},
-    "every second prediction": {"supervise_every": 2},
 }
 
 
@@ -116,25 +113,6 @@ def test_masks_at_a_quarter_are_twice_as_fine_and_compared_as_they_are(tiny: PCT
     assert torch.equal(comparison_map(masks, model.config), masks)
     assert comparison_map(masks, tiny).shape[-2:] == (32, 32)
     assert model.eval().segment(batch[0][..., :60, :50]).shape == (3, 60, 50)
-
-
-def test_fewer_supervised_predictions_are_counted_from_the_last(tiny: PCTransConfig, batch) -> None:
-    """Mask losses are sums over predictions, so those that are left out are missing from the sum."""
-    torch.manual_seed(0)
-    model = PCTrans(tiny).eval()
-    with torch.no_grad():
-        output, targets = model(batch[0]), build_targets(batch[1])
-        dense = (output.pixel_embedding, output.semantic_logits, targets)
-
-        def point(predictions: list[Prediction], every: int) -> float:
-            torch.manual_seed(1)
-            config = tiny.model_copy(update={"supervise_every": every, "num_points": 4096})
-            return weighted_losses(predictions, *dense, config)["point"].item()
-
-        last, first = point(output.predictions[-1:], 1), point(output.predictions[:1], 1)
-        assert point(output.predictions, 4) == pytest.approx(last, rel=1e-4)
-        assert point(output.predictions, 3) == pytest.approx(first + last, rel=1e-2)
-        assert point(output.predictions, 1) > first + last
 
 
 def test_batch_entries_do_not_see_each_other(tiny: PCTransConfig) -> None:
