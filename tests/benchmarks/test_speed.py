@@ -195,7 +195,7 @@ def test_a_method_without_training_has_no_step() -> None:
     assert isinstance(result.exception, UserError) and "watershed is not trained" in str(result.exception)
 
 
-@pytest.mark.parametrize(("free", "at_once"), [(1000, None), (375, 2), (130, 1), (1, 1)])
+@pytest.mark.parametrize(("free", "at_once"), [(1000, None), (375, 2), (200, 1), (1, 1)])
 def test_a_batch_is_cut_until_it_fits(
     dataset: Dataset, job: Job, monkeypatch: pytest.MonkeyPatch, free: int, at_once: int | None
 ) -> None:
