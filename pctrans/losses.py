@@ -19,7 +19,7 @@ def mask_loss(
     Args:
         logits: (M, h, w), in the matching's order.
     """
-    points = uncertain_points(logits, matching.image, len(targets.counts), num_points)
+    points = uncertain_points(logits, matching.counts, num_points)
     sampled = sample_logits(logits[:, None], points)[:, 0]
     labels = sample_labels(targets.labels, points, matching.image)
     truth = (labels == matching.instance[:, None] + 1).to(sampled.dtype)

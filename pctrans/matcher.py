@@ -18,17 +18,19 @@ from pctrans.targets import Targets
 
 @dataclass(frozen=True)
 class Matching:
-    """Pairs of one prediction, over the whole batch.
+    """Pairs of one prediction, over the whole batch, image by image.
 
     Attributes:
         image: (M,) index of the image.
         query: (M,) index of the query.
         instance: (M,) index of the instance, 0-based: its label is one more.
+        counts: pairs of each image; known to the host, unlike `image`.
     """
 
     image: Tensor
     query: Tensor
     instance: Tensor
+    counts: list[int]
 
 
 def matching_cost(logits: Tensor, truth: Tensor) -> Tensor:
@@ -103,10 +105,11 @@ class _HostCopy:
 
 
 @record_function("matching")
-def _assign(cost: _HostCopy, counts: list[int], device: torch.device) -> Matching:
-    pairs = [linear_sum_assignment(c[:, :count]) for c, count in zip(cost.numpy(), counts, strict=True)]
-    image = np.repeat(np.arange(len(pairs)), [len(queries) for queries, _ in pairs])
+def _assign(cost: _HostCopy, instances: list[int], device: torch.device) -> Matching:
+    pairs = [linear_sum_assignment(c[:, :count]) for c, count in zip(cost.numpy(), instances, strict=True)]
+    counts = [len(queries) for queries, _ in pairs]
+    image = np.repeat(np.arange(len(pairs)), counts)
     query = np.concatenate([queries for queries, _ in pairs])
-    instance = np.concatenate([instances for _, instances in pairs])
+    instance = np.concatenate([columns for _, columns in pairs])
     indices = torch.from_numpy(np.stack((image, query, instance)).astype(np.int64))
-    return Matching(*indices.to(device, non_blocking=True))
+    return Matching(*indices.to(device, non_blocking=True), counts)

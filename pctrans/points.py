@@ -27,18 +27,25 @@ def sample_labels(labels: Tensor, points: Tensor, image: Tensor) -> Tensor:
 
 @torch.no_grad()
 def uncertain_points(
-    logits: Tensor, image: Tensor, batch: int, num_points: int, oversampling: float = 3.0, importance: float = 0.75
+    logits: Tensor, counts: list[int], num_points: int, oversampling: float = 3.0, importance: float = 0.75
 ) -> Tensor:
-    """Points (M, num_points, 2) for maps (M, h, w) of a batch, mostly where the mask is undecided.
+    """Points (M, num_points, 2) for maps (M, h, w), mostly where the mask is undecided.
 
     `oversampling` times as many points are drawn uniformly; the share `importance` is filled with those
-    whose logit is nearest to 0, the rest is uniform. Masks of one image, `image` (M,) says which, choose among
-    the same points: to draw them for each would take longer than to compare the masks.
+    whose logit is nearest to 0, the rest is uniform. Masks of one image choose among the same points, so that all of
+    them are sampled at once: to draw and sample for each mask takes several times as long.
+
+    Args:
+        counts: masks of each image, which follow each other; they sum to M.
     """
-    important = int(importance * num_points)
-    candidates = torch.rand(batch, int(oversampling * num_points), 2, device=logits.device)[image]
-    certainty = sample_logits(logits[:, None].float(), candidates)[:, 0].abs()
-    chosen = certainty.topk(important, dim=1, largest=False, sorted=False).indices
-    chosen_points = candidates.gather(1, chosen[..., None].expand(-1, -1, 2))
-    uniform = torch.rand(batch, num_points - important, 2, device=logits.device)[image]
-    return torch.cat((chosen_points, uniform), dim=1)
+    important, drawn = int(importance * num_points), int(oversampling * num_points)
+    candidates = torch.rand(len(counts), drawn, 2, device=logits.device)
+    uniform = torch.rand(len(counts), num_points - important, 2, device=logits.device)
+    points = []
+    for masks, places, others in zip(logits.split(counts), candidates, uniform, strict=True):
+        # Maps of many channels are sampled several times faster channels last.
+        maps = masks[None].float().contiguous(memory_format=torch.channels_last)
+        certainty = sample_logits(maps, places[None])[0].abs()
+        chosen = certainty.topk(important, dim=1, largest=False, sorted=False).indices
+        points.append(torch.cat((places[chosen], others.expand(len(masks), -1, -1)), dim=1))
+    return torch.cat(points)

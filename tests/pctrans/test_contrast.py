@@ -18,7 +18,8 @@ from pctrans.matcher import Matching
 
 def matching_of(pairs: list[tuple[int, int]]) -> Matching:
     image, query = (torch.tensor([p[i] for p in pairs], dtype=torch.long) for i in (0, 1))
-    return Matching(image, query, torch.arange(len(pairs)))
+    counts = [sum(b == image for b, _ in pairs) for image in range(1 + max((b for b, _ in pairs), default=0))]
+    return Matching(image, query, torch.arange(len(pairs)), counts)
 
 
 PAIRS = {

@@ -75,11 +75,11 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
     labels[0, 2:9, 3:12], labels[0, 10:, :5], labels[1, 4:, 4:] = 1, 2, 1
     targets = build_targets(labels)
     logits = torch.randn(2, 6, 8, 8)
-    matching = Matching(torch.tensor([0, 0, 1]), torch.tensor([5, 1, 2]), torch.tensor([1, 0, 0]))
+    matching = Matching(torch.tensor([0, 0, 1]), torch.tensor([5, 1, 2]), torch.tensor([1, 0, 0]), [2, 1])
     torch.manual_seed(11)
     bce, dice = mask_loss(logits[matching.image, matching.query], targets, matching, 40, normaliser=3.0)
     torch.manual_seed(11)
-    points = uncertain_points(logits[matching.image, matching.query], matching.image, 2, 40)
+    points = uncertain_points(logits[matching.image, matching.query], matching.counts, 40)
     expected_bce = expected_dice = 0.0
     for m, (b, q, k) in enumerate([(0, 5, 1), (0, 1, 0), (1, 2, 0)]):
         x = sample_logits(logits[b : b + 1, q : q + 1], points[m : m + 1])[0, 0].tolist()
@@ -95,7 +95,7 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
 def test_uncertain_points_prefer_the_undecided_border() -> None:
     torch.manual_seed(0)
     ramp = torch.linspace(-10, 10, 64).expand(1, 64, 64).contiguous()  # undecided in the middle column
-    points = uncertain_points(ramp, torch.tensor([0]), 1, 200)
+    points = uncertain_points(ramp, [1], 200)
     assert points.shape == (1, 200, 2)
     important, uniform = points[0, :150, 0], points[0, 150:, 0]
     assert (important - 0.5).abs().max() < 0.25  # 150 of 600 uniform candidates: the nearest quarter
@@ -105,7 +105,7 @@ def test_uncertain_points_prefer_the_undecided_border() -> None:
 def test_masks_of_one_image_choose_among_the_same_points() -> None:
     torch.manual_seed(0)
     ramp = torch.linspace(-10, 10, 64).expand(3, 64, 64).contiguous()
-    first, second, other = uncertain_points(ramp, torch.tensor([0, 0, 1]), 2, 200)
+    first, second, other = uncertain_points(ramp, [2, 1], 200)
     assert set(map(tuple, first.tolist())) == set(map(tuple, second.tolist()))
     assert set(map(tuple, first.tolist())).isdisjoint(map(tuple, other.tolist()))
 
@@ -123,7 +123,7 @@ def test_point_loss_is_l1_to_the_centre_of_mass() -> None:
     targets = build_targets(labels)
     torch.testing.assert_close(targets.centres, torch.tensor([[[0.5, 0.375]]]))
     centres = torch.tensor([[[0.1, 0.9], [0.7, 0.4]]])
-    matching = Matching(torch.tensor([0]), torch.tensor([1]), torch.tensor([0]))
+    matching = Matching(torch.tensor([0]), torch.tensor([1]), torch.tensor([0]), [1])
     assert point_loss(centres, targets, matching, 2.0).item() == pytest.approx((0.2 + 0.025) / 2)
 
 

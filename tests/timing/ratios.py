@@ -133,7 +133,7 @@ def contrast() -> Iterator[Ratio]:
     logits = torch.randn(2, 300, 64, 64, requires_grad=True)
     pairs = [(b, q) for b in range(2) for q in range(0, 300, 3)]
     image, query = (torch.tensor([pair[i] for pair in pairs]) for i in (0, 1))
-    matching = Matching(image, query, torch.arange(len(pairs)))
+    matching = Matching(image, query, torch.arange(len(pairs)), [100, 100])
 
     def ours() -> None:
         groups = group_queries(queries, matching)
