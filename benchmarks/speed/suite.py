@@ -24,6 +24,8 @@ from benchmarks.speed.step import TimedStep
 
 GROUPS = ("loading", "step", "inference", "metrics", "harness")
 MOST_PROFILED = 5
+LARGEST_WHOLE = 2048**2
+"""Pixels of an image above which it is not segmented whole: every object's mask is then as large as the image."""
 
 Progress = Callable[[str], None]
 
@@ -81,6 +83,7 @@ def measure_scale(
         progress: told what is measured next.
     """
     fitted, peak = fit(job, dataset, device), None
+    notes = [fitted.note] if fitted.note else []
     step = TimedStep(fitted.job, dataset, device)
     series: list[Series] = []
     sections: list[Section] = []
@@ -98,12 +101,17 @@ def measure_scale(
         sections = profile_sections(lambda: step.take(batch), step.model, profiled)
     if "inference" in groups:
         progress("inference")
-        series += _inference(step, dataset, device, repeats, budget)
+        image = dataset.load(dataset.ids(job.split)[0]).image
+        if image[0].size > LARGEST_WHOLE:
+            notes.append(
+                f"whole images are left out: {image[0].size / 1e6:.0f} megapixels, limit {LARGEST_WHOLE / 1e6:.0f}"
+            )
+        series += _inference(step, image, device, repeats, budget)
     training = fitted.job.training
     settings = {
         name: getattr(training, name) for name in ("crop", "batch_size", "micro_batch_size", "iterations", "precision")
     }
-    report = (job.scale, job.method, settings, step.parameters, fitted.note, peak, series, sections)
+    report = (job.scale, job.method, settings, step.parameters, "; ".join(notes), peak, series, sections)
     return ScaleReport(*report)
 
 
@@ -132,15 +140,14 @@ def _loading(step: TimedStep, dataset: Dataset, repeats: int, budget: float) -> 
     ]
 
 
-def _inference(step: TimedStep, dataset: Dataset, device: str, repeats: int, budget: float) -> list[Series]:
+def _inference(step: TimedStep, image: np.ndarray, device: str, repeats: int, budget: float) -> list[Series]:
     job, model = step.job, step.model.eval()
-    image = dataset.load(dataset.ids(job.split)[0]).image
     size = f"{image.shape[1]}×{image.shape[2]}"
 
     def segment(tile: int) -> np.ndarray:
         return segment_sample(cast(Segmenter, model), image, tile, job.testing, device, job.training.precision)
 
-    tilings = [("whole", WHOLE)]
+    tilings = [("whole", WHOLE)] if image[0].size <= LARGEST_WHOLE else []
     if max(image.shape[1:]) > job.tile:
         tilings.insert(0, (f"in tiles of {job.tile}", job.tile))
     found = [

@@ -20,7 +20,7 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.jobs import Job
 from benchmarks.metrics import COMPAT_METRICS, METRICS
-from benchmarks.speed import fitting, repeat
+from benchmarks.speed import fitting, repeat, suite
 from benchmarks.speed.document import Earlier
 from benchmarks.speed.results_folder import finished_results
 from benchmarks.speed.sections import attribute, profile_sections
@@ -208,6 +208,15 @@ def test_a_batch_is_cut_until_it_fits(
 
 def test_one_crop_and_free_memory_are_measured(dataset: Dataset, job: Job) -> None:
     assert 0 <= fitting.bytes_of_one_crop(job, dataset, "cpu") < fitting.free_memory_bytes("cpu")
+
+
+def test_images_too_large_to_be_segmented_whole_are_left_out_and_it_is_said(
+    dataset: Dataset, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(suite, "LARGEST_WHOLE", 96 * 96 - 1)
+    report = suite.measure_scale(job, dataset, "cpu", groups=("inference",), repeats=2, budget=0)
+    assert [series.name for series in report.series] == ["inference, 96×96 in tiles of 64"]
+    assert "whole images are left out" in report.note
 
 
 def test_every_metric_is_timed() -> None:

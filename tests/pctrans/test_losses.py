@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from pctrans import matcher
 from pctrans.losses import discriminative_loss, mask_loss, point_loss, semantic_loss
 from pctrans.matcher import Matching, match, matching_cost
 from pctrans.points import sample_labels, sample_logits, uncertain_points
@@ -58,6 +61,23 @@ def test_matching_with_more_instances_than_queries_uses_every_query_once() -> No
     [matching] = match([torch.randn(1, 3, 4, 4)], build_targets(labels), 64)
     assert sorted(matching.query.tolist()) == [0, 1, 2]
     assert len(set(matching.instance.tolist())) == 3
+
+
+def test_assignments_are_made_one_prediction_at_a_time_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that an accelerator works on the losses of one prediction while the host assigns the next."""
+    made: list[tuple[int, ...]] = []
+
+    def assign(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        made.append(cost.shape)
+        return linear_sum_assignment(cost)
+
+    monkeypatch.setattr(matcher, "linear_sum_assignment", assign)
+    targets = build_targets(torch.tensor([[[1, 1], [2, 0]], [[0, 3], [3, 3]]]))
+    matchings = matcher.start_matching([torch.randn(2, 5, 4, 4) for _ in range(3)], targets, 16)
+    assert not made
+    assert next(matchings).counts == [2, 1]
+    assert made == [(5, 2), (5, 1)]
+    assert len(list(matchings)) == 2 and len(made) == 6
 
 
 def test_predictions_that_are_not_finite_are_matched_so_that_the_loss_can_tell() -> None:
