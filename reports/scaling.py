@@ -9,7 +9,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.files import atomic_path, write_atomic
 from benchmarks.scaling import AXES, Axis, Record, Records
@@ -64,6 +64,7 @@ def _panel(left: Axes, axis: Axis, records: list[Record]) -> None:
         panel.set_ylabel(label, color=colour, fontsize=8)
         panel.tick_params(axis="y", labelsize=7, colors=colour)
         panel.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
         panel.yaxis.set_minor_locator(NullLocator())
         panel.margins(y=0.15)
     left.xaxis.set_major_locator(FixedLocator(values))
