@@ -111,5 +111,5 @@ def _assign(cost: _HostCopy, instances: list[int], device: torch.device) -> Matc
     image = np.repeat(np.arange(len(pairs)), counts)
     query = np.concatenate([queries for queries, _ in pairs])
     instance = np.concatenate([columns for _, columns in pairs])
-    indices = torch.from_numpy(np.stack((image, query, instance)).astype(np.int64))
-    return Matching(*indices.to(device, non_blocking=True), counts)
+    indices = torch.from_numpy(np.stack((image, query, instance)).astype(np.int64)).to(device, non_blocking=True)
+    return Matching(indices[0], indices[1], indices[2], counts)
