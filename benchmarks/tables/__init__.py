@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -46,7 +46,7 @@ class Published(_Frozen):
     """
 
     file: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+\.csv$")]  # in reports/published/
-    key: Name | None = None  # the CSV's column that names rows; None: rows are found by their switches
+    key: Name | None = None  # the CSV's column that rows name in `published`; None: rows are found by their switches
     dataset: str  # as the paper writes it
     remark: str  # what else the paper says, or leaves out, of how they were made
     data: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]  # the kind of data specification
@@ -94,6 +94,8 @@ class TableSpec(_Frozen):
     title: str
     caption: str
     method: Name | None = None
+    reference: str  # label of the row that the paper argues for: every other is compared with it
+    generated: Literal["synthetic-nuclei", "synthetic-rosettes"] = "synthetic-nuclei"  # where the user gives no data
     published: Published
     fixed: dict[DottedPath, Scalar] = {}
     scales: dict[Name, dict[DottedPath, Scalar]] = {}  # what trained rows share at one scale; the user may change it
@@ -110,8 +112,10 @@ class TableSpec(_Frozen):
             raise ValueError(f"{', '.join(clash)} is both fixed and varied")
         if unknown := sorted(set(self.scales) - set(SCALES)):
             raise ValueError(f"there is no scale {unknown[0]}: there are {', '.join(SCALES)}")
-        if (self.published.key is None) != bool(self.columns):
+        if self.published.key is None and not self.columns:
             raise ValueError("published rows are found by switches or by `key`: give columns or published.key")
+        if self.reference not in [row.label for row in self.rows if self.method_of(row)]:
+            raise ValueError(f"the reference '{self.reference}' is the label of no row that is run")
         if unknown := sorted(set(self.display) - set(self.metrics)):
             raise ValueError(f"display names {unknown[0]}, which is none of the table's metrics")
         if unknown := sorted(set(self.metrics) - set(METRICS)):
