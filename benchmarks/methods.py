@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from benchmarks.errors import UserError
+from benchmarks.suggestions import suggestion
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -131,9 +131,7 @@ def get_method(name: str) -> Method:
     methods = all_methods()
     if name in methods:
         return methods[name]
-    near = get_close_matches(name.lower(), methods, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(sorted(methods))}."
-    raise UserError(f"There is no method '{name}': {hint}")
+    raise UserError(f"There is no method '{name}': {suggestion(name, methods)}")
 
 
 def resolve_config(name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:

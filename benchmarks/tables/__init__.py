@@ -5,7 +5,6 @@ A table is a YAML file beside this module; a new table needs no code. Names are 
 
 from __future__ import annotations
 
-import difflib
 from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
 from benchmarks.scales import SCALES
+from benchmarks.suggestions import suggestion
 
 TABLES = Path(__file__).parent
 
@@ -184,9 +184,7 @@ def load_table(name: str) -> TableSpec:
     """
     known = list_tables()
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"tables are: {', '.join(known)}."
-        raise UserError(f"There is no table '{name}': {hint}")
+        raise UserError(f"There is no table '{name}': {suggestion(name, known)}")
     return read_table(TABLES / f"{name}.yaml")
 
 

@@ -47,9 +47,9 @@ def test_a_switch_that_is_off_switches_off() -> None:
 
 
 def test_unknown_table_suggests_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean table4"):
+    with pytest.raises(UserError, match="did you mean 'table4'"):
         load_table("tabel4")
-    with pytest.raises(UserError, match=r"tables are: .*table4"):
+    with pytest.raises(UserError, match=r"there are: .*table4"):
         load_table("../../etc/passwd")
 
 
