@@ -6,6 +6,8 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from pctrans.inspection import Inspection
+
 
 @runtime_checkable
 class Segmenter(Protocol):
@@ -25,3 +27,11 @@ class Segmenter(Protocol):
 
     def segment(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) float in [0, 1] -> (B, H, W) integers, 0 background, ids 1..K in each image."""
+
+
+@runtime_checkable
+class Inspectable(Protocol):
+    """A segmenter with queries that figures can look into; those leave out methods that are none."""
+
+    def inspect(self, images: Tensor) -> Inspection:
+        """What the queries see in images (B, 3, H, W) float in [0, 1]."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
+
+import torch
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
 
@@ -24,14 +28,22 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v, allowed[:, None])[..., :width]
 
 
-class StandardCrossAttention(nn.Module):
-    """Type 1: positions are added to queries and keys before the projection, as in Mask2Former."""
+class CrossAttention(nn.Module, ABC):
+    """From queries (B, N, D) with positions to a memory (B, S, D) with positions (S, D).
 
-    def __init__(self, dim: int, heads: int, position_in_values: bool = False):
-        super().__init__()
-        self.heads, self.position_in_values = heads, position_in_values
-        self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
+    Attributes:
+        heads: how many.
+        output: what the merged heads go through.
+    """
+
+    heads: int
+    output: nn.Linear
+
+    @abstractmethod
+    def project(
+        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Heads q (B, heads, N, d), k (B, heads, S, d) and v (B, heads, S, D / heads)."""
 
     def forward(
         self,
@@ -41,14 +53,46 @@ class StandardCrossAttention(nn.Module):
         memory_position: Tensor,
         allowed: Tensor,
     ) -> Tensor:
-        """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
+        """Attend where `allowed` (B, N, S), which is somewhere for every query; returns (B, N, D)."""
+        q, k, v = self.project(queries, query_position, memory, memory_position)
+        return self.output(_merge_heads(_attend(q, k, v, allowed)))
+
+    def weights(
+        self,
+        queries: Tensor,
+        query_position: Tensor,
+        memory: Tensor,
+        memory_position: Tensor,
+        allowed: Tensor,
+    ) -> Tensor:
+        """The weights (B, heads, N, S) that `forward` gives to the values; each row sums to 1.
+
+        Computed anew, as the fused kernel of `forward` keeps none.
+        """
+        q, k, _ = self.project(queries, query_position, memory, memory_position)
+        logits = q.float() @ k.float().transpose(-1, -2) / math.sqrt(q.shape[-1])
+        return logits.masked_fill(~allowed[:, None], -torch.inf).softmax(-1)
+
+
+class StandardCrossAttention(CrossAttention):
+    """Type 1: positions are added to queries and keys before the projection, as in Mask2Former."""
+
+    def __init__(self, dim: int, heads: int, position_in_values: bool = False):
+        super().__init__()
+        self.heads, self.position_in_values = heads, position_in_values
+        self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
+        self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def project(
+        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         q = _split_heads(self.query(queries + query_position), self.heads)
         k = _split_heads(self.key(memory + memory_position), self.heads)
         v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
-        return self.output(_merge_heads(_attend(q, k, v, allowed)))
+        return q, k, v
 
 
-class PositionGuidedCrossAttention(nn.Module):
+class PositionGuidedCrossAttention(CrossAttention):
     """Types 2 and 3: content and position are projected apart and concatenated in each head.
 
     The logit is then the sum of a content and a position similarity (section 3.2.1; Meng et al.,
@@ -62,15 +106,9 @@ class PositionGuidedCrossAttention(nn.Module):
         self.key_content, self.key_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
-    def forward(
-        self,
-        queries: Tensor,
-        query_position: Tensor,
-        memory: Tensor,
-        memory_position: Tensor,
-        allowed: Tensor,
-    ) -> Tensor:
-        """Attend from queries (B, N, D) to memory (B, S, D) where `allowed` (B, N, S); returns (B, N, D)."""
+    def project(
+        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         heads, batch = self.heads, memory.shape[0]
         key_position = _split_heads(self.key_position(memory_position)[None], heads).expand(batch, -1, -1, -1)
         q = cat(
@@ -82,7 +120,7 @@ class PositionGuidedCrossAttention(nn.Module):
         )
         k = cat((_split_heads(self.key_content(memory), heads), key_position), dim=-1)
         v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), heads)
-        return self.output(_merge_heads(_attend(q, k, v, allowed)))
+        return q, k, v
 
 
 class SelfAttention(nn.Module):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import record_function
 
-from pctrans.attention import PositionGuidedCrossAttention, SelfAttention, StandardCrossAttention
+from pctrans.attention import CrossAttention, PositionGuidedCrossAttention, SelfAttention, StandardCrossAttention
 from pctrans.config import PCTransConfig
 from pctrans.layers import MLP, FeedForward, inverse_sigmoid, run_layer
 from pctrans.mask_head import build_mask_head
@@ -40,7 +41,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         dim, heads = config.hidden_dim, config.num_heads
         attention = StandardCrossAttention if config.attention_type == 1 else PositionGuidedCrossAttention
-        self.cross_attention = attention(dim, heads, config.position_in_values)
+        self.cross_attention: CrossAttention = attention(dim, heads, config.position_in_values)
         self.norm = nn.LayerNorm(dim)
         self.self_attention = SelfAttention(dim, heads)
         self.feedforward = FeedForward(dim, config.decoder_feedforward)
@@ -117,6 +118,11 @@ class QueryDecoder(nn.Module):
             centres = (self.centre_offset(queries).float() + inverse_sigmoid(reference)).sigmoid()
             predictions.append(self._predict(queries, centres, shared))
         return predictions
+
+    @property
+    def last_cross_attention(self) -> CrossAttention:
+        """The cross-attention of the last layer."""
+        return cast(DecoderLayer, self.layers[-1]).cross_attention
 
     def _predict(self, queries: Tensor, centres: Tensor, shared: Tensor) -> Prediction:
         queries = self.norm(queries)

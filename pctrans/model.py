@@ -11,11 +11,12 @@ from torch.profiler import record_function
 
 from pctrans.backbone import Backbone
 from pctrans.config import PCTransConfig
-from pctrans.criterion import comparison_map, weighted_losses
+from pctrans.criterion import EMBEDDING_STRIDE, comparison_map, weighted_losses
 from pctrans.decoder import Prediction, QueryDecoder
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, pad_to_multiple
 from pctrans.inference import cluster_then_average
+from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
 from pctrans.layers import conv_norm
 from pctrans.pixel_decoder import PixelDecoder
 from pctrans.targets import build_targets
@@ -98,6 +99,26 @@ class PCTrans(
         with torch.autocast(images.device.type, enabled=False):
             maps = [cluster_then_average(m[:, :rows, :columns], size, self.config.inference) for m in masks]
         return torch.stack(maps)[:, :height, :width]
+
+    @torch.no_grad()
+    def inspect(self, images: Tensor) -> Inspection:
+        """What the queries see in images (B, 3, H, W) float in [0, 1], beside what `segment` makes of it."""
+        size = (images.shape[-2], images.shape[-1])
+        padded = pad_to_multiple(images)
+        attention, layers = self.query_decoder.last_cross_attention, len(self.query_decoder.layers)
+        with last_call(attention) as call:
+            output = self(padded)
+        stride = DECODER_STRIDES[(layers - 1) % len(DECODER_STRIDES)]
+        weights = attention.weights(*call.inputs).mean(1)
+        last = output.predictions[-1]
+        return Inspection(
+            mask_logits=cut(comparison_map(last.mask_logits, self.config), size, MASK_STRIDE),
+            queries=last.queries.float(),
+            pixel_embedding=cut(output.pixel_embedding.float(), size, EMBEDDING_STRIDE),
+            embedding_stride=EMBEDDING_STRIDE,
+            attention=cut(weights.unflatten(-1, (-1, padded.shape[-1] // stride)), size, stride),
+            attention_stride=stride,
+        )
 
 
 def _semantic_head(dim: int) -> nn.Sequential:

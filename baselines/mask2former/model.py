@@ -13,6 +13,7 @@ from baselines.mask2former.inference import paint_instances
 from baselines.mask2former.network import build_network, with_architecture
 from pctrans.hub import Coders, config_coder
 from pctrans.images import Normalise, pad_to_multiple
+from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
 from pctrans.targets import build_targets
 
 Prediction = dict[str, Tensor]
@@ -106,6 +107,25 @@ class Mask2Former(
                 for classes, masks in zip(last["class_queries_logits"], last["masks_queries_logits"], strict=True)
             ]
         return torch.stack(maps)
+
+    @torch.no_grad()
+    def inspect(self, images: Tensor) -> Inspection:
+        """What the queries see in images (B, 3, H, W) float in [0, 1], whatever class they are given."""
+        size = (images.shape[-2], images.shape[-1])
+        padded = pad_to_multiple(images)
+        layers: Any = self.network.model.transformer_module.decoder.layers
+        with last_call(layers[-1].cross_attn) as call:
+            output = self.network(self.normalise(padded))
+        stride = DECODER_STRIDES[(len(layers) - 1) % len(DECODER_STRIDES)]
+        weights = call.output[1].float().unflatten(-1, (-1, padded.shape[-1] // stride))
+        return Inspection(
+            mask_logits=cut(output.masks_queries_logits.float(), size, MASK_STRIDE),
+            queries=None,
+            pixel_embedding=cut(output.pixel_decoder_last_hidden_state.float(), size, MASK_STRIDE),
+            embedding_stride=MASK_STRIDE,
+            attention=cut(weights, size, stride),
+            attention_stride=stride,
+        )
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
         """Store weights and configuration; the latter with the architecture that came with a checkpoint."""

@@ -12,11 +12,12 @@ from baselines.osformer.encoder import Encoder
 from baselines.osformer.fusion import CoarseToFineFusion
 from baselines.osformer.head import DynamicInstanceNormalisation
 from baselines.osformer.inference import instance_map
-from baselines.osformer.losses import build_osformer_targets, edge_loss, location_loss, mask_loss
+from baselines.osformer.losses import MASK_STRIDE, build_osformer_targets, edge_loss, location_loss, mask_loss
 from baselines.osformer.queries import LocationDecoder
 from pctrans.backbone import Backbone
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, pad_to_multiple
+from pctrans.inspection import Inspection, cut
 
 
 @dataclass(frozen=True)
@@ -105,3 +106,23 @@ class OSFormer(
                 )
             ]
         return torch.stack(maps)[:, :height, :width]
+
+    @torch.no_grad()
+    def inspect(self, images: Tensor) -> Inspection:
+        """The masks of all cells in images (B, 3, H, W) float in [0, 1], whatever their objectness.
+
+        Their deformable attention looks at sampled points, so there are no weights over the image.
+        """
+        size = (images.shape[-2], images.shape[-1])
+        output = self(pad_to_multiple(images))
+        features = output.mask_features.float()
+        with torch.autocast(images.device.type, enabled=False):
+            logits = [self.head(k, f) for k, f in zip(output.kernels.float(), features, strict=True)]
+        return Inspection(
+            mask_logits=cut(torch.stack(logits), size, MASK_STRIDE),
+            queries=None,
+            pixel_embedding=cut(features, size, MASK_STRIDE),
+            embedding_stride=MASK_STRIDE,
+            attention=None,
+            attention_stride=None,
+        )

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pctrans import PCTransConfig
-from pctrans.attention import PositionGuidedCrossAttention, StandardCrossAttention
+from pctrans.attention import CrossAttention, PositionGuidedCrossAttention, StandardCrossAttention
 from pctrans.decoder import _attention_region
 from pctrans.layers import inverse_sigmoid
 from pctrans.model import PCTrans
@@ -114,3 +114,33 @@ def test_attention_type_2_ignores_the_transform_and_type_3_uses_it(tiny: PCTrans
         torch.testing.assert_close(first, plain)  # T = 1 before the first layer
         guides[kind] = torch.equal(later, plain)
     assert guides == {2: True, 3: False}
+
+
+@pytest.mark.parametrize("kind", [StandardCrossAttention, PositionGuidedCrossAttention])
+@pytest.mark.parametrize("position_in_values", [False, True])
+def test_weights_reproduce_the_output(kind: type[CrossAttention], position_in_values: bool) -> None:
+    torch.manual_seed(0)
+    attention = kind(12, 3, position_in_values)
+    queries, position = torch.randn(2, 4, 12), torch.randn(2, 4, 12)
+    memory, memory_position = torch.randn(2, 6, 12), torch.randn(6, 12)
+    allowed = torch.rand(2, 4, 6) > 0.6
+    allowed[..., 0] = True
+    inputs = (queries, position, memory, memory_position, allowed)
+    weights = attention.weights(*inputs)
+    assert (weights[~allowed[:, None].expand_as(weights)] == 0).all()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4))
+    values = attention.value(memory + memory_position if position_in_values else memory)
+    merged = torch.cat([weights[:, head] @ values[..., 4 * head : 4 * head + 4] for head in range(3)], dim=-1)
+    torch.testing.assert_close(attention.output(merged), attention(*inputs), rtol=1e-4, atol=1e-5)
+
+
+def test_inspection_has_the_weights_of_the_last_layer_inside_its_masks(tiny: PCTransConfig) -> None:
+    torch.manual_seed(0)
+    model = PCTrans(tiny).eval()
+    images = torch.rand(1, 3, 64, 64)
+    found = model.inspect(images)
+    before_last = model(images).predictions[-2].mask_logits
+    region = _attention_region(before_last, (8, 8)).view(1, 10, 8, 8)
+    assert found.attention is not None and found.attention_stride == 8
+    assert (found.attention[~region] == 0).all() and (found.attention[region] > 0).all()
+    assert not region.all()
