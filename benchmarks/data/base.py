@@ -43,12 +43,14 @@ class Dataset(ABC):
         spec: as the user gave it.
         name: short, for tables and captions.
         decoding: how labels become instances; "ids" where the files hold ids.
+        decodings: all that are in use for this data.
         evaluation_split: the split that results are computed on.
         protocol: "nuclei" or "leaves": whose crop, augmentation and thresholds fit.
         notes: what a user may want to know and is no error.
     """
 
     decoding: str = "ids"
+    decodings: tuple[str, ...] = ("ids",)
     evaluation_split: str = "test"
     protocol: str = "nuclei"
 

@@ -31,6 +31,7 @@ class BBBC039(PairedDataset):
     """The folders images/, masks/ and metadata/ as extracted, or the three zips as downloaded (or a mix)."""
 
     normalisation = MIN_MAX
+    decodings = DECODINGS
 
     def __init__(self, spec: str, root: Path, decoding: str = "pea") -> None:
         """Raises: UserError: an unknown decoding, or the layout or the splits are not as expected."""

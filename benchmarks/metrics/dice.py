@@ -1,6 +1,6 @@
 """Overlap of the foregrounds, and of instances by their best partner.
 
-Both are in [0, 1]; both maps empty is 1, exactly one empty is 0.
+All are in [0, 1]; both maps empty is 1 but for `dice_zero_if_empty`, exactly one empty is 0.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ def dice(table: ContingencyTable) -> float:
     return ratio(2 * table.intersections.sum(), foregrounds)
 
 
+def dice_zero_if_empty(table: ContingencyTable) -> float:
+    """Return Dice as the evaluation released with PEA and PCTrans: 0 where both foregrounds are empty."""
+    return dice(table) if table.num_truth or table.num_predicted else 0.0
+
+
 def symmetric_best_dice(table: ContingencyTable) -> float:
     """Return SBD: the lower of the mean best Dice of the truths and that of the predictions.
 
@@ -27,10 +32,22 @@ def symmetric_best_dice(table: ContingencyTable) -> float:
     Applications 2016. The mean is over the instances present, so gaps in the ids don't lower it. The CVPPP
     challenge reported the higher of the two until late 2021: figures from before are not comparable.
     """
+    return min(_best_dice(table))
+
+
+def symmetric_best_dice_max(table: ContingencyTable) -> float:
+    """Return the higher of the two means, which the CVPPP challenge reported until late 2021."""
+    directions = _best_dice(table)
+    # Of nothing, the mean is 1: no claim was wrong. That is not to make an empty prediction perfect.
+    return max(directions) if table.num_truth and table.num_predicted else min(directions)
+
+
+def _best_dice(table: ContingencyTable) -> tuple[float, float]:
+    """The mean best Dice of the truths and that of the predictions."""
     scores = 2 * table.intersections / table.pair_areas
     of_truth = _mean_best(scores, table.truth_index, table.num_truth)
     of_prediction = _mean_best(scores, table.prediction_index, table.num_predicted)
-    return min(of_truth, of_prediction)
+    return of_truth, of_prediction
 
 
 def _mean_best(scores: NDArray[np.float64], index: NDArray[np.int64], count: int) -> float:

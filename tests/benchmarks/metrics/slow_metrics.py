@@ -86,16 +86,29 @@ def dice(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
     return 2 * (a & b).sum() / (a.sum() + b.sum()) if a.any() or b.any() else 1.0
 
 
-def sbd(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
+def dice_zero_if_empty(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
+    a, b = truth_map > 0, prediction_map > 0
+    return 2 * (a & b).sum() / (a.sum() + b.sum()) if a.any() or b.any() else 0.0
+
+
+def best_dices(truth_map: np.ndarray, prediction_map: np.ndarray) -> list[float]:
     truth, prediction = masks(truth_map), masks(prediction_map)
     edge = both_or_one_empty(truth, prediction)
     if edge is not None:
-        return edge
+        return [edge, edge]
 
     def best_dice(first: list[np.ndarray], second: list[np.ndarray]) -> float:
         return float(np.mean([max(2 * (a & b).sum() / (a.sum() + b.sum()) for b in second) for a in first]))
 
-    return min(best_dice(truth, prediction), best_dice(prediction, truth))
+    return [best_dice(truth, prediction), best_dice(prediction, truth)]
+
+
+def sbd(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
+    return min(best_dices(truth_map, prediction_map))
+
+
+def sbd_max(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
+    return max(best_dices(truth_map, prediction_map))
 
 
 def matches(truth_map: np.ndarray, prediction_map: np.ndarray, percent: int) -> list[float]:
@@ -106,6 +119,35 @@ def matches(truth_map: np.ndarray, prediction_map: np.ndarray, percent: int) -> 
         for s in masks(prediction_map)
         if 100 * int((g & s).sum()) > percent * int((g | s).sum())
     ]
+
+
+def matches_at_least_half(truth_map: np.ndarray, prediction_map: np.ndarray) -> list[float]:
+    """IoU of the pairs of the largest one-to-one choice among those of at least 0.5, by trying all."""
+    reached = [
+        (row, column, iou(g, s))
+        for row, g in enumerate(masks(truth_map))
+        for column, s in enumerate(masks(prediction_map))
+        if 2 * int((g & s).sum()) >= int((g | s).sum())
+    ]
+
+    def best(left: list[tuple[int, int, float]]) -> list[float]:
+        if not left:
+            return []
+        (row, column, value), *rest = left
+        with_first = [value, *best([pair for pair in rest if pair[0] != row and pair[1] != column])]
+        return max(with_first, best(rest), key=lambda chosen: (len(chosen), sum(chosen)))
+
+    return best(reached)
+
+
+def f1_at_least_half(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
+    count = len(masks(truth_map)) + len(masks(prediction_map))
+    return 2 * len(matches_at_least_half(truth_map, prediction_map)) / count if count else 1.0
+
+
+def pq_at_least_half(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
+    count = len(masks(truth_map)) + len(masks(prediction_map))
+    return 2 * sum(matches_at_least_half(truth_map, prediction_map)) / count if count else 1.0
 
 
 def f1(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:

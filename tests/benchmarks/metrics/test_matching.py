@@ -7,13 +7,14 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import slow_metrics
 import torch
 from hypothesis import assume, given
 from label_maps import pairs, row
 from torchmetrics.functional.detection import panoptic_quality as torchmetrics_pq
 
 from benchmarks.metrics import contingency_table, image_metrics
-from benchmarks.metrics.matching import match, precision_at
+from benchmarks.metrics.matching import f1_at_least_half, match, panoptic_quality_at_least_half, precision_at
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 
@@ -64,6 +65,34 @@ def test_stardist_agrees_on_f1_panoptic_quality_and_ap(golden: dict):
 def test_stardist_counts_an_iou_of_exactly_one_half(golden: dict, seed: int):
     case = next(case for case in golden["cases"] if case["seed"] == seed)
     assert match(contingency_table(*maker().label_maps(seed))).matched == case["tp"][0] - 1
+
+
+def test_at_least_counts_as_stardist_does_at_every_threshold(golden: dict):
+    for case in golden["cases"]:
+        table = contingency_table(*maker().label_maps(case["seed"]))
+        for index, threshold in enumerate(golden["thresholds"]):
+            found = match(table, round(100 * threshold), at_least=True)
+            counts = (found.matched, found.spurious, found.missed)
+            assert counts == tuple(case[name][index] for name in ("tp", "fp", "fn"))
+        assert f1_at_least_half(table) == pytest.approx(case["f1"][0])
+        assert panoptic_quality_at_least_half(table) == pytest.approx(case["panoptic_quality"][0], rel=1e-6)
+
+
+@given(pairs())
+def test_at_least_one_half_is_the_largest_choice_of_pairs(maps: tuple[np.ndarray, np.ndarray]):
+    table = contingency_table(*maps)
+    assert f1_at_least_half(table) == pytest.approx(slow_metrics.f1_at_least_half(*maps))
+    assert panoptic_quality_at_least_half(table) == pytest.approx(slow_metrics.pq_at_least_half(*maps))
+
+
+def test_two_halves_of_one_instance_are_one_match_whichever_side_they_are_on():
+    # IoU 3/6 twice: only one of the two can have the partner.
+    whole, halves = row((1, 6)), row((4, 3), (9, 3))
+    for table in (contingency_table(whole, halves), contingency_table(halves, whole)):
+        assert match(table, at_least=True).matched == 1
+        assert f1_at_least_half(table) == pytest.approx(2 / 3)
+        assert panoptic_quality_at_least_half(table) == pytest.approx(2 / 3 * 0.5)
+        assert match(table).matched == 0
 
 
 @given(pairs())
