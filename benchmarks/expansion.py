@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,10 @@ class Plan:
         }
 
     def save(self, out: Path) -> None:
-        """Tell reports which jobs stand for which row."""
-        write_json(out / "runs" / f"{self.table.name}.json", self.described())
+        """Tell reports which jobs stand for which row; a file that says so already stays as old as it is."""
+        path, described = out / "runs" / f"{self.table.name}.json", self.described()
+        if not path.exists() or json.loads(path.read_text()) != described:
+            write_json(path, described)
 
 
 def reference(dataset: Dataset) -> DataReference:

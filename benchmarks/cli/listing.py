@@ -16,6 +16,7 @@ class Kind(StrEnum):
     """What can be listed."""
 
     tables = "tables"
+    figures = "figures"
     methods = "methods"
     scales = "scales"
     datasets = "datasets"
@@ -26,12 +27,13 @@ def list_things(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     out: Out = Path("results"),
 ) -> None:
-    """List tables, methods, scales, kinds of datasets, or the jobs in OUT."""
+    """List tables, figures, methods, scales, kinds of datasets, or the jobs in OUT."""
     from rich.console import Console
     from rich.table import Table
 
     headings, rows = {
         Kind.tables: _tables,
+        Kind.figures: _figures,
         Kind.methods: _methods,
         Kind.scales: _scales,
         Kind.datasets: _datasets,
@@ -53,6 +55,14 @@ def _tables() -> Listing:
     run = [str(sum(spec.method_of(row) is not None for row in spec.rows)) for spec in specs]
     headings = ("table", "title", "rows", "run here")
     return headings, [(s.name, s.title, str(len(s.rows)), count) for s, count in zip(specs, run, strict=True)]
+
+
+def _figures() -> Listing:
+    from benchmarks.figures import list_figures, load_figure
+
+    specs = [load_figure(name) for name in list_figures()]
+    rows = [(s.name, s.title, s.table, ", ".join(s.rows or ("all that are run",))) for s in specs]
+    return ("figure", "title", "of table", "rows"), rows
 
 
 def _methods() -> Listing:

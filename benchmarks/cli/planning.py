@@ -1,0 +1,191 @@
+"""From names of tables and figures, and options, to the jobs they need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from benchmarks.data import Dataset
+    from benchmarks.expansion import Plan, PlannedJob
+    from benchmarks.figures import FigureSpec
+
+ALL = "all"
+SEEDS = 3
+"""Of a table, where the user does not say; `smoke`, which measures nothing, has one."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the options of `run` and `show` ask for; None and empty leave the choice to tables and data."""
+
+    data: str | None = None
+    scale: str = "smoke"
+    seeds: int | None = None
+    rows: Sequence[int] | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str | None = None
+    device: str = "cpu"
+    external: Sequence[str] = ()
+    allow_unequal: bool = False
+
+    @property
+    def number_of_seeds(self) -> int:
+        """Seeds a trained row."""
+        return self.seeds or (1 if self.scale == "smoke" else SEEDS)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A table, or a figure of some of a table's rows, with its jobs and its data."""
+
+    name: str
+    plan: Plan
+    dataset: Dataset
+    figure: FigureSpec | None = None
+
+    @property
+    def chosen(self) -> list[PlannedJob]:
+        return self.plan.chosen
+
+    def pending(self, out: Path) -> list[PlannedJob]:
+        """Jobs without a result."""
+        return [planned for planned in self.chosen if not (planned.job.folder(out) / "result.json").exists()]
+
+    def save(self, out: Path, *, replace: bool = True) -> None:
+        """Tell reports which jobs stand for which row; a figure's jobs are told by what is computed from them.
+
+        Args:
+            replace: do so also where an earlier run told it, of fewer rows or seeds, say.
+        """
+        if self.figure is None and (replace or not (out / "runs" / f"{self.name}.json").exists()):
+            self.plan.save(out)
+
+
+def names_of(asked: Iterable[str]) -> list[str]:
+    """Names of tables and figures in the order asked for, each once; `all` is every one.
+
+    Raises:
+        UserError: a name that is neither.
+    """
+    from benchmarks.figures import list_figures
+    from benchmarks.suggestions import suggestion
+    from benchmarks.tables import list_tables
+
+    known = [*list_tables(), *list_figures()]
+    names: dict[str, None] = {}
+    for name in asked:
+        if name != ALL and name not in known:
+            raise UserError(f"There is no table or figure '{name}': {suggestion(name, [*known, ALL])}")
+        names |= dict.fromkeys(known if name == ALL else [name])
+    return list(names)
+
+
+def plan_all(names: Sequence[str], wanted: Wanted) -> list[Experiment]:
+    """The jobs of each table and figure; each data set is opened and checked once.
+
+    Raises:
+        UserError: rows or external label maps for more than one table, or what `expand_table` refuses.
+    """
+    from benchmarks.figures import list_figures, load_figure
+    from benchmarks.tables import load_table
+
+    figures = set(list_figures())
+    if (wanted.rows or wanted.external) and (len(names) > 1 or set(names) & figures):
+        raise UserError("--rows and --external are about the rows of one table: name that table alone.")
+    datasets: dict[str, Dataset] = {}
+    experiments = []
+    for name in names:
+        figure = load_figure(name) if name in figures else None
+        table = load_table(figure.table if figure else name)
+        spec = wanted.data or table.generated
+        if spec not in datasets:
+            datasets[spec] = _checked(spec)
+        experiments.append(_experiment(name, figure, datasets[spec], wanted))
+    return experiments
+
+
+def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, wanted: Wanted) -> Experiment:
+    from benchmarks.expansion import expand_table
+    from benchmarks.external import External
+    from benchmarks.figures import figure_plan
+    from benchmarks.tables import load_table
+
+    shared: dict[str, Any] = {
+        "scale": wanted.scale,
+        "overrides": wanted.overrides,
+        "protocol": wanted.protocol,
+        "device": wanted.device,
+    }
+    if figure:
+        return Experiment(name, figure_plan(figure, dataset, **shared), dataset, figure)
+    plan = expand_table(
+        load_table(name),
+        dataset,
+        seeds=wanted.number_of_seeds,
+        rows=wanted.rows,
+        external=[External.parse(text) for text in wanted.external],
+        allow_unequal=wanted.allow_unequal,
+        **shared,
+    )
+    return Experiment(name, plan, dataset)
+
+
+def _checked(spec: str) -> Dataset:
+    from benchmarks.data import open_dataset
+
+    dataset = open_dataset(spec)
+    dataset.validate()
+    return dataset
+
+
+def refuse_other_runs(plan: Plan, out: Path) -> None:
+    """A table's report in `out` must not turn into one of other data, another scale or other settings.
+
+    Raises:
+        UserError: it would.
+    """
+    path = out / "runs" / f"{plan.table.name}.json"
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_text())
+        then = before["data"]["fingerprint"], before["scale"], before["overrides"]
+        name = before["data"]["name"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it, the results under jobs/ stay.") from error
+    if then != (plan.data.fingerprint, plan.scale, plan.overrides):
+        raise UserError(
+            f"{out} holds {plan.table.name} on {name} at scale {then[1]} with the settings "
+            f"{then[2] or 'of that scale'}; give {plan.data.name} at scale {plan.scale} with "
+            f"{plan.overrides or 'its settings'} another --out folder."
+        )
+
+
+def parse_rows(text: str | None) -> list[int] | None:
+    """Read 1,3-5 as [1, 3, 4, 5].
+
+    Raises:
+        UserError: not numbers and ranges.
+    """
+    if text is None:
+        return None
+    try:
+        numbers = set()
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            numbers |= set(_range(int(first), int(last if dash else first)))
+    except ValueError as error:
+        raise UserError(f"--rows {text}: expected numbers and ranges, such as 1,8 or 2-4.") from error
+    return sorted(numbers)
+
+
+def _range(first: int, last: int) -> range:
+    if last < first:
+        raise ValueError(f"{first}-{last} is empty")
+    return range(first, last + 1)
