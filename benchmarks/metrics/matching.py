@@ -52,7 +52,7 @@ def match(table: ContingencyTable, percent: int = 50, *, at_least: bool = False)
     if not 50 <= percent < 100:
         raise ValueError(f"threshold {percent} %: below 50 % matches are not unique, at 100 % there are none")
     reached = np.greater_equal if at_least else np.greater
-    pairs = np.flatnonzero(reached(100 * table.intersections, percent * table.unions))
+    pairs: NDArray[np.integer] = np.flatnonzero(reached(100 * table.intersections, percent * table.unions))
     if at_least:
         pairs = _one_to_one(table, pairs)
     matched = len(pairs)

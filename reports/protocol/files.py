@@ -1,0 +1,94 @@
+"""Writes what was found: Markdown, CSV and, where asked for, JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.files import write_atomic, write_json
+from benchmarks.scoring import write_scores
+from reports.protocol.markdown import protocol_markdown
+from reports.protocol.rescored import RescoredTable, score_lines
+from reports.protocol.sensitivity import Family, families
+from reports.protocol.sentences import missing, problems, summary
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class ProtocolPaths:
+    """Where the reports are."""
+
+    markdown: Path
+    csv: Path
+
+
+def write_protocol(
+    table: RescoredTable, out: Path, *, csv: Path | None = None, json: Path | None = None
+) -> ProtocolPaths:
+    """Write OUT/reports/<table>_protocol.md and .csv.
+
+    Args:
+        csv: where else the CSV goes: a line for each figure of `score_lines`, in full precision.
+        json: where what `protocol_document` returns goes.
+    """
+    folder, name = out / "reports", f"{table.spec.name}_protocol"
+    paths = ProtocolPaths(folder / f"{name}.md", folder / f"{name}.csv")
+    write_atomic(paths.markdown, protocol_markdown(table))
+    lines = score_lines(table)
+    for path in filter(None, (paths.csv, csv)):
+        write_scores(lines, path)
+    if json:
+        write_json(json, protocol_document(table))
+    return paths
+
+
+def protocol_document(table: RescoredTable) -> dict[str, Any]:
+    """Variants, means, differences and changes of places, as JSON holds them; figures in the metric's own unit."""
+    return {
+        "schema": SCHEMA,
+        "table": table.spec.name,
+        "reference": table.spec.reference,
+        "tested": table.tested,
+        "variants": [
+            {"name": one.name, "title": one.title, "what": one.what, "source": one.source}
+            for one in table.choice.variants
+        ],
+        "not_applicable": [{"name": one.name, "reason": reason} for one, reason in table.choice.refused],
+        "metrics": {family.metric: _family(table, family) for family in families(table)},
+        "missing": missing(table),
+        "problems": problems(table),
+    }
+
+
+def _family(table: RescoredTable, family: Family) -> dict[str, Any]:
+    return {
+        "variants": [variant.name for variant in family.variants],
+        "rows": [
+            {
+                "row": row.number,
+                "label": row.label,
+                "seeds": row.seeds,
+                "values": dict(row.values),
+                "spread": row.spread,
+            }
+            for row in family.rows
+        ],
+        "differences": [
+            {
+                "row": one.other.number,
+                "label": one.other.label,
+                "values": dict(one.values),
+                "moved": one.moved[0],
+                "moved_by": one.moved[1],
+                "share": one.share,
+            }
+            for one in family.differences
+        ],
+        "swaps": [
+            {"better": swap.better.number, "worse": swap.worse.number, "variants": list(swap.variants)}
+            for swap in family.swaps
+        ],
+        "summary": summary(family, table.spec.shown(family.metric)),
+    }
