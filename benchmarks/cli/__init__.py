@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from benchmarks.cli import data, listing, predict, report, run, scaling, score, speed, tracking, train
+from benchmarks.cli import data, listing, predict, protocol, report, run, scaling, score, speed, tracking, train
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -27,6 +27,7 @@ app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("score")(score.score)
 app.command("report")(report.report)
+app.command("protocol")(protocol.protocol)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)
 app.command("list")(listing.list_things)
