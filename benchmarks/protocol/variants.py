@@ -17,7 +17,8 @@ FAMILIES: Mapping[str, Compute] = {
 }
 """The metrics that are compared, as this project computes them."""
 
-_RELEASED = "released code of PEA (github.com/weih527/Pixel-Embedded-Affinity) and PCTrans (github.com/qic999/PCTrans)"
+_RELEASED = "code released with PEA (weih527/Pixel-Embedded-Affinity) and PCTrans (qic999/PCTrans)"
+"""Repositories on GitHub. Theirs adds 1e-6 to the matches that SQ divides by; here PQ is without."""
 
 
 @dataclass(frozen=True)

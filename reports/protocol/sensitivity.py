@@ -74,9 +74,10 @@ class Difference:
 
     @property
     def moved(self) -> tuple[float, str]:
-        """How far a variant moves the figure of either row from this project's own at most, and which does."""
+        """How far a variant moves the figure of either row from this project's own at most, and the first that does."""
         rows = (self.reference, self.other)
-        return max((abs(row.values[name] - row.own), name) for row in rows for name in row.fair)
+        moves = ((abs(row.values[name] - row.own), name) for row in rows for name in row.fair)
+        return max(moves, key=lambda move: move[0])
 
     @property
     def share(self) -> float | None:
