@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from benchmarks.cli import data, listing, predict, protocol, report, run, scaling, score, speed, tracking, train
+from benchmarks.cli import data, listing, predict, protocol, report, run, scaling, score, speed, study, tracking, train
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -26,6 +26,7 @@ app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("score")(score.score)
+app.command("study")(study.study)
 app.command("report")(report.report)
 app.command("protocol")(protocol.protocol)
 app.command("speed")(speed.speed)

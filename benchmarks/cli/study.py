@@ -1,0 +1,161 @@
+"""`pctrans-bench study`: a search over settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmarks.cli.options import (
+    ConfigFile,
+    Device,
+    Out,
+    ProtocolOption,
+    Scale,
+    Set,
+    TrackingUri,
+    default_scale,
+    read_overrides,
+)
+from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    import optuna
+    from rich.console import Console
+
+    from studies.planning import AnyPlan
+    from studies.specs import StudySpec
+
+
+def study(
+    name: Annotated[str, typer.Argument(help="Name of a study, or a YAML file; `list studies` shows them.")],
+    data: Annotated[
+        str | None, typer.Option("--data", help="As in `run`. Default: generated nuclei, or the model's data.")
+    ] = None,
+    scale: Scale = None,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time; they share the threads.")] = 1,
+    trials: Annotated[int | None, typer.Option("--trials", min=1, help="Budget. Default: the study's.")] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option("--storage", help="Optuna storage URL that other machines join. Default: a file in OUT."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Finished model, of a study without training such as `inference`.")
+    ] = None,
+    set_: Set = None,
+    config: ConfigFile = None,
+    protocol: ProtocolOption = None,
+    device: Device = "auto",
+    out: Out = Path("results"),
+    tracking_uri: TrackingUri = None,
+) -> None:
+    """Search settings for the best validation PQ; a trial is an ordinary job. The same command continues, or joins."""
+    from rich.console import Console
+
+    from benchmarks.environment import choose_device
+    from studies.plan import StudySettings
+    from studies.planning import make_plan
+    from studies.specs import load_study
+
+    console = Console()
+    spec = _with_budget(load_study(name), trials)
+    settings = StudySettings(
+        spec=spec.model_dump(mode="json"),
+        data=data or default_data(spec),
+        scale=spec.scale or default_scale(scale) if scale is None else scale,
+        protocol=protocol,
+        overrides=read_overrides(config, set_),
+        device=choose_device(device),
+        model=str(model) if model else None,
+    )
+    with console.status("checking the data"):
+        plan = make_plan(settings)
+        plan.dataset.validate()
+    _run(console, plan, out, jobs, storage, tracking_uri)
+
+
+def default_data(spec: StudySpec) -> str:
+    """The generated data of the study's table, else nuclei."""
+    from benchmarks.tables import load_table
+
+    return load_table(spec.table).generated if spec.table else "synthetic-nuclei"
+
+
+def _with_budget(spec: StudySpec, trials: int | None) -> StudySpec:
+    from studies.specs import parse_study
+
+    if trials is None:
+        return spec
+    if spec.sampler == "grid":
+        raise UserError(f"--trials {trials}: {spec.name} is a grid, which has a trial for each of its points.")
+    fields: dict[str, Any] = spec.model_dump(mode="json") | {"trials": trials}
+    for change in fields["scales"].values():
+        change["trials"] = trials
+    return parse_study(fields, f"study {spec.name}")
+
+
+def _run(
+    console: Console, plan: AnyPlan, out: Path, jobs: int, storage_url: str | None, tracking_uri: str | None
+) -> None:
+    from studies.conductor import Conductor
+    from studies.display import StudyDisplay
+    from studies.folder import enter_folder
+    from studies.storage import create_or_join, open_storage
+
+    if plan.table is not None:
+        from benchmarks.cli.planning import refuse_other_runs
+
+        refuse_other_runs(plan.table, out)
+    folder = enter_folder(plan, out)
+    study = create_or_join(plan, open_storage(storage_url, folder))
+    if plan.table is not None:
+        plan.table.save(out)
+    conductor = Conductor(study, plan.spec.name, folder, out, jobs, plan.settings.device, storage_url)
+    try:
+        with StudyDisplay(console, plan, out, jobs) as display:
+            trials = conductor.run(display.look)
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    show_results(console, study, plan, folder, out, storage_url)
+    if any(trial.state == "failed" for trial in trials):
+        raise typer.Exit(1)
+
+
+def show_results(
+    console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, out: Path, storage_url: str | None
+) -> list[Path]:
+    """Write what the study found, and say where it is; returns the files."""
+    from benchmarks.cli.run import report_table
+    from studies.display import StudyDisplay
+    from studies.page import write_page
+    from studies.records import read_trials
+    from studies.results import train_command, write_results
+    from studies.sections import read_sections
+
+    trials = read_trials(study)
+    results = write_results(study, plan, folder)
+    dashboard = dashboard_command(folder, storage_url)
+    commands = [dashboard]
+    if results.best:
+        commands.insert(0, train_command(plan, results.best))
+    page = write_page(plan, trials, results.pictures, read_sections(folder), commands, folder)
+    files = [page, *results.files]
+    if plan.table is not None:
+        files += report_table(console, out, plan.table.table.name)
+    StudyDisplay(console, plan, out, 1).print_results(trials)
+    places = {"page": page, "best": results.best or "none: no trial is complete", "trials": results.trials}
+    places |= {name: picture.path for name, picture in results.pictures.items() if picture.path}
+    for title, place in places.items():
+        console.print(f"{title:>11}  {place}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{'look closer':>11}  {dashboard}", markup=False, highlight=False, soft_wrap=True)
+    return files
+
+
+def dashboard_command(folder: Path, storage_url: str | None) -> str:
+    """The command that opens the study in Optuna's own pages."""
+    from benchmarks.tracking.store import shown
+    from studies.storage import journal
+
+    place = journal(folder) if storage_url is None else f"'{shown(storage_url)}'"
+    return f"optuna-dashboard {place}  (pip install 'pctrans-bench[dashboard]')"

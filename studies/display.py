@@ -1,0 +1,147 @@
+"""How a study is going: a live table on a terminal, a line a trial in a log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import fmean
+from types import TracebackType
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.training.curves import read_curve
+from studies.planning import AnyPlan
+from studies.records import TrialRecord, best_trial
+from studies.specs import objective_title
+from studies.trial import printed
+
+STYLES = {"waiting": "dim", "running": "cyan", "complete": "", "pruned": "yellow", "failed": "red"}
+LOG_SECONDS = 60.0
+"""Between two lines where there is no terminal and no trial ends."""
+
+
+class StudyDisplay:
+    """Follows a study. Use as a context, and call `look` with all trials now and then."""
+
+    def __init__(self, console: Console, plan: AnyPlan, out: Path, jobs: int):
+        self.console, self.plan, self.out, self.jobs = console, plan, out, jobs
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        self._told: set[int] | None = None
+        self._last = time.monotonic()
+
+    def __enter__(self) -> StudyDisplay:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def look(self, trials: Sequence[TrialRecord]) -> None:
+        """Show where the trials are."""
+        if self._live:
+            self._live.update(self.table(trials), refresh=True)
+            return
+        if self._told is None:  # those of an earlier start are not news
+            self._told = {trial.number for trial in trials if trial.ended}
+        for trial in trials:
+            if trial.ended and trial.number not in self._told:
+                self._told.add(trial.number)
+                self._say(self._line(trial))
+        if time.monotonic() - self._last > LOG_SECONDS:
+            self._say(self.summary(trials))
+
+    def print_results(self, trials: Sequence[TrialRecord]) -> None:
+        """Every trial, at the end."""
+        self.console.print(self.table(trials, rows=len(trials)))
+
+    def table(self, trials: Sequence[TrialRecord], rows: int | None = None) -> Group:
+        """Trials that have begun, the last `rows` of them (as many as fit), and a line below."""
+        begun = [trial for trial in trials if trial.state != "waiting"]
+        rows = max(5, self.console.height - 8) if rows is None else rows
+        best = best_trial(self.plan.spec, trials)
+        table = Table(title=Text(self.plan.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
+        names = [path.rpartition(".")[2] for path in self.plan.spec.search]
+        for heading in ("#", *names, "state", *map(objective_title, self.plan.spec.objectives), "s"):
+            table.add_column(Text(heading), justify="left" if heading == "state" else "right")
+        for trial in begun[-rows:]:
+            style = "bold green" if best and trial.number == best.number else STYLES[trial.state]
+            table.add_row(*self._cells(trial), style=style)
+        return Group(table, Text(self.summary(trials)))
+
+    def summary(self, trials: Sequence[TrialRecord]) -> str:
+        """How many of how many, the best so far, the time that is left."""
+        ended = sum(trial.ended for trial in trials)
+        pruned, failed = (sum(trial.state == state for trial in trials) for state in ("pruned", "failed"))
+        parts = [f"{ended} of {len(trials)} trials"]
+        parts += [f"{pruned} pruned"] * bool(pruned) + [f"{failed} failed"] * bool(failed)
+        if best := best_trial(self.plan.spec, trials):
+            parts.append(
+                f"best {objective_title(self.plan.spec.objectives[0])} {best.values[0]:.4f} (trial {best.number})"
+            )
+        if ended < len(trials):
+            seconds = seconds_left(trials, self.jobs, self._progress, datetime.now())
+            parts.append(f"ETA {timedelta(seconds=round(seconds))}" if seconds is not None else "ETA ?")
+        return ", ".join(parts)
+
+    def _cells(self, trial: TrialRecord) -> list[str]:
+        values = [f"{value:.4f}" if value < 10 else f"{value:,.0f}" for value in trial.values]
+        values += [""] * (len(self.plan.spec.objectives) - len(values))
+        state = str(trial.state) + (" (done before)" if trial.cached else "")
+        seconds = trial.seconds
+        if trial.state == "running":
+            done = self._progress(trial)
+            state += f" {done:.0%}" if done else ""
+            seconds = (datetime.now() - trial.started).total_seconds() if trial.started else None
+        params = [printed(trial.params[path]) if path in trial.params else "" for path in self.plan.spec.search]
+        return [str(trial.number), *params, state, *values, f"{seconds:.0f}" if seconds is not None else ""]
+
+    def _progress(self, trial: TrialRecord) -> float:
+        """Share of the iterations that a running trial's job has done, as far as its folder is here."""
+        total = self.plan.iterations
+        if trial.key is None or not total:
+            return 0.0
+        rows = read_curve(self.out / "jobs" / trial.key / "losses.csv")
+        return rows[-1]["iteration"] / total if rows else 0.0
+
+    def _line(self, trial: TrialRecord) -> str:
+        params = ", ".join(f"{path.rpartition('.')[2]} {printed(value)}" for path, value in trial.params.items())
+        titles = map(objective_title, self.plan.spec.objectives)
+        values = ", ".join(f"{title} {value:.4f}" for title, value in zip(titles, trial.values, strict=False))
+        text = {"failed": f"failed: {trial.error}", "pruned": "pruned"}.get(trial.state, values)
+        before = " (done before)" if trial.cached else ""
+        return f"trial {trial.number} ({params}): {text}{before}"
+
+    def _say(self, line: str) -> None:
+        self._last = time.monotonic()
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def seconds_left(
+    trials: Sequence[TrialRecord], jobs: int, progress: Callable[[TrialRecord], float], now: datetime
+) -> float | None:
+    """Until all trials have ended, by how long those took that were run; None where none tells.
+
+    Args:
+        progress: from a running trial to the share of it that is done.
+    """
+    spent = {t.number: (now - t.started).total_seconds() for t in trials if t.state == "running" and t.started}
+    took = [trial.seconds for trial in trials if trial.ended and not trial.cached and trial.seconds]
+    if not took:
+        shares = [(trial, progress(trial)) for trial in trials if trial.number in spent]
+        took = [spent[trial.number] / share for trial, share in shares if share > 0.05]
+    if not took:
+        return None
+    each = fmean(took)
+    waiting = sum(trial.state == "waiting" for trial in trials)
+    running = sum(max(0.0, each - seconds) for seconds in spent.values())
+    return (waiting * each + running) / jobs

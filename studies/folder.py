@@ -1,0 +1,43 @@
+"""OUT/studies/NAME: what a study keeps that is not a job's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks.errors import UserError
+from benchmarks.files import exclusive, write_json
+from studies.plan import study_folder
+from studies.planning import AnyPlan
+
+
+def enter_folder(plan: AnyPlan, out: Path) -> Path:
+    """Make or continue the study's folder, and tell workers what they run.
+
+    Raises:
+        UserError: the folder is of the same study on other data, at another scale or with other settings.
+    """
+    folder = study_folder(out, plan.spec.name)
+    path = folder / "study.json"
+    with exclusive(folder / "claims.lock"):
+        if path.exists():
+            _refuse_other(path, plan)
+        write_json(path, {"digest": plan.digest, "settings": asdict(plan.settings)})
+    return folder
+
+
+def _refuse_other(path: Path, plan: AnyPlan) -> None:
+    try:
+        before = json.loads(path.read_text())
+        digest, settings = before["digest"], before["settings"]
+        then = f"{settings['data']} at scale {settings['scale']} with {settings['overrides'] or 'its settings'}"
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); delete it, the trials stay.") from error
+    if digest != plan.digest:
+        now = plan.settings
+        raise UserError(
+            f"{path.parent} holds {plan.spec.name} on {then}, and what was asked for differs in data, scale, settings "
+            f"or the study's file: {now.data} at scale {now.scale} with {now.overrides or 'its settings'}. Give "
+            "another --out folder."
+        )

@@ -1,0 +1,172 @@
+"""What was reached over the settings: a curve over one, a heat map over a grid of two, contours else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import log10
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.tri import Triangulation
+
+from benchmarks.errors import UserError
+from studies.pictures.style import BEST, MAP, SMALL, TRIAL, completed, new_figure, save, short, tidy
+from studies.records import TrialRecord
+from studies.specs import Choice, Search, StudySpec, maximised, objective_title
+from studies.trial import printed
+
+Point = tuple[Choice, ...]
+Published = dict[Point, float]
+"""The paper's figure at each point, in the order of the study's settings."""
+
+
+def draw_surface(
+    spec: StudySpec, trials: Sequence[TrialRecord], pair: Sequence[str], published: Published, path: Path
+) -> str:
+    """Draw what fits the study; returns the caption.
+
+    Args:
+        pair: which two settings, where more were searched.
+        published: empty where the paper has no such figures.
+
+    Raises:
+        UserError: there are too few complete trials.
+    """
+    done = completed(trials)
+    if not done:
+        raise UserError("No map: no trial is complete.")
+    if len(spec.search) == 1:
+        return _curve(spec, done, published, path)
+    if len(spec.search) == 2 and all(search.values for search in spec.search.values()):
+        return _heat_maps(spec, done, published, path)
+    return _contours(spec, done, pair, path)
+
+
+def _curve(spec: StudySpec, done: list[TrialRecord], published: Published, path: Path) -> str:
+    ((name, search),) = spec.search.items()
+    figure = new_figure(6.0 if published else 3.6, 2.6)
+    measured: Published = {(trial.params[name],): trial.values[0] for trial in done}
+    panels = [(measured, objective_title(spec.objectives[0]), TRIAL)]
+    if published:
+        panels.append((published, "PQ as published", BEST))
+    for index, (values, title, colour) in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), index)
+        points = sorted(values, key=lambda point: _order(search, point[0]))
+        places = [_place(search, point[0]) for point in points]
+        axes.plot(places, [values[point] for point in points], "o-", color=colour, markersize=3.5, linewidth=1)
+        if search.values:
+            axes.set_xticks(range(len(search.values)), map(printed, search.values))
+        elif search.log:
+            axes.set_xscale("log")
+        axes.set_xlabel(short(name), fontsize=SMALL)
+        axes.set_ylabel(title, fontsize=SMALL)
+        tidy(axes)
+    save(figure, path)
+    return f"{objective_title(spec.objectives[0])} over {short(name)}." + _beside(published)
+
+
+def _heat_maps(spec: StudySpec, done: list[TrialRecord], published: Published, path: Path) -> str:
+    (down, rows), (across, columns) = spec.search.items()
+    assert rows.values is not None and columns.values is not None
+    measured = {tuple(trial.params[name] for name in spec.search): trial.values[0] for trial in done}
+    panels = [(measured, objective_title(spec.objectives[0]))]
+    if published:
+        panels.append((published, "PQ as published (test)"))
+    figure = new_figure(3.1 * len(panels), 2.8)
+    for index, (values, title) in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), index)
+        table = [[values.get((row, column), np.nan) for column in columns.values] for row in rows.values]
+        _heat_map(figure, axes, np.array(table, float), maximised(spec.objectives[0]) or index > 1)
+        axes.set_title(title, fontsize=8.5)
+        axes.set_xticks(range(len(columns.values)), map(printed, columns.values))
+        axes.set_yticks(range(len(rows.values)), map(printed, rows.values))
+        axes.set_xlabel(short(across), fontsize=SMALL)
+        axes.set_ylabel(short(down), fontsize=SMALL)
+        axes.tick_params(labelsize=SMALL, length=0)
+    save(figure, path)
+    title = objective_title(spec.objectives[0])
+    return f"{title} over {short(down)} and {short(across)}; the best is framed.{_beside(published)}"
+
+
+def _heat_map(figure: Figure, axes: Axes, table: np.ndarray, high_is_good: bool) -> None:
+    """A coloured table of numbers with the best framed; its colours are its own."""
+    image = axes.imshow(table, cmap=MAP, aspect="auto")
+    low, high = np.nanmin(table), np.nanmax(table)
+    for (row, column), value in np.ndenumerate(table):
+        if np.isnan(value):
+            continue
+        dark = high > low and (value - low) / (high - low) < 0.6
+        axes.text(column, row, f"{value:.4f}", ha="center", va="center", fontsize=8, color="w" if dark else "k")
+    best = np.nanargmax(table) if high_is_good else np.nanargmin(table)
+    if high > low:
+        row, column = np.unravel_index(best, table.shape)
+        place = (float(column) - 0.47, float(row) - 0.47)
+        axes.add_patch(Rectangle(place, 0.94, 0.94, fill=False, edgecolor=BEST, linewidth=2))
+        bar = figure.colorbar(image, ax=axes, fraction=0.05)
+        bar.ax.tick_params(labelsize=6.5)
+
+
+def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], path: Path) -> str:
+    across, down = pair[:2]
+    x = np.array([_place(spec.search[across], trial.params[across]) for trial in done])
+    y = np.array([_place(spec.search[down], trial.params[down]) for trial in done])
+    values = np.array([trial.values[0] for trial in done])
+    figure = new_figure(4.6, 3.2)
+    axes = figure.add_subplot()
+    _fill(axes, spec, pair, x, y, values)
+    points = axes.scatter(x, y, c=values, cmap=MAP, s=18, edgecolors="w", linewidths=0.5, zorder=3)
+    best = values.argmax() if maximised(spec.objectives[0]) else values.argmin()
+    axes.plot(
+        x[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=BEST, markeredgewidth=1.6, zorder=4
+    )
+    for name, axis in ((across, axes.xaxis), (down, axes.yaxis)):
+        search = spec.search[name]
+        if search.values:
+            axis.set_ticks(range(len(search.values)), [printed(value) for value in search.values])
+        axis.set_label_text(short(name), fontsize=SMALL)
+    for name, scale in ((across, axes.set_xscale), (down, axes.set_yscale)):
+        scale("log" if spec.search[name].log else "linear")
+    bar = figure.colorbar(points, ax=axes)
+    bar.ax.tick_params(labelsize=SMALL)
+    bar.set_label(objective_title(spec.objectives[0]), fontsize=SMALL)
+    axes.tick_params(labelsize=SMALL, length=2)
+    save(figure, path)
+    others = "" if len(spec.search) == 2 else ", the two that decide most; the others differ from point to point"
+    return (
+        f"{objective_title(spec.objectives[0])} over {short(across)} and {short(down)}{others}. Points are trials, the "
+        "circle is the best; between them it is interpolated."
+    )
+
+
+def _fill(axes: Axes, spec: StudySpec, pair: Sequence[str], x: np.ndarray, y: np.ndarray, values: np.ndarray) -> None:
+    """Interpolate between trials where they span an area; on logarithmic axes between the logarithms."""
+    flat = [np.vectorize(log10)(v) if spec.search[name].log else v for name, v in zip(pair, (x, y), strict=False)]
+    if len(x) < 4 or len(np.unique(values)) < 2:
+        return
+    try:
+        triangles = Triangulation(*flat).triangles
+    except (RuntimeError, ValueError):  # all on one line
+        return
+    axes.tricontourf(x, y, values, levels=12, cmap=MAP, alpha=0.6, triangles=triangles)
+
+
+def _place(search: Search, value: Choice) -> float:
+    """Choices by their place in the list, numbers as they are."""
+    if search.values is not None:
+        return float(search.values.index(value))
+    return float(value or 0)
+
+
+def _order(search: Search, value: Choice) -> float:
+    return _place(search, value)
+
+
+def _beside(published: Published) -> str:
+    if not published:
+        return ""
+    return (
+        " Beside it the paper's figures, on its own data and its test split: compare where the best lies, not how high."
+    )

@@ -1,0 +1,19 @@
+"""From the settings that a study was started with to its plan."""
+
+from __future__ import annotations
+
+from benchmarks.data import Dataset
+from studies.plan import StudySettings, TrainingPlan, plan_training
+from studies.specs import parse_study
+
+AnyPlan = TrainingPlan
+
+
+def make_plan(settings: StudySettings, dataset: Dataset | None = None) -> AnyPlan:
+    """The plan of a study.
+
+    Raises:
+        UserError: as `plan_training`.
+    """
+    spec = parse_study(settings.spec, "the study")
+    return plan_training(spec, settings, dataset)

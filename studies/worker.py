@@ -1,0 +1,133 @@
+"""A process that runs trials of one study until none waits: `python -m studies.worker OUT STUDY NAME`.
+
+It is started by the conductor, which holds the other end of its standard input: when that closes, because the conductor
+wants it or has died, the worker stops at the next safe point and puts its trial back.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from studies.claims import ERROR, Worker, put_back
+from studies.plan import StudySettings, study_folder
+from studies.planning import make_plan
+from studies.storage import load, open_storage, pruner_for, suggest
+from studies.trial import PrunedTraining, TrialFailedError
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.trial import TrialState
+
+    from studies.planning import AnyPlan
+
+STORAGE_VARIABLE = "PCTRANS_BENCH_STUDY_STORAGE"
+"""The storage's URL: in the environment, as it may hold a password and arguments are for all to see."""
+STOPPED = 130
+
+
+class StopRequested(BaseException):
+    """The conductor is gone or wants an end. No `Exception`: to a job it is an interrupt."""
+
+
+def main() -> int:
+    """Run trials; the exit status is 0, or 130 after a stop."""
+    parser = argparse.ArgumentParser(prog="python -m studies.worker")
+    parser.add_argument("out", type=Path)
+    parser.add_argument("study")
+    parser.add_argument("name", help="what the worker is called in the storage")
+    arguments = parser.parse_args()
+    stop = threading.Event()
+    threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+    folder = study_folder(arguments.out, arguments.study)
+    settings = StudySettings(**json.loads((folder / "study.json").read_text())["settings"])
+    plan = make_plan(settings)
+    storage = open_storage(os.environ.get(STORAGE_VARIABLE), folder)
+    study = load(plan, storage)
+    with Worker(folder, arguments.name) as worker:
+        try:
+            run_trials(study, plan, worker, arguments.out, settings.device, stop)
+        except StopRequested:
+            return STOPPED
+    return 0
+
+
+def run_trials(
+    study: optuna.Study, plan: AnyPlan, worker: Worker, out: Path, device: str, stop: threading.Event
+) -> None:
+    """Claim and run trials until none waits.
+
+    Raises:
+        StopRequested: `stop` was set; the trial at hand waits again.
+    """
+
+    def check_stop() -> None:
+        if stop.is_set():
+            raise StopRequested
+
+    study.pruner = pruner_for(plan.spec, plan.validations)
+    while True:
+        check_stop()
+        trial = worker.claim(study, plan.spec)
+        if trial is None:
+            return
+        with worker.alive(trial):
+            try:
+                _finish(study, trial, plan, out, device, check_stop)
+            except StopRequested:
+                put_back(study, worker.folder, trial.number, worker.name, death=None)
+                raise
+
+
+def _finish(
+    study: optuna.Study, trial: optuna.Trial, plan: AnyPlan, out: Path, device: str, check_stop: Callable[[], None]
+) -> None:
+    """Run one trial and tell the storage how it ended."""
+    from optuna.trial import TrialState
+
+    params = suggest(trial, plan.spec)
+    print(f"trial {trial.number}: {params}", flush=True)
+    try:
+        values = plan.run(trial, params, out, device, check_stop)
+    except PrunedTraining:
+        _tell(study, trial, state=TrialState.PRUNED)
+    except TrialFailedError as error:
+        trial.set_user_attr(ERROR, str(error))
+        _tell(study, trial, state=TrialState.FAIL)
+    except Exception as error:
+        traceback.print_exc()
+        trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
+        _tell(study, trial, state=TrialState.FAIL)
+    else:
+        _tell(study, trial, values=values)
+
+
+def _tell(
+    study: optuna.Study,
+    trial: optuna.Trial,
+    values: list[float] | None = None,
+    state: TrialState | None = None,
+) -> None:
+    """End a trial, unless another machine took this worker for dead and ended it meanwhile."""
+    import optuna
+
+    try:
+        study.tell(trial, values, state)
+    except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
+        print(f"trial {trial.number}: not told, {error}", flush=True)
+
+
+def _wait_for_end_of_input(stop: threading.Event) -> None:
+    sys.stdin.read()
+    stop.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
