@@ -35,6 +35,17 @@ class Inspection:
     attention: Tensor | None
     attention_stride: int | None
 
+    def of_image(self, index: int) -> Inspection:
+        """One image's part, without the dimension of the batch, on the CPU."""
+        return Inspection(
+            mask_logits=self.mask_logits[index].cpu(),
+            queries=None if self.queries is None else self.queries[index].cpu(),
+            pixel_embedding=self.pixel_embedding[index].cpu(),
+            embedding_stride=self.embedding_stride,
+            attention=None if self.attention is None else self.attention[index].cpu(),
+            attention_stride=self.attention_stride,
+        )
+
 
 @dataclass
 class Call:

@@ -11,11 +11,12 @@ from synthesis import fail
 
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
+from benchmarks.figures.selection import crowded_window
 from benchmarks.metrics import image_metrics
 from benchmarks.overlays import colour_labels
 from reports import panels
 from reports.collect import JobResult, collect
-from reports.segmentations import crowded_window, draw_segmentations, typical_image
+from reports.segmentations import draw_segmentations, typical_image
 
 
 def scored(one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int] | None = None) -> list[JobResult]:

@@ -1,0 +1,166 @@
+"""What is known of a figure beside its arrays: written once, read by whoever draws it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Facts(BaseModel):
+    """Immutable; what is not expected is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class RowFacts(Facts):
+    """A row of the figure and the job that stands for it."""
+
+    row: int
+    """Number in the table."""
+    label: str
+    method: str
+    trained: bool
+    key: str
+    reason: str | None = None
+    """Why nothing is shown of it; None where something is."""
+
+
+class Window(Facts):
+    """The part of a test image that is shown: rows and columns, the last ones excluded."""
+
+    image: str
+    top: int = Field(ge=0)
+    left: int = Field(ge=0)
+    bottom: int = Field(gt=0)
+    right: int = Field(gt=0)
+    whole: bool
+    """Whether that is all of the image."""
+
+
+class TargetFacts(Facts):
+    """An instance of the window; its box is in pixels of the window, bottom and right excluded."""
+
+    id: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+    crowding: float
+    """Share of its surroundings that other instances cover."""
+
+
+class QueryFacts(Facts):
+    """The query that fits a target best."""
+
+    query: int
+    dice: float
+    """Soft Dice of its mask with the target."""
+    covered: list[int]
+    """Ids of the true instances of which its mask, at 0.5, covers at least half."""
+
+
+class ActivationView(Facts):
+    """What one row shows of each target."""
+
+    row: RowFacts
+    queries: list[QueryFacts]
+    explained: list[float]
+    """Shares of the embedding's variance in its first three principal components."""
+    embedding_stride: int
+    attention_stride: int
+    pq: float
+    """Of the window."""
+
+
+class Activations(Facts):
+    kind: Literal["activations"] = "activations"
+    window: Window
+    targets: list[TargetFacts]
+    views: list[ActivationView]
+
+
+class Candidates(Facts):
+    """One query's mask for each target and row, and how often that happens in all test images."""
+
+    kind: Literal["candidates"] = "candidates"
+    window: Window
+    targets: list[TargetFacts]
+    views: list[CandidateView]
+
+
+class CandidateView(Facts):
+    row: RowFacts
+    queries: list[QueryFacts]
+    num_queries: int
+    instances: int
+    """Whole instances in the most crowded window of each test image."""
+    mean_dice: float
+    """Of their best queries."""
+    merged: float
+    """Share of them whose best query covers another instance as well."""
+
+
+class SimilarityView(Facts):
+    """The queries of one model on one window, in the order of their groups."""
+
+    row: RowFacts
+    group_sizes: list[int]
+    """Queries of each group, in the order of the matrix."""
+    within: float | None
+    """Mean cosine similarity of two queries of one group, the mean over the most crowded windows of test images."""
+    between: float | None
+    mask_within: float | None
+    """The same of the soft Dice similarity of their masks, as MCC has it: below 1 also for equal soft masks."""
+    mask_between: float | None
+    images: int
+    """Test images over which these are means."""
+
+
+class SimilarMasks(Facts):
+    """Members of the largest group of the last row: its anchor, then the most similar queries."""
+
+    row: RowFacts
+    target: TargetFacts
+    queries: list[int]
+    cosines: list[float]
+    """With the anchor."""
+    dices: list[float]
+    """Of each mask with the anchor's, both at 0.5; 0 where both are empty."""
+    group_size: int
+
+
+class Similarity(Facts):
+    kind: Literal["similarity"] = "similarity"
+    window: Window
+    views: list[SimilarityView]
+    masks: SimilarMasks | None
+
+
+class SegmentedImage(Facts):
+    """A test image, whole in the arrays, and the window of it to be shown."""
+
+    window: Window
+    difficulty: float
+    """Median PQ over the rows."""
+    pq: dict[int, float]
+    """By row, of the whole image."""
+
+
+class Segmentations(Facts):
+    kind: Literal["segmentations"] = "segmentations"
+    images: list[SegmentedImage]
+
+
+class FigureFacts(Facts):
+    """Everything about a figure but its arrays."""
+
+    figure: str
+    stamp: str
+    """Digest of the specification, the data and the state of the jobs: another one, and all is computed anew."""
+    scale: str
+    data: str
+    arrays: str
+    """Name of the file beside this one."""
+    rows: list[RowFacts]
+    shown: Activations | Candidates | Similarity | Segmentations = Field(discriminator="kind")

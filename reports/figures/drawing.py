@@ -1,0 +1,74 @@
+"""From a figure's data to OUT/reports/<figure>.png and .pdf, and what other reports need to show them."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures.facts import FigureFacts, RowFacts
+from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.store import FigureData, figure_folder, read_data
+from benchmarks.files import write_json
+from reports.pictures import Picture
+
+DRAWING = 1
+"""Raised when a change of the code changes the picture of unchanged data."""
+
+
+def draw_figure(spec: FigureSpec, out: Path) -> Picture:
+    """Draw a figure from OUT/figures/<name>/, unless its picture is there already.
+
+    Last, figure.json is written beside the data: name, title, caption, jobs, and the pictures' names in OUT/reports.
+
+    Raises:
+        UserError: no data, or damaged ones.
+    """
+    data = read_data(out, spec.name)
+    folder, png = figure_folder(out, spec.name), out / "reports" / f"{spec.name}.png"
+    pdf = png.with_suffix(".pdf")
+    state = f"{data.facts.stamp}-{DRAWING}"
+    if (caption := _drawn(folder, state)) is not None and png.is_file() and pdf.is_file():
+        return Picture(png, caption)
+    caption = _draw(spec, data, [png, pdf])
+    record = {
+        "name": spec.name,
+        "title": spec.title,
+        "caption": caption,
+        "kind": spec.kind,
+        "table": spec.table,
+        "scale": data.facts.scale,
+        "data": data.facts.data,
+        "jobs": [row.model_dump(mode="json") for row in data.facts.rows],
+        "picture": png.name,
+        "pdf": pdf.name,
+        "state": state,
+    }
+    write_json(folder / "figure.json", record)
+    return Picture(png, caption)
+
+
+def _drawn(folder: Path, state: str) -> str | None:
+    """The caption of the picture that was last drawn, if it is of this state."""
+    try:
+        record = json.loads((folder / "figure.json").read_text())
+        return str(record["caption"]) if record["state"] == state else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _draw(spec: FigureSpec, data: FigureData, paths: list[Path]) -> str:
+    module: Any = importlib.import_module(f"reports.figures.{data.facts.shown.kind}")
+    canvas, sentences = module.draw(data)
+    for path in paths:
+        canvas.save(path)
+    return " ".join([spec.caption, *sentences, _source(data.facts), *_gaps(data.facts.rows)])
+
+
+def _source(facts: FigureFacts) -> str:
+    return f"Data {facts.data}, scale {facts.scale}, seed 0."
+
+
+def _gaps(rows: list[RowFacts]) -> list[str]:
+    return [f"{row.label} is left out: {row.reason}." for row in rows if row.reason]
