@@ -47,8 +47,8 @@ def read_facts(folder: Path) -> FigureFacts | None:
         return None
 
 
-def read_data(out: Path, name: str) -> FigureData:
-    """The data of a figure.
+def load_facts(out: Path, name: str) -> FigureFacts:
+    """The facts of a figure.
 
     Raises:
         UserError: none there, or damaged.
@@ -59,6 +59,16 @@ def read_data(out: Path, name: str) -> FigureData:
     facts = read_facts(folder)
     if facts is None or Path(facts.arrays).name != facts.arrays:
         raise UserError(f"{folder / DATA} is damaged or of another version: delete it and run {name} again.")
+    return facts
+
+
+def read_data(out: Path, name: str) -> FigureData:
+    """The facts and arrays of a figure.
+
+    Raises:
+        UserError: none there, or damaged.
+    """
+    folder, facts = figure_folder(out, name), load_facts(out, name)
     try:
         with np.load(folder / facts.arrays, allow_pickle=False) as stored:
             return FigureData(facts, {key: stored[key] for key in stored.files})

@@ -92,12 +92,13 @@ def show(axes: Axes, array: np.ndarray, size: tuple[int, int], **options: object
 
 
 def mark_target(axes: Axes, target: TargetFacts, margin: float = 2.0) -> None:
-    """A dashed yellow box around an instance, legible on dark and on light."""
-    corner = (target.left - margin, target.top - margin)
-    sides = (target.right - target.left + 2 * margin, target.bottom - target.top + 2 * margin)
+    """A dashed yellow box around an instance, inside the axes, legible on dark and on light."""
+    (_, width), (height, _) = axes.get_xlim(), axes.get_ylim()
+    left, top = max(target.left - margin, 0), max(target.top - margin, 0)
+    right, bottom = min(target.right + margin, width), min(target.bottom + margin, height)
     box = Rectangle(
-        corner, *sides, fill=False, edgecolor=TARGET, linewidth=1.0, linestyle=(0, (3, 1.5)), clip_on=False,
-        path_effects=[withStroke(linewidth=2.0, foreground="black")],
+        (left, top), right - left, bottom - top, fill=False, edgecolor=TARGET, linewidth=1.0, linestyle=(0, (3, 1.5)),
+        clip_on=False, path_effects=[withStroke(linewidth=2.0, foreground="black")],
     )  # fmt: skip
     axes.add_patch(box)
 

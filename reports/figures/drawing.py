@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.figures.facts import FigureFacts, RowFacts
 from benchmarks.figures.specs import FigureSpec
-from benchmarks.figures.store import FigureData, figure_folder, read_data
+from benchmarks.figures.store import FigureData, figure_folder, load_facts, read_data
 from benchmarks.files import write_json
 from reports.pictures import Picture
 
@@ -25,22 +25,22 @@ def draw_figure(spec: FigureSpec, out: Path) -> Picture:
     Raises:
         UserError: no data, or damaged ones.
     """
-    data = read_data(out, spec.name)
+    facts = load_facts(out, spec.name)
     folder, png = figure_folder(out, spec.name), out / "reports" / f"{spec.name}.png"
     pdf = png.with_suffix(".pdf")
-    state = f"{data.facts.stamp}-{DRAWING}"
+    state = f"{facts.stamp}-{DRAWING}"
     if (caption := _drawn(folder, state)) is not None and png.is_file() and pdf.is_file():
         return Picture(png, caption)
-    caption = _draw(spec, data, [png, pdf])
+    caption = _draw(spec, read_data(out, spec.name), [png, pdf])
     record = {
         "name": spec.name,
         "title": spec.title,
         "caption": caption,
         "kind": spec.kind,
         "table": spec.table,
-        "scale": data.facts.scale,
-        "data": data.facts.data,
-        "jobs": [row.model_dump(mode="json") for row in data.facts.rows],
+        "scale": facts.scale,
+        "data": facts.data,
+        "jobs": [row.model_dump(mode="json") for row in facts.rows],
         "picture": png.name,
         "pdf": pdf.name,
         "state": state,

@@ -23,7 +23,7 @@ def draw(data: FigureData) -> tuple[Canvas, list[str]]:
     height = TITLE + len(shown.images) * (side + NOTE)
     canvas = Canvas(height + BOTTOM, LEFT + columns * (side + GAP))
     for column, title in enumerate(["image", "truth", *map(_marked, rows)]):
-        lines = textwrap.wrap(title, int(16 * side))
+        lines = textwrap.wrap(title, int(16 * side), break_long_words=False)
         canvas.text(LEFT + column * (side + GAP) + side / 2, TITLE / 2, "\n".join(lines), size=SMALL)
     for place, image in enumerate(shown.images):
         _line(canvas, data, image, place, side)

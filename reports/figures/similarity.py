@@ -20,7 +20,7 @@ from reports.figures.canvas import (
 )
 
 GAP, TITLE, NOTE, BAR = 0.3, 0.22, 0.42, 0.34  # inches
-MATRIX = 2.9
+MATRIX, MOST, BESIDE = 2.9, 1.3, 0.05  # side of a matrix, most side of a mask and gap between masks
 COSINE, ACTIVATION = "RdBu_r", "viridis"
 LETTERS = "abcdefgh"
 
@@ -31,9 +31,9 @@ def draw(data: FigureData) -> tuple[Canvas, list[str]]:
     assert isinstance(shown, Similarity)
     side = min(MATRIX, (WIDTH - GAP) / len(rows) - GAP)
     masks = shown.masks
-    panel = (WIDTH - 0.05) / (1 + len(masks.queries)) - 0.05 if masks else 0
+    panel = min(MOST, (WIDTH - BESIDE) / (1 + len(masks.queries)) - BESIDE) if masks else 0.0
     bottom = TITLE + side + NOTE + BAR
-    canvas = Canvas(bottom + (TITLE + panel + NOTE if masks else 0.0))
+    canvas = Canvas(bottom + (TITLE + panel + NOTE + BAR if masks else 0.0))
     views = {view.row.row: view for view in shown.views}
     margin = (WIDTH - len(rows) * side - (len(rows) - 1) * GAP) / 2
     for index, row in enumerate(rows):
@@ -44,6 +44,7 @@ def draw(data: FigureData) -> tuple[Canvas, list[str]]:
     if masks:
         canvas.text(WIDTH / 2, bottom + TITLE / 2, _masks_title(masks, LETTERS[len(rows)]))
         _masks(canvas, data, masks, bottom + TITLE, panel)
+        canvas.bar(ACTIVATION, WIDTH / 2 - 1, canvas.height - BAR + 0.02, 2, "mask probability", ("0", "1"))
     return canvas, _caption(shown)
 
 
@@ -84,8 +85,10 @@ def _masks(canvas: Canvas, data: FigureData, masks: SimilarMasks, top: float, si
     truth, target = data.arrays["truth"], masks.target
     size = truth.shape[0], truth.shape[1]
     instance = np.where(truth == target.id, truth, 0)
-    for column in range(1 + len(masks.queries)):
-        left = 0.05 + column * (side + 0.05)
+    columns = 1 + len(masks.queries)
+    margin = (WIDTH - columns * side - (columns - 1) * BESIDE) / 2
+    for column in range(columns):
+        left = margin + column * (side + BESIDE)
         axes = canvas.axes(left, top, side, side)
         if column == 0:
             show(axes, data.arrays["image"], size)
@@ -113,7 +116,7 @@ def _caption(shown: Similarity) -> list[str]:
         f"soft masks, over the most crowded windows of {images} test images. Groups are made by similarity, so that it "
         "is higher within than between in any model: compare the models.",
         f"Shown: {describe_window(shown.window)}. Chosen by rule: the image whose median PQ over these rows is the "
-        "median of all test images; of it the window of a training crop that holds the most objects.",
+        f"median of all test images{'' if shown.window.whole else '; of it the training crop with the most objects'}.",
     ]
     if shown.masks:
         sentences.append(
