@@ -22,6 +22,27 @@ Data = Annotated[
         help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes.",
     ),
 ]
+Names = Annotated[
+    list[str],
+    typer.Argument(metavar="NAME...", help="Tables and figures, or `all`; `list tables` and `list figures` show them."),
+]
+DataOrGenerated = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes, for every table named. "
+        "Default: generated nuclei, and rosettes for table2.",
+    ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", min=1, help="Seeds a trained row: 0, 1, … Default: 3, at scale smoke 1."),
+]
+Rows = Annotated[str | None, typer.Option("--rows", help="Only these rows of a table, such as 1,8 or 2-4.")]
+External = Annotated[
+    list[str] | None,
+    typer.Option("--external", metavar="NAME=FOLDER", help="Add a row: label maps made elsewhere, by stem."),
+]
 Scale = Annotated[
     str | None,
     typer.Option("--scale", help="smoke, quick or paper. Default: paper with an accelerator, quick without."),
