@@ -70,7 +70,7 @@ class StudyDisplay:
         rows = max(5, self.console.height - 8) if rows is None else rows
         best = best_trial(self.plan.spec, trials)
         table = Table(title=Text(self.plan.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
-        names = [path.rpartition(".")[2] for path in self.plan.spec.search]
+        names = [path.rpartition(".")[2].replace("_", " ") for path in self.plan.spec.search]
         for heading in ("#", *names, "state", *map(objective_title, self.plan.spec.objectives), "s"):
             table.add_column(Text(heading), justify="left" if heading == "state" else "right")
         for trial in begun[-rows:]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.execution import Watcher, run_job
+from benchmarks.execution import run_job
 from benchmarks.jobs import Job
 from benchmarks.running import POLL_SECONDS
 from benchmarks.training.curves import read_curve
+from benchmarks.watcher import Watcher
 from studies.scoring import job_cost, validation_scores
 from studies.specs import Choice
 

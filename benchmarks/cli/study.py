@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from studies.planning import AnyPlan
+    from studies.sections import Section
     from studies.specs import StudySpec
 
 
@@ -62,8 +63,8 @@ def study(
     spec = _with_budget(load_study(name), trials)
     settings = StudySettings(
         spec=spec.model_dump(mode="json"),
-        data=data or default_data(spec),
-        scale=spec.scale or default_scale(scale) if scale is None else scale,
+        data=data or default_data(spec, model),
+        scale=_scale(spec, scale),
         protocol=protocol,
         overrides=read_overrides(config, set_),
         device=choose_device(device),
@@ -75,11 +76,23 @@ def study(
     _run(console, plan, out, jobs, storage, tracking_uri)
 
 
-def default_data(spec: StudySpec) -> str:
-    """The generated data of the study's table, else nuclei."""
+def default_data(spec: StudySpec, model: Path | None) -> str:
+    """The data that the model was trained on, the generated data of the study's table, else nuclei."""
     from benchmarks.tables import load_table
+    from studies.inference.plan import data_of
 
+    if spec.kind == "inference" and model is not None:
+        return data_of(model)
     return load_table(spec.table).generated if spec.table else "synthetic-nuclei"
+
+
+def _scale(spec: StudySpec, asked: str | None) -> str | None:
+    """Of the trials; a finished model has its own."""
+    if spec.kind == "inference":
+        if asked:
+            raise UserError(f"--scale {asked}: the study {spec.name} trains nothing; the scale is its model's.")
+        return None
+    return asked or spec.scale or default_scale(None)
 
 
 def _with_budget(spec: StudySpec, trials: int | None) -> StudySpec:
@@ -101,6 +114,7 @@ def _run(
     from studies.conductor import Conductor
     from studies.display import StudyDisplay
     from studies.folder import enter_folder
+    from studies.inference.plan import InferencePlan
     from studies.storage import create_or_join, open_storage
 
     if plan.table is not None:
@@ -111,6 +125,11 @@ def _run(
     study = create_or_join(plan, open_storage(storage_url, folder))
     if plan.table is not None:
         plan.table.save(out)
+    if isinstance(plan, InferencePlan):
+        with console.status("mask logits of the validation split") as status:
+            plan.fill(
+                folder, "val", lambda done, of: status.update(f"mask logits of the validation split: {done}/{of}")
+            )
     conductor = Conductor(study, plan.spec.name, folder, out, jobs, plan.settings.device, storage_url)
     try:
         with StudyDisplay(console, plan, out, jobs) as display:
@@ -128,12 +147,17 @@ def show_results(
     """Write what the study found, and say where it is; returns the files."""
     from benchmarks.cli.run import report_table
     from studies.display import StudyDisplay
+    from studies.inference.plan import InferencePlan
+    from studies.inference.test import look_at_test
     from studies.page import write_page
     from studies.records import read_trials
     from studies.results import train_command, write_results
     from studies.sections import read_sections
 
     trials = read_trials(study)
+    if isinstance(plan, InferencePlan):
+        with console.status("the test split, once"):
+            look_at_test(plan, trials, folder)
     results = write_results(study, plan, folder)
     dashboard = dashboard_command(folder, storage_url)
     commands = [dashboard]
@@ -144,12 +168,24 @@ def show_results(
     if plan.table is not None:
         files += report_table(console, out, plan.table.table.name)
     StudyDisplay(console, plan, out, 1).print_results(trials)
+    for section in read_sections(folder):
+        _show_section(console, section)
     places = {"page": page, "best": results.best or "none: no trial is complete", "trials": results.trials}
     places |= {name: picture.path for name, picture in results.pictures.items() if picture.path}
     for title, place in places.items():
         console.print(f"{title:>11}  {place}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'look closer':>11}  {dashboard}", markup=False, highlight=False, soft_wrap=True)
     return files
+
+
+def _show_section(console: Console, section: Section) -> None:
+    from rich.table import Table
+
+    table = Table(*section.headings, title=section.title, title_justify="left")
+    for row in section.rows:
+        table.add_row(*row)
+    console.print(table)
+    console.print(" ".join(section.lines), style="dim", highlight=False)
 
 
 def dashboard_command(folder: Path, storage_url: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,11 +37,13 @@ def importances(study: optuna.Study, spec: StudySpec) -> dict[str, float]:
     if len({trial.values[0] for trial in done}) < 2:
         raise UserError("No importances: all trials reached the same.")
     sign = -1.0 if maximised(spec.objectives[0]) else 1.0
-    return optuna.importance.get_param_importances(
-        study,
-        evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
-        target=lambda trial: sign * trial.values[0],
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that says what the sign is for
+        return optuna.importance.get_param_importances(
+            study,
+            evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
+            target=lambda trial: sign * trial.values[0],
+        )
 
 
 def draw_importances(study: optuna.Study, spec: StudySpec, _: Sequence[TrialRecord], path: Path) -> str:

@@ -133,6 +133,8 @@ def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], pat
     bar.ax.tick_params(labelsize=SMALL)
     bar.set_label(objective_title(spec.objectives[0]), fontsize=SMALL)
     axes.tick_params(labelsize=SMALL, length=2)
+    axes.use_sticky_edges = False  # else trials on the border are cut
+    axes.margins(0.05)
     save(figure, path)
     others = "" if len(spec.search) == 2 else ", the two that decide most; the others differ from point to point"
     return (
@@ -150,7 +152,7 @@ def _fill(axes: Axes, spec: StudySpec, pair: Sequence[str], x: np.ndarray, y: np
         triangles = Triangulation(*flat).triangles
     except (RuntimeError, ValueError):  # all on one line
         return
-    axes.tricontourf(x, y, values, levels=12, cmap=MAP, alpha=0.6, triangles=triangles)
+    axes.tricontourf(Triangulation(x, y, triangles), values, levels=12, cmap=MAP, alpha=0.6)
 
 
 def _place(search: Search, value: Choice) -> float:

@@ -1,0 +1,188 @@
+"""A study of thresholds on a finished model."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import ValidationError
+
+from benchmarks.data import Dataset, open_dataset
+from benchmarks.errors import UserError
+from benchmarks.jobs import Job, nest, parse_job
+from benchmarks.methods import describe
+from benchmarks.saved_model import HARNESS_FILE, find_model, load_model
+from benchmarks.scoring import mean_scores
+from benchmarks.suggestions import suggestion
+from pctrans import PCTrans
+from pctrans.config import InferenceConfig
+from studies.inference.logits import LogitStore, Progress
+from studies.plan import StudySettings, digest, study_folder
+from studies.specs import Choice, StudySpec
+
+if TYPE_CHECKING:
+    import optuna
+
+PREFIX = "model.inference."
+
+
+@dataclass(frozen=True)
+class InferencePlan:
+    """A study whose trials are thresholds.
+
+    Attributes:
+        model: folder of the finished model.
+        job: that trained it.
+        config: its own thresholds.
+        model_digest: SHA-256 of its weights and configuration.
+    """
+
+    spec: StudySpec
+    settings: StudySettings
+    dataset: Dataset
+    model: Path
+    job: Job
+    config: InferenceConfig
+    model_digest: str
+
+    table: ClassVar[None] = None
+    iterations: ClassVar[int] = 0
+    validations: ClassVar[int] = 1
+    cost_headings: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def scale(self) -> str:
+        """Of the model."""
+        return self.job.scale
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hex digits that change when trials could not be compared any more."""
+        data = [self.dataset.fingerprint, self.dataset.decoding]
+        testing = self.job.testing.model_dump(mode="json", exclude={"batch_size"})
+        return digest(self.spec, {"model": self.model_digest, "data": data, "testing": testing})
+
+    @property
+    def defaults(self) -> dict[str, Choice] | None:
+        """The model's own thresholds; None where they are not among those searched."""
+        own = {path: getattr(self.config, path.removeprefix(PREFIX)) for path in self.spec.search}
+        return own if all(self.spec.search[path].holds(value) for path, value in own.items()) else None
+
+    def grid(self) -> list[dict[str, Choice]]:
+        """Every point of a grid, in the order of the file."""
+        choices = [search.values or [] for search in self.spec.search.values()]
+        return [dict(zip(self.spec.search, point, strict=True)) for point in itertools.product(*choices)]
+
+    def thresholds(self, params: Mapping[str, Choice]) -> InferenceConfig:
+        """The model's thresholds with the study's fixed ones and a point's."""
+        changes = {path.removeprefix(PREFIX): value for path, value in {**self.spec.fixed, **params}.items()}
+        return InferenceConfig.model_validate(self.config.model_dump() | changes)
+
+    def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
+        """What makes a job test with a point's thresholds, nested, as `--config` takes it."""
+        return nest({**self.spec.fixed, **params})
+
+    def store(self, folder: Path) -> LogitStore:
+        """Where the study keeps logits."""
+        return LogitStore(folder / "logits", self.job.tile, self.job.testing, self.job.training.precision)
+
+    def fill(self, folder: Path, split: str, progress: Progress | None = None) -> None:
+        """Have the logits of a split, running the network where they are not stored yet."""
+        store = self.store(folder)
+        if store.missing(self.dataset, split):
+            model = load_model(self.model, self.settings.device).segmenter
+            assert isinstance(model, PCTrans)
+            store.fill(model, self.dataset, split, self.settings.device, progress)
+
+    def run(
+        self,
+        trial: optuna.Trial,
+        params: Mapping[str, Choice],
+        out: Path,
+        device: str,
+        check_stop: Callable[[], None],
+    ) -> list[float]:
+        """One trial: label maps of the validation split from its stored logits, scored."""
+        store = self.store(study_folder(out, self.spec.name))
+        rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check_stop())
+        means = mean_scores(rows)
+        return [means[name] for name in self.spec.objectives]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences for readers."""
+        lines = [
+            f"Nothing was trained: each trial makes label maps from the mask logits of one model, {self.model} "
+            f"({self.job.method}, scale {self.job.scale}, seed {self.job.seed}, {self.job.training.iterations} "
+            f"iterations). The model's own thresholds are the first trial."
+        ]
+        if self.job.data.fingerprint != self.dataset.fingerprint:
+            lines.append(f"The model was trained on other data, {self.job.data.spec}.")
+        return lines
+
+    def cost_cells(self, _: Mapping[str, float | None]) -> list[str]:
+        """Thresholds cost nothing."""
+        return []
+
+
+def plan_inference(spec: StudySpec, settings: StudySettings, dataset: Dataset | None = None) -> InferencePlan:
+    """Resolve a study of thresholds.
+
+    Raises:
+        UserError: no model, one of another method, or a threshold that does not exist or cannot have its value.
+    """
+    if settings.model is None:
+        raise UserError(f"the study {spec.name} needs --model: a finished model, such as the --out folder of `train`.")
+    if settings.overrides:
+        raise UserError(f"the study {spec.name} trains nothing: --set and --config would have no effect.")
+    folder = find_model(Path(settings.model))
+    job = _job_of(folder)
+    if job.method != spec.method:
+        raise UserError(f"{folder} is a model of {job.method}, but the study {spec.name} is of {spec.method}.")
+    config = InferenceConfig.model_validate(job.model["inference"])
+    spec = spec.at(job.scale)
+    _check(spec, config)
+    return InferencePlan(
+        spec, settings, dataset or open_dataset(settings.data), folder, job, config, _digest_of(folder)
+    )
+
+
+def data_of(model: Path) -> str:
+    """Specification of the data that a model was trained on."""
+    return _job_of(find_model(model)).data.spec
+
+
+def _job_of(folder: Path) -> Job:
+    try:
+        return parse_job(json.loads((folder / HARNESS_FILE).read_text())["job"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / HARNESS_FILE} does not say which job made the model: {error}") from error
+
+
+def _digest_of(folder: Path) -> str:
+    content = hashlib.sha256()
+    for name in ("config.json", "model.safetensors"):
+        content.update((folder / name).read_bytes())
+    return content.hexdigest()
+
+
+def _check(spec: StudySpec, config: InferenceConfig) -> None:
+    for path, search in spec.search.items():
+        name = path.removeprefix(PREFIX)
+        if name not in InferenceConfig.model_fields:
+            known = [f"{PREFIX}{field}" for field in InferenceConfig.model_fields]
+            raise UserError(
+                f"study {spec.name} searches {path}, which {spec.method} does not have: {suggestion(path, known)}"
+            )
+        for value in search.examples():
+            try:
+                InferenceConfig.model_validate(config.model_dump() | {name: value})
+            except ValidationError as error:
+                raise UserError(
+                    f"study {spec.name}: {path} cannot be {value!r}.\n{describe(error, 'thresholds')}"
+                ) from error

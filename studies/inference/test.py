@@ -1,0 +1,95 @@
+"""What the thresholds that were chosen on the validation split do on the test split: looked at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.files import write_json
+from benchmarks.metrics import METRICS
+from benchmarks.scoring import mean_scores
+from reports.statistics import PairedDifference, paired_difference
+from studies.inference.logits import Progress
+from studies.inference.plan import InferencePlan
+from studies.records import TrialRecord, best_trial
+
+SCHEMA = 1
+SHOWN = ("pq", "f1", "aji", "dice")
+
+
+@dataclass(frozen=True)
+class TestLook:
+    """One look at the test split.
+
+    Attributes:
+        params: thresholds that were chosen.
+        default, best: rows of images under the model's own thresholds and the chosen ones.
+        looks: how often the test split was looked at, this time included: each after the first is a choice that
+            could have known the test.
+    """
+
+    params: dict[str, Any]
+    default: list[dict[str, Any]]
+    best: list[dict[str, Any]]
+    looks: int
+
+    def difference(self, metric: str) -> PairedDifference:
+        """Chosen minus default over images, positive where the chosen ones are better."""
+        sign = -1 if METRICS[metric].direction == "min" else 1
+        pairs = zip(self.best, self.default, strict=True)
+        return paired_difference([[sign * (best[metric] - default[metric])] for best, default in pairs])
+
+
+def look_at_test(
+    plan: InferencePlan, trials: Sequence[TrialRecord], folder: Path, progress: Progress | None = None
+) -> TestLook | None:
+    """The test split under the best trial's thresholds and the model's own; from test.json if these were tested before.
+
+    Returns:
+        None where no trial is complete.
+
+    Raises:
+        UserError: test.json is damaged.
+    """
+    best = best_trial(plan.spec, trials)
+    if best is None:
+        return None
+    path = folder / "test.json"
+    before = read_look(path)
+    if before is not None and before.params == best.params:
+        return before
+    split = plan.dataset.evaluation_split
+    plan.fill(folder, split, progress)
+    store = plan.store(folder)
+    look = TestLook(
+        best.params,
+        store.scores(plan.dataset, split, plan.config),
+        store.scores(plan.dataset, split, plan.thresholds(best.params)),
+        before.looks + 1 if before else 1,
+    )
+    facts = {"schema": SCHEMA, "split": split, "params": look.params, "looks": look.looks}
+    means = {"default_metrics": mean_scores(look.default), "best_metrics": mean_scores(look.best)}
+    write_json(path, facts | means | {"default": look.default, "best": look.best})
+    store.forget(split)
+    return look
+
+
+def read_look(path: Path) -> TestLook | None:
+    """What test.json holds; None where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
+        return TestLook(content["params"], content["default"], content["best"], int(content["looks"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}). It says what the test split gave: restore it.") from error
