@@ -10,7 +10,10 @@ from benchmarks.fairness import inequalities
 from benchmarks.jobs import Job, parse_job
 from benchmarks.tables import Condition
 from benchmarks.tracking.folder import flatten
+from reports.cells import SIGNS
 from reports.collect import JobResult, RowResults, TableResults, lookup
+from reports.comparisons import ALPHA, AgainstReference, against_reference
+from reports.statistics import least_p
 
 Facts = dict[str, Any]  # one result.json without its images
 
@@ -27,10 +30,11 @@ def caption(results: TableResults) -> list[str]:
         *sentences,
         _measured(facts, trained),
         _seeds(results),
+        *_significance(against_reference(results)),
         *_fairness(results),
         _hardware(facts),
         *_changes(results),
-        _comparison(results, facts, trained),
+        comparability(results),
     ]
 
 
@@ -66,24 +70,62 @@ def _seeds(results: TableResults) -> str:
         return f"One seed ({seeds[0]}): the spread over seeds is not known."
     untrained = any(row.origin == "untrained" and row.results for row in results.rows)
     once = " Untrained rows are run once." if untrained else ""
-    return f"Mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}).{once}"
+    return (
+        f"Mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}).{once} The CSV's 95 % "
+        "intervals are another thing: they are bootstrapped over images."
+    )
+
+
+def _significance(against: AgainstReference) -> list[str]:
+    """What is compared with what, how, and which marks say so."""
+    reference = f"row {against.reference.number} ({against.reference.label})"
+    if not against.reference.results:
+        return [f"No row is compared with {reference}, which has no result."]
+    comparisons = list(against.comparisons.values())
+    if not comparisons:
+        return list(against.unpaired)
+    images, seeds = ({getattr(one, name) for one in comparisons} for name in ("images", "seeds"))
+    rows = len({number for number, _ in against.comparisons})
+    resampled = "images and seeds" if max(seeds) > 1 else "images"
+    sentences = [
+        f"{SIGNS[1]} / {SIGNS[-1]}: significantly better / worse than {reference} on {_range(images, 'image')} and "
+        f"{_range(seeds, 'seed')}: two-sided Wilcoxon signed-rank test of the differences of images, each averaged "
+        f"over seeds, p < {ALPHA} after Holm's correction over this table's {len(comparisons)} comparisons "
+        f"({rows} rows × {len(comparisons) // rows} metrics), and the 95 % paired bootstrap interval of the "
+        f"difference, over {resampled}, beyond 0."
+    ]
+    if max(seeds) == 1:
+        sentences.append("With one seed, marks are about these trained networks; other trainings may differ.")
+    if least_p(max(images)) >= ALPHA:
+        sentences.append(f"So few images cannot give p < {ALPHA}: nothing can be marked.")
+    return [*sentences, *against.unpaired]
+
+
+def _range(values: set[int], unit: str) -> str:
+    """ "15 images", "1 to 3 seeds"."""
+    numbers = " to ".join(map(str, dict.fromkeys((min(values), max(values)))))
+    return f"{numbers} {unit}{'' if max(values) == 1 else 's'}"
 
 
 def _fairness(results: TableResults) -> list[str]:
-    """Whether rows that are compared with each other were given the same."""
-    trained = [row for row in results.rows if row.origin == "trained" and row.results]
-    if len(trained) < 2:
+    """Whether rows that are compared with each other were given the same: no sentence for fewer than two."""
+    if len([row for row in results.rows if row.origin == "trained" and row.results]) < 2:
         return []
+    return unequal(results) or [
+        "All trained rows share data, split, crop, augmentation, batch size, iterations, seeds, backbone, precision "
+        "and tiling."
+    ]
+
+
+def unequal(results: TableResults) -> list[str]:
+    """In what rows that are compared with each other were not given the same; empty where they were."""
     try:
         jobs = [(row.label, _job(result)) for row in results.rows for result in row.results]
     except ValueError as error:
         return [f"Whether rows were trained alike cannot be checked: {error}."]
     if differences := inequalities(jobs):
         return [f"Rows are NOT equal in: {'; '.join(one.describe() for one in differences)}."]
-    return [
-        "All trained rows share data, split, crop, augmentation, batch size, iterations, seeds, backbone, precision "
-        "and tiling."
-    ]
+    return []
 
 
 def _job(result: JobResult) -> Job:
@@ -111,12 +153,12 @@ def _changes(results: TableResults) -> list[str]:
     return [f"Changed from the scale's settings: {changes}."]
 
 
-def _comparison(results: TableResults, facts: list[Facts], trained: list[Facts]) -> str:
+def comparability(results: TableResults) -> str:
     """Whether measured and published figures may be compared, and if not, every reason.
 
     Conditions on jobs and their cost are about training: other rows have neither a backbone nor iterations.
     """
-    published = results.spec.published
+    published, facts, trained = results.spec.published, _facts(results.results), _facts(results.trained)
     reasons = ["settings were changed"] if results.overrides else []
     if any(re.split("[:?]", fact["dataset"]["spec"])[0] != published.data for fact in facts):
         reasons.append(f"the data are not {published.dataset}")

@@ -1,4 +1,4 @@
-"""From measured values to what a cell says: mean, spread, best of a column."""
+"""From measured values to what a cell says: mean, spread, difference from the paper, best and significant ones."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from benchmarks.metrics import METRICS
 from benchmarks.tables import Display
 from reports.collect import RowResults, TableResults
+from reports.comparisons import AgainstReference, against_reference
 
 ARROWS = {"max": "↑", "min": "↓", "none": ""}
+SIGNS = {1: "▲", 0: "", -1: "▼"}
+"""Marks of a figure that is significantly better and worse than the reference."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Column:
     measured: tuple[str | None, ...]
     best_published: frozenset[int]  # indices of rows
     best_measured: frozenset[int]
+    difference: tuple[str | None, ...]  # measured less published, as both are printed
+    signs: tuple[int, ...]  # 1 and -1: significantly better and worse than the table's reference
 
     @property
     def title(self) -> str:
@@ -55,19 +61,23 @@ class Column:
 
 def metric_columns(results: TableResults) -> list[Column]:
     """The table's metrics, in its order."""
-    return [_column(metric, results.spec.shown(metric), results.rows) for metric in results.spec.metrics]
+    against = against_reference(results)
+    return [_column(metric, results.spec.shown(metric), results.rows, against) for metric in results.spec.metrics]
 
 
-def _column(metric: str, display: Display, rows: Sequence[RowResults]) -> Column:
+def _column(metric: str, display: Display, rows: Sequence[RowResults], against: AgainstReference) -> Column:
     direction = METRICS[metric].direction
     published = tuple(row.published.get(metric) for row in rows)
     figures = [Figure.of(row.measured(metric)) for row in rows]
+    means = [_printed(figure.mean, display) if figure else None for figure in figures]
     return Column(
         metric,
         published,
         tuple(figure.printed(display) if figure else None for figure in figures),
         best(published, direction),
-        best([_printed(figure.mean, display) if figure else None for figure in figures], direction),
+        best(means, direction),
+        tuple(_difference(mean, quoted) for mean, quoted in zip(means, published, strict=True)),
+        tuple(against.sign(row, metric) for row in rows),
     )
 
 
@@ -81,6 +91,11 @@ def best(printed: Sequence[str | None], direction: str) -> frozenset[int]:
         return frozenset()
     top = max(values.values()) if direction == "max" else min(values.values())
     return frozenset(index for index, value in values.items() if value == top)
+
+
+def _difference(measured: str | None, published: str | None) -> str | None:
+    """Of printed figures, so that a reader who subtracts them finds the same."""
+    return f"{Decimal(measured) - Decimal(published):+}" if measured and published else None
 
 
 def _printed(value: float, display: Display) -> str:

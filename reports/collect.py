@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -65,6 +67,17 @@ class JobResult(_Read):
     @property
     def method(self) -> str:
         return str(self.job["method"])
+
+    @cached_property
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Metric -> image -> score; no entry for an image that has none, or none that is a finite number."""
+        found: dict[str, dict[str, float]] = {}
+        for image in self.images:
+            id = str(image.get("id"))
+            for name, value in image.items():
+                if isinstance(value, int | float) and math.isfinite(value):
+                    found.setdefault(name, {})[id] = float(value)
+        return found
 
 
 class RunRow(_Read):
@@ -139,8 +152,15 @@ class TableResults:
         return [(row, gap) for row in self.rows for gap in row.gaps]
 
 
-def collect(out: Path, table: str) -> TableResults:
+Outcome = JobResult | Gap
+"""What became of a job."""
+
+
+def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -> TableResults:
     """Everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
+
+    Args:
+        outcomes: by key, of jobs that were read before; those that are read now are added.
 
     Raises:
         UserError: unknown table, no run of it in `out`, or a result that was made with another method or other
@@ -157,8 +177,9 @@ def collect(out: Path, table: str) -> TableResults:
     keys = {row.row: row.keys for row in run.rows}
     row_specs = [*spec.rows, *_external_rows(path, spec, run)]
     published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
+    known = {} if outcomes is None else outcomes
     rows = (
-        _collect_row(out, spec, number, row, published[number - 1], keys.get(number))
+        _collect_row(out, spec, number, row, published[number - 1], keys.get(number), known)
         for number, row in enumerate(row_specs, 1)
     )
     return TableResults(spec, tuple(rows), run.overrides)
@@ -174,10 +195,19 @@ def _external_rows(path: Path, spec: TableSpec, run: Run) -> list[RowSpec]:
 
 
 def _collect_row(
-    out: Path, spec: TableSpec, number: int, row: RowSpec, published: dict[str, str], keys: list[str] | None
+    out: Path,
+    spec: TableSpec,
+    number: int,
+    row: RowSpec,
+    published: dict[str, str],
+    keys: list[str] | None,
+    known: dict[str, Outcome],
 ) -> RowResults:
     method = spec.method_of(row)
-    found = [_outcome(out / "jobs" / key) for key in keys or []]
+    for key in keys or []:
+        if key not in known:
+            known[key] = _outcome(out / "jobs" / key)
+    found = [known[key] for key in keys or []]
     results = sorted((item for item in found if isinstance(item, JobResult)), key=lambda result: result.seed)
     for result in results:
         _check_method(spec, row, result)
@@ -196,7 +226,7 @@ def _origin(method: str | None) -> Origin:
     return "trained" if get_method(method).trained else "untrained"
 
 
-def _outcome(folder: Path) -> JobResult | Gap:
+def _outcome(folder: Path) -> Outcome:
     """What became of one job: a result, or why there is none."""
     key = folder.name
     if (folder / "result.json").is_file():

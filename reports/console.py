@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reports.caption import caption, notes
-from reports.cells import Column, metric_columns
+from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import TableResults
 from reports.origins import legend, marked_label
 
@@ -33,6 +33,7 @@ def render_console(results: TableResults) -> Group:
 
 def _cell(column: Column, index: int) -> Text:
     text = Text(column.measured[index] or "-", "bold" if index in column.best_measured else "")
+    text.append(SIGNS[column.signs[index]])
     if published := column.published[index]:
         text.append(f"\n{published}", "dim")
     return text

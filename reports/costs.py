@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from reports.collect import TableResults
-from reports.frame import to_frame
+from reports.frame import row_costs
 
 # Heading -> cost in the data frame, format and unit.
 _COSTS: dict[str, tuple[str, str, float]] = {
@@ -26,14 +26,10 @@ COST_NOTE = (
 
 def cost_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
     """Headings and a line for each row that was run here: number, label, costs; a dash where there is none."""
-    here = [row.origin in ("trained", "untrained") for row in results.rows]
+    here = [(row, row_costs(row)) for row in results.rows if row.origin in ("trained", "untrained")]
     lines = [
-        [
-            str(line["row"]),
-            str(line["label"]),
-            *(number(line[cost], form, unit) for cost, form, unit in _COSTS.values()),
-        ]
-        for line in to_frame(results)[here].to_dict("records")
+        [str(row.number), row.label, *(number(costs[cost], form, unit) for cost, form, unit in _COSTS.values())]
+        for row, costs in here
     ]
     return ["#", results.spec.row_heading, *_COSTS], lines
 

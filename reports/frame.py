@@ -11,6 +11,9 @@ import pandas as pd
 from benchmarks.metrics import COMPAT_METRICS, METRICS
 from reports.cells import Figure
 from reports.collect import RowResults, TableResults
+from reports.comparisons import AgainstReference, against_reference
+from reports.pairing import image_means
+from reports.statistics import mean_interval
 
 COSTS = (
     "parameters",
@@ -24,22 +27,29 @@ COSTS = (
 
 
 def to_frame(results: TableResults) -> pd.DataFrame:
-    """Label, origin, method and switches; for each metric mean, std, seeds, published, difference; costs, jobs, gaps.
+    """Label, origin, method and switches; for each metric mean, std, interval, seeds, published, difference and the
+    comparison with the table's reference; costs, jobs, gaps.
 
     The paper's metrics come first, then every other one that was measured, all in the metric's own unit, however
-    the table prints it. `difference` is measured less published, `std` the sample standard deviation over seeds.
+    the table prints it. `difference` is measured less published. `std` is the sample standard deviation over seeds,
+    `ci_low` to `ci_high` the 95 % bootstrap interval over images of the mean over seeds: the first is about other
+    trainings, the second about other images. The paper's metrics also have `reference_effect`, the paired mean
+    difference from the reference row, positive where this row is better, whatever the metric's direction; its 95 %
+    interval over images and seeds, `reference_low` to `reference_high`; and the signed-rank test's `reference_p` and
+    `reference_p_holm`, corrected over the table. Definitions are in `reports.statistics`.
     Costs are means over seeds, peak memory the largest; those of label maps made elsewhere are not known. An
     empty cell is a figure that does not exist.
     """
     measured = {name for result in results.results for name in result.metrics}
     others = [name for name in METRICS | COMPAT_METRICS if name in measured - set(results.spec.metrics)]
     metrics = [*results.spec.metrics, *others]
-    frame = pd.DataFrame([_line(results, row, metrics) for row in results.rows])
+    against = against_reference(results)
+    frame = pd.DataFrame([_line(results, row, metrics, against) for row in results.rows])
     # Whole numbers as integers also where a row has none.
     return frame.convert_dtypes()
 
 
-def _line(results: TableResults, row: RowResults, metrics: list[str]) -> dict[str, Any]:
+def _line(results: TableResults, row: RowResults, metrics: list[str], against: AgainstReference) -> dict[str, Any]:
     line: dict[str, Any] = {"row": row.number, "label": row.label, "origin": row.origin, "method": row.method}
     line |= results.spec.marks(row.spec)
     for metric in metrics:
@@ -47,20 +57,39 @@ def _line(results: TableResults, row: RowResults, metrics: list[str]) -> dict[st
         published = _in_own_unit(results, row, metric)
         line[f"{metric}_mean"] = figure and figure.mean
         line[f"{metric}_std"] = figure and figure.std
+        line[f"{metric}_ci_low"], line[f"{metric}_ci_high"] = _interval(row, metric)
         line[f"{metric}_seeds"] = figure.seeds if figure else 0
         line[f"{metric}_published"] = published
         line[f"{metric}_difference"] = figure.mean - published if figure and published is not None else None
-    line |= {cost: _cost(row, cost) for cost in COSTS}
+        if metric in results.spec.metrics:
+            line |= _against_reference(row, metric, against)
+    line |= row_costs(row)
     line["seeds"] = " ".join(str(result.seed) for result in row.results)
     line["jobs"] = " ".join(result.key for result in row.results)
     line["gaps"] = " ".join(f"{gap.reason} ({gap.key})" if gap.key else gap.reason for gap in row.gaps)
     return line
 
 
+def _interval(row: RowResults, metric: str) -> tuple[float | None, float | None]:
+    values = image_means(row, metric)
+    return mean_interval(values) if len(values) else (None, None)
+
+
+def _against_reference(row: RowResults, metric: str, against: AgainstReference) -> dict[str, float | None]:
+    found = against.comparisons.get((row.number, metric))
+    names = ("effect", "low", "high", "p", "p_holm")
+    return {f"{metric}_reference_{name}": getattr(found, name) if found else None for name in names}
+
+
 def _in_own_unit(results: TableResults, row: RowResults, metric: str) -> float | None:
     """The published figure; decimal, as 68.3 per cent is 0.683 and not its neighbour."""
     printed = row.published.get(metric)
     return float(Decimal(printed) / Decimal(str(results.spec.shown(metric).factor))) if printed else None
+
+
+def row_costs(row: RowResults) -> dict[str, float | None]:
+    """Means over seeds, peak memory the largest; None where it is not known."""
+    return {cost: _cost(row, cost) for cost in COSTS}
 
 
 def _cost(row: RowResults, cost: str) -> float | None:

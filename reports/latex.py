@@ -7,7 +7,7 @@ from itertools import groupby
 
 from benchmarks.tables import Scalar, TableSpec
 from reports.caption import caption, notes
-from reports.cells import Column, metric_columns
+from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import RowResults, TableResults
 from reports.costs import COST_NOTE, cost_table
 from reports.origins import legend, marked_label
@@ -20,8 +20,11 @@ _SPECIAL = {
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}",
     "✓": r"\checkmark{}", "±": r"$\pm$", "×": r"$\times$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "τ": r"$\tau$", "−": r"$-$",
     "†": r"$^{\dagger}$", "‡": r"$^{\ddagger}$", "§": r"$^{\S}$", "–": "--", "—": "---",
 }  # fmt: skip
+
+KINDS = ("published", "measured", "difference")
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
@@ -52,7 +55,7 @@ def _plain(letter: str) -> str:
 
 
 def table_fragment(results: TableResults) -> str:
-    """The floating table: published and measured side by side, best in bold, gaps explained below."""
+    """The floating table: published, measured and their difference side by side, best in bold, gaps explained below."""
     spec = results.spec
     columns = metric_columns(results)
     leading = max(1, len(spec.columns))
@@ -62,27 +65,29 @@ def table_fragment(results: TableResults) -> str:
         r"\begin{table*}[t]",
         r"\centering",
         r"\setlength{\belowcaptionskip}{6pt}",
-        r"\caption{" + escape(" ".join(caption(results))) + "}",
+        r"\caption{\small " + escape(" ".join(caption(results))) + "}",
         r"\label{tab:" + spec.name + "}",
         r"\footnotesize",
-        r"\setlength{\tabcolsep}{4pt}",
-        # A table with spreads over seeds is wider than some pages.
+        r"\setlength{\tabcolsep}{3pt}",
+        # Four metrics beside six switches are wider than some pages.
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        r"\begin{tabular}{" + ("c" * leading if spec.columns else "l") + "rr" * len(columns) + "}",
+        r"\begin{tabular}{" + ("c" * leading if spec.columns else "l") + "rrr" * len(columns) + "}",
         r"\toprule",
         _line(
             ([rf"\multicolumn{{1}}{{c}}{{{column.latex}}}" for column in spec.columns] or ["method"])
-            + [rf"\multicolumn{{2}}{{c}}{{{escape(column.title)}}}" for column in columns]
+            + [rf"\multicolumn{{3}}{{c}}{{{escape(column.title)}}}" for column in columns]
         ),
-        " ".join(rf"\cmidrule(lr){{{first}-{first + 1}}}" for first in _pairs(leading, len(columns))),
-        _line([""] * leading + ["published", "measured"] * len(columns)),
+        " ".join(rf"\cmidrule(lr){{{first}-{first + 2}}}" for first in _first_columns(leading, len(columns))),
+        _line([""] * leading + [rf"{{\scriptsize {kind}}}" for kind in KINDS] * len(columns)),
     ]
     footnotes = [rf"{escape(sentence)}\par" for sentence in legend(results.rows)]
     gaps: list[str] = []
     rows = [(index, row, _footnote(gaps, notes(row))) for index, row in enumerate(results.rows)]
     for _, group in groupby(rows, lambda item: _group(item[1])):
         lines.append(r"\midrule")
-        lines += [_line([_leading(spec, row), *_figures(columns, index, mark)]) for index, row, mark in group]
+        for index, row, mark in group:
+            lines.append(_line([_leading(spec, row), *_figures(columns, index, mark)]))
+            lines += _spreads(leading, columns, index)
     lines += [r"\bottomrule", r"\end{tabular}}"]
     if below := footnotes + gaps:
         lines += [
@@ -103,7 +108,7 @@ def cost_fragment(results: TableResults) -> str:
             r"\begin{table*}[t]",
             r"\centering",
             r"\setlength{\belowcaptionskip}{6pt}",
-            rf"\caption{{What the rows of the table before cost. {escape(COST_NOTE)}}}",
+            rf"\caption{{\small Cost: {escape(results.spec.title)}. {escape(COST_NOTE)}}}",
             rf"\label{{tab:{results.spec.name}-costs}}",
             r"\footnotesize",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
@@ -118,6 +123,29 @@ def cost_fragment(results: TableResults) -> str:
             "",
         ]
     )
+
+
+def combined_document(tables: Sequence[TableResults]) -> str:
+    """A document of the tables one after the other, then of what their rows cost; fragments lie beside it.
+
+    Costs come last so that all eight tables have their numbers in the paper.
+    """
+    figures, costs = zip(*map(fragment_names, tables), strict=True) if tables else ((), ())
+    fragments = [*figures, *costs]
+    return "\n".join(
+        [
+            PREAMBLE + r"\makeatletter\setlength{\@fptop}{0pt}\setlength{\@fpsep}{24pt}\makeatother",
+            r"\begin{document}",
+            *(rf"\input{{{name}}}" for name in fragments),
+            r"\end{document}",
+            "",
+        ]
+    )
+
+
+def fragment_names(results: TableResults) -> tuple[str, str]:
+    """File names of a table's two fragments: figures and costs."""
+    return f"{results.spec.name}.tex", f"{results.spec.name}_costs.tex"
 
 
 def document(fragments: Sequence[str], pictures: Sequence[Picture]) -> str:
@@ -159,8 +187,21 @@ def _leading(spec: TableSpec, row: RowResults) -> str:
     return rf"\multicolumn{{{len(spec.columns)}}}{{l}}{{{label}}}" if spec.columns else label
 
 
+def _spreads(leading: int, columns: Sequence[Column], index: int) -> list[str]:
+    """A line of standard deviations below their means, in smaller print; beside them, columns would be too wide."""
+    spreads = [(column.measured[index] or "").partition(" ± ")[2] for column in columns]
+    if not any(spreads):
+        return []
+    cells = (rf"{{\scriptsize$\pm$\,{spread}}}" if spread else "" for spread in spreads)
+    return [_line([""] * leading + [cell for spread in cells for cell in ("", spread, "")]) + "[2pt]"]
+
+
 def _figures(columns: Sequence[Column], index: int, mark: str) -> list[str]:
-    return [cell for column in columns for cell in (_published(column, index), _measured(column, index) + mark)]
+    return [
+        cell
+        for column in columns
+        for cell in (_published(column, index), _measured(column, index) + mark, _difference(column, index))
+    ]
 
 
 def _line(cells: Iterable[str]) -> str:
@@ -171,9 +212,9 @@ def _joined(cells: Iterable[str]) -> str:
     return " & ".join(cells)
 
 
-def _pairs(leading: int, metrics: int) -> range:
-    """First column of each metric's pair, counted from 1."""
-    return range(leading + 1, leading + 2 * metrics, 2)
+def _first_columns(leading: int, metrics: int) -> range:
+    """First of each metric's three columns, counted from 1."""
+    return range(leading + 1, leading + 3 * metrics, 3)
 
 
 def _switch(value: Scalar) -> str:
@@ -188,8 +229,14 @@ def _published(column: Column, index: int) -> str:
 
 
 def _measured(column: Column, index: int) -> str:
-    figure = column.measured[index]
-    return _bold(figure.replace(" ± ", r"\,$\pm$\,") if figure else "--", index in column.best_measured)
+    mean = (column.measured[index] or "--").partition(" ± ")[0]
+    sign = escape(SIGNS[column.signs[index]])
+    # Marks hang in the margin, so that digits stay below each other.
+    return _bold(mean, index in column.best_measured) + (rf"\rlap{{\scriptsize\,{sign}}}" if sign else "")
+
+
+def _difference(column: Column, index: int) -> str:
+    return rf"{{\scriptsize${column.difference[index]}$}}" if column.difference[index] else "--"
 
 
 def _bold(text: str, best: bool) -> str:

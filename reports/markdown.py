@@ -9,10 +9,10 @@ from tabulate import tabulate
 
 from benchmarks.tables import Scalar
 from reports.caption import caption, notes
-from reports.cells import Column, metric_columns
+from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import TableResults
-from reports.costs import COST_NOTE, cost_table, number
-from reports.learning import RULE, RowLearning
+from reports.costs import COST_NOTE, cost_table
+from reports.learning import RULE, RowLearning, learning_table
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
 
@@ -47,14 +47,16 @@ def _picture(title: str, picture: Picture) -> str:
 def _figures(results: TableResults) -> str:
     columns = metric_columns(results)
     headings = ["#", results.spec.row_heading, *(escape(column.heading) for column in results.spec.columns)]
-    headings += [f"{escape(column.title)} {kind}" for column in columns for kind in ("published", "measured")]
+    headings += [
+        f"{escape(column.title)} {kind}" for column in columns for kind in ("published", "measured", "difference")
+    ]
     lines = []
     for index, row in enumerate(results.rows):
         line = [str(row.number), escape(marked_label(row))]
         marks = results.spec.marks(row.spec)
         line += [_switch(marks.get(column.field, "")) for column in results.spec.columns]
         for column in columns:
-            line += [_published(column, index), _measured(column, index)]
+            line += [_published(column, index), _measured(column, index), column.difference[index] or "-"]
         lines.append(line)
     return _table(lines, headings)
 
@@ -65,15 +67,8 @@ def _costs(results: TableResults) -> str:
 
 
 def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:
-    points = sorted({iteration for row in rows for iteration in row.validation_pq})
-    lines = []
-    for row in rows:
-        line = [str(row.number), escape(row.label)]
-        line += [number(row.loss_at(share), ".3f") for share in (0.5, 0.9, 1.0)]
-        line += [str(row.change) if row.change else "-", row.verdict]
-        lines.append([*line, *(number(row.validation_pq.get(point), ".4f") for point in points)])
-    losses = ["loss at 50 %", "at 90 %", "at 100 %", "change", "verdict"]
-    return _table(lines, ["#", results.spec.row_heading, *losses, *(f"validation PQ at {point:,}" for point in points)])
+    headings, lines = learning_table(results, rows)
+    return _table([[escape(cell) for cell in line] for line in lines], headings)
 
 
 def _table(lines: list[list[str]], headings: list[str]) -> str:
@@ -92,7 +87,7 @@ def _published(column: Column, index: int) -> str:
 
 
 def _measured(column: Column, index: int) -> str:
-    return _bold(column.measured[index] or "-", index in column.best_measured)
+    return _bold(column.measured[index] or "-", index in column.best_measured) + SIGNS[column.signs[index]]
 
 
 def _bold(text: str, best: bool) -> str:

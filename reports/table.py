@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_atomic
 from reports.collect import TableResults
 from reports.frame import to_frame
-from reports.latex import cost_fragment, document, table_fragment
+from reports.latex import combined_document, cost_fragment, document, fragment_names, table_fragment
 from reports.learning import RowLearning, read_learning
 from reports.learning_picture import draw_learning
 from reports.markdown import table_markdown
@@ -49,9 +49,10 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
     name, folder = results.spec.name, out / "reports"
     segmentations = _picture(folder / f"{name}_segmentations.png", lambda path: draw_segmentations(results, out, path))
     learning, rows = _learning(results, out, folder / f"{name}_learning.png")
+    figures, costs = fragment_names(results)
     paths = ReportPaths(
-        tex=folder / f"{name}.tex",
-        costs=folder / f"{name}_costs.tex",
+        tex=folder / figures,
+        costs=folder / costs,
         document=folder / f"{name}_document.tex",
         markdown=folder / f"{name}.md",
         csv=folder / f"{name}.csv",
@@ -64,6 +65,13 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
     write_atomic(paths.markdown, table_markdown(results, rows, paths.segmentations, paths.learning))
     write_atomic(paths.csv, to_frame(results).to_csv(index=False))
     return paths
+
+
+def write_combined(tables: Sequence[TableResults], out: Path) -> Path:
+    """Write OUT/reports/tables.tex, one LaTeX document of tables whose own reports are there already."""
+    path = out / "reports" / "tables.tex"
+    write_atomic(path, combined_document(tables))
+    return path
 
 
 def _learning(results: TableResults, out: Path, path: Path) -> tuple[Picture, list[RowLearning]]:

@@ -29,6 +29,18 @@ def test_every_row_that_is_run_is_a_valid_model(name: str) -> None:
     assert len(set(configs)) == len(rows)
 
 
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("table3", "type 3"), ("table5", "τ_q 1.0, τ_m 1.0"), ("table6", "L = 6"), ("table7", "C_mask = 16"),
+     ("table8", "N = 300")],
+)  # fmt: skip
+def test_the_default_model_is_a_row_of_each_ablation(name: str, label: str) -> None:
+    """So that its jobs are shared with row 8 of table 4."""
+    spec = load_table(name)
+    configs = {row.label: PCTransConfig.model_validate(_nested(spec.overrides(row))) for row in spec.rows}
+    assert [row for row, config in configs.items() if config == PCTransConfig()] == [label]
+
+
 def test_last_row_is_the_default_model() -> None:
     spec = load_table("table4")
     assert PCTransConfig.model_validate(_nested(spec.overrides(spec.rows[-1]))) == PCTransConfig()
@@ -57,6 +69,7 @@ def test_columns_without_a_check_mark_show_the_value(tmp_path: Path) -> None:
     content = _table4()
     content["columns"] = [{"field": "queries", "heading": "N", "latex": "$N$", "path": "num_queries"}]
     content["rows"] = [{"label": str(n), "overrides": {"num_queries": n}} for n in (200, 300)]
+    content["reference"] = "300"
     spec = read_table(_write(tmp_path, content))
     assert [spec.marks(row) for row in spec.rows] == [{"queries": 200}, {"queries": 300}]
     content["rows"][0]["overrides"] = {}
@@ -73,7 +86,9 @@ def test_columns_without_a_check_mark_show_the_value(tmp_path: Path) -> None:
         ({"metrics": []}, "metrics"),
         ({"name": "table5"}, "calls its table 'table5'"),
         ({"fixed": {"mask_head": "dynamic"}}, "both fixed and varied"),
-        ({"rows": [{"label": "a", "overrides": {}}, {"label": "b", "overrides": {}}]}, "rows repeat"),
+        ({"rows": [{"label": "a"}, {"label": "full model"}]}, "rows repeat"),
+        ({"reference": "full"}, "the reference 'full' is the label of no row that is run"),
+        ({"generated": "synthetic-cells"}, "generated"),
         ({"rows": [{"label": "a", "overrides": {"hidden_dim": 64}}]}, "hidden_dim, which no column shows"),
         ({"rows": [{"label": "a", "overrides": {"mask head": 1}}]}, "mask head"),
         ({"rows": [{"label": "a", "overrides": {}, "marks": 1}]}, "marks"),

@@ -1,9 +1,13 @@
-"""A results folder as a run leaves it, made in a second: truth with known damage stands for predictions."""
+"""A results folder as a run leaves it, made in a second.
+
+`synthesise` damages the truth of a data set by a known share and scores that; `synthesise_scores` makes the scores up,
+for many results without label maps.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +17,10 @@ from PIL import Image
 
 from benchmarks.data import open_dataset
 from benchmarks.jobs import EXTERNAL
+from benchmarks.methods import get_method
 from benchmarks.metrics import METRICS, image_metrics
 from benchmarks.settings import TestingSettings, TrainingSettings
-from benchmarks.tables import TableSpec, load_table
+from benchmarks.tables import TableSpec, list_tables, load_table
 
 FULL_MODEL: dict[str, Any] = {
     "backbone": {"name": "resnet18", "width": 32, "pretrained": None},
@@ -24,6 +29,10 @@ FULL_MODEL: dict[str, Any] = {
     "loss_weights": {"semantic": 5.0, "discriminative": 2.0, "query_contrast": 2.0, "mask_contrast": 2.0},
     "query_temperature": 1.0,
     "mask_temperature": 1.0,
+    "attention_type": 3,
+    "encoder_layers": 6,
+    "mask_channels": 16,
+    "num_queries": 300,
 }
 ITERATIONS = 600
 ENVIRONMENT = {"cpu": "Test CPU @ 2 GHz", "cores": 2, "threads": 1, "accelerator": None, "commit": "0" * 40}
@@ -86,13 +95,74 @@ def synthesise(
                 write_curves(out, key, rng)
             keys.append(key)
         rows.append({"row": number, "label": label, "method": method, "keys": keys})
-    write_run(out, table, rows)
+    write_run(out, table, rows, data=data, scale=scale, seeds=seeds)
     return out
 
 
-def write_run(out: Path, table: str, rows: list[dict[str, Any]]) -> None:
-    jobs = [key for row in rows for key in row["keys"]]
-    _write(out / "runs" / f"{table}.json", {"table": table, "jobs": jobs, "rows": rows})
+Effects = Mapping[str, float]
+"""Label of a row -> what is added to each of its scores, between 0 and 1; `|DiC|` falls by ten times as much."""
+
+
+def synthesise_scores(
+    out: Path,
+    effects: Mapping[str, Effects] | None = None,
+    *,
+    tables: Sequence[str] = tuple(list_tables()),
+    seeds: int = 3,
+    images: int = 15,
+    scale: str = "smoke",
+    data: str = "folder:/nowhere",
+    scatter: float = 0.02,
+) -> Path:
+    """Write runs/<table>.json and a finished job for each row and seed of many tables, with curves but no label maps.
+
+    Args:
+        effects: by table; rows that are not in it all have the same true score, and what tells them apart is noise.
+        scatter: standard deviation of a score around its image's difficulty, which all rows share.
+    """
+    for table in tables:
+        spec = load_table(table)
+        rows = []
+        for number, row in enumerate(spec.rows, 1):
+            if (method := spec.method_of(row)) is None:
+                continue
+            trained = get_method(method).trained
+            keys = [f"{table}-row{number}-seed{seed}" for seed in range(seeds if trained else 1)]
+            effect = (effects or {}).get(table, {}).get(row.label, 0.0)
+            for seed, key in enumerate(keys):
+                rng = np.random.default_rng([int(table.removeprefix("table")), number, seed])
+                scored = list(_scored_images(rng, images, effect, scatter))
+                write_job(out, key, job(spec, number, method, seed, data, scale), scored)
+                if trained:
+                    write_curves(out, key, rng)
+            rows.append({"row": number, "label": row.label, "method": method, "keys": keys})
+        write_run(out, table, rows, data=data, scale=scale, seeds=seeds)
+    return out
+
+
+def _scored_images(rng: np.random.Generator, count: int, effect: float, scatter: float) -> Iterator[dict[str, Any]]:
+    difficulty = np.random.default_rng(count).uniform(0.5, 0.8, count)
+    for index, easy in enumerate(difficulty):
+        score = np.clip(easy + effect + rng.normal(0, scatter, len(METRICS)), 0, 1)
+        errors = max(0, round(rng.normal(6 - 10 * effect, 20 * scatter)))
+        counts = {"abs_dic": errors, "dic": -errors}
+        values = dict(zip(METRICS, map(float, score), strict=True)) | counts
+        yield {"id": f"image_{index:03}", "truth": 40, "predicted": 40 - errors, **values}
+
+
+def write_run(
+    out: Path, table: str, rows: list[dict[str, Any]], *, data: str = "", scale: str = "quick", seeds: int = 1
+) -> None:
+    described = {
+        "table": table,
+        "data": {"spec": data, "name": "discs", "fingerprint": "f" * 64, "decoding": "ids"},
+        "scale": scale,
+        "seeds": list(range(seeds)),
+        "overrides": {},
+        "jobs": [key for row in rows for key in row["keys"]],
+        "rows": rows,
+    }
+    _write(out / "runs" / f"{table}.json", described)
 
 
 def job(spec: TableSpec, number: int, method: str, seed: int, data: str, scale: str) -> dict[str, Any]:

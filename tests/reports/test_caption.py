@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from synthesis import edit_result, fail
+from synthesis import edit_result, fail, synthesise_scores
 
 from reports.caption import caption, notes
 from reports.collect import collect
@@ -27,6 +27,33 @@ def test_says_what_was_measured_and_how(one_seed: Path, data: str) -> None:
 
 def test_says_over_which_seeds(three_seeds: Path) -> None:
     assert "Mean ± standard deviation over 3 seeds (0, 1, 2)." in text(three_seeds)
+
+
+def test_says_what_marks_mean_and_how_they_are_found(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, tables=["table4"])
+    said = text(tmp_path)
+    assert "▲ / ▼: significantly better / worse than row 8 (full model) on 15 images and 3 seeds: " in said
+    assert "Wilcoxon signed-rank test of the differences of images" in said
+    assert "p < 0.05 after Holm's correction over this table's 28 comparisons (7 rows × 4 metrics)" in said
+    assert "bootstrap interval of the difference, over images and seeds, beyond 0." in said
+    assert "The CSV's 95 % intervals are another thing: they are bootstrapped over images." in said
+    assert "other trainings" not in said
+
+
+def test_says_what_one_seed_and_few_images_cannot_tell(one_seed: Path) -> None:
+    said = text(one_seed)
+    assert "on 3 images and 1 seed: " in said
+    assert "the difference, over images, beyond 0. With one seed, marks are about these trained networks" in said
+    assert "So few images cannot give p < 0.05: nothing can be marked." in said
+
+
+def test_says_when_nothing_is_compared(one_seed: Path) -> None:
+    edit_result(one_seed, "table4-row2-seed0", "job.data.fingerprint", "0")
+    assert "'dynamic filters' and 'full model' cannot be paired: they were tested on different data." in text(one_seed)
+    fail(one_seed, KEYS[7], "x")
+    said = text(one_seed)
+    assert "No row is compared with row 8 (full model), which has no result." in said
+    assert "▲" not in said
 
 
 def test_says_every_reason_against_a_comparison(one_seed: Path) -> None:

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from synthesis import edit_result
+from synthesis import edit_result, fail, synthesise_scores
 
 from benchmarks.tables import Display
 from reports.cells import Figure, best, metric_columns
@@ -62,6 +62,21 @@ def test_a_metric_that_is_null_counts_for_no_seed(three_seeds: Path) -> None:
     edit_result(three_seeds, "table4-row1-seed1", "metrics.pq", None)
     rows = collect(three_seeds, "table4").rows
     assert [len(row.measured("pq")) for row in rows] == [2, 3, 3, 3, 3, 3, 3, 3]
+
+
+def test_difference_is_that_of_the_printed_figures(one_seed: Path) -> None:
+    """0.80155001 is printed as 0.8016, 0.0005 above the paper's 0.8011; the figures themselves differ by 0.00045."""
+    edit_result(one_seed, "table4-row1-seed0", "metrics.pq", 0.80155001)
+    edit_result(one_seed, "table4-row2-seed0", "metrics.pq", 0.8)
+    fail(one_seed, "table4-row3-seed0", "x")
+    pq = metric_columns(collect(one_seed, "table4"))[3]
+    assert pq.measured[0] == "0.8016"
+    assert pq.difference[:3] == ("+0.0005", "-0.0141", None)
+
+
+def test_signs_are_those_of_the_family(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, {"table4": {"full model": 0.1, "no components": 0.2}}, tables=["table4"])
+    assert [column.signs for column in metric_columns(collect(tmp_path, "table4"))] == [(1, *[-1] * 6, 0)] * 4
 
 
 def test_equal_as_printed_is_equally_good(one_seed: Path) -> None:

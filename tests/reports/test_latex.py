@@ -7,12 +7,14 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from synthesis import edit_result, fail
+from synthesis import edit_result, fail, synthesise_scores
 
+from benchmarks.files import write_atomic
+from benchmarks.tables import list_tables
 from reports.collect import collect
-from reports.latex import PREAMBLE, escape, table_fragment
+from reports.latex import PREAMBLE, combined_document, cost_fragment, escape, fragment_names, table_fragment
 from reports.published import PUBLISHED
-from reports.table import ReportPaths, write_table
+from reports.table import ReportPaths, write_combined, write_table
 
 HOSTILE = r"folder:/a_b/\input{/etc/passwd}$x^2$ 100% #1 & ~é€中\end{document}"
 
@@ -23,7 +25,7 @@ def write(out: Path, table: str = "table4") -> ReportPaths:
 
 def body(fragment: str) -> list[list[str]]:
     lines = fragment.split(r"\midrule")[1].split(r"\bottomrule")[0].strip().splitlines()
-    return [[cell.strip() for cell in line.removesuffix(r"\\").split("&")] for line in lines]
+    return [[cell.strip() for cell in line.removesuffix("[2pt]").removesuffix(r"\\").split("&")] for line in lines]
 
 
 def test_columns_and_rows_are_the_papers(one_seed: Path) -> None:
@@ -33,23 +35,32 @@ def test_columns_and_rows_are_the_papers(one_seed: Path) -> None:
     rows = body(fragment)
     assert [["1" if cell else "0" for cell in row[:6]] for row in rows] == [line[:6] for line in published]
     assert {cell for row in rows for cell in row[:6]} == {r"\checkmark", ""}
-    plain = [[re.sub(r"\\textbf\{(.*)\}", r"\1", cell) for cell in row[6::2]] for row in rows]
+    plain = [[re.sub(r"\\textbf\{(.*)\}", r"\1", cell) for cell in row[6::3]] for row in rows]
     assert plain == [line[6:] for line in published]
     headings = fragment.split(r"\toprule")[1].split(r"\midrule")[0]
-    titles = re.findall(r"\\multicolumn\{2\}\{c\}\{(.*?)\}", headings)
+    titles = re.findall(r"\\multicolumn\{3\}\{c\}\{(.*?)\}", headings)
     assert titles == [rf"{name} $\uparrow$" for name in ("AJI", "Dice", "F1", "PQ")]
-    assert re.findall(r"cmidrule\(lr\)\{(.*?)\}", headings) == ["7-8", "9-10", "11-12", "13-14"]
+    assert re.findall(r"cmidrule\(lr\)\{(.*?)\}", headings) == ["7-9", "10-12", "13-15", "16-18"]
+    assert re.findall(r"scriptsize (\w+)", headings) == ["published", "measured", "difference"] * 4
 
 
 def test_measured_figures_and_bold(one_seed: Path) -> None:
     for number in range(1, 9):
         edit_result(one_seed, f"table4-row{number}-seed0", "metrics.pq", 0.1 * number)
     edit_result(one_seed, "table4-row3-seed0", "metrics.pq", 0.8)
-    measured = [row[13] for row in body(table_fragment(collect(one_seed, "table4")))]
+    rows = body(table_fragment(collect(one_seed, "table4")))
     best = r"\textbf{0.8000}"
-    assert measured == ["0.1000", "0.2000", best, "0.4000", "0.5000", "0.6000", "0.7000", best]
-    published = [row[12] for row in body(table_fragment(collect(one_seed, "table4")))]
-    assert [cell.startswith(r"\textbf") for cell in published] == [False] * 7 + [True]
+    assert [row[16] for row in rows] == ["0.1000", "0.2000", best, "0.4000", "0.5000", "0.6000", "0.7000", best]
+    assert [row[15].startswith(r"\textbf") for row in rows] == [False] * 7 + [True]
+    assert rows[0][17] == r"{\scriptsize$-0.7011$}"  # 0.1 less the paper's 0.8011
+
+
+def test_significant_figures_are_marked(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, {"table4": {"full model": 0.1, "no components": 0.2}}, tables=["table4"])
+    rows = body(table_fragment(collect(tmp_path, "table4")))[::2]
+    marks = [row[7].partition(r"\rlap")[2] for row in rows]
+    better, worse = (rf"{{\scriptsize\,$\black{shape}$}}" for shape in ("triangle", "triangledown"))
+    assert marks == [better, *[worse] * 6, ""]
 
 
 def test_spread_and_gaps(three_seeds: Path) -> None:
@@ -60,9 +71,12 @@ def test_spread_and_gaps(three_seeds: Path) -> None:
     fail(three_seeds, "table4-row4-seed1", "boom_2")
     fragment = table_fragment(collect(three_seeds, "table4"))
     rows = body(fragment)
-    assert rows[0][7] == r"0.3000\,$\pm$\,0.2646"
-    assert rows[1][7::2] == ["--$^{1}$"] * 4
-    assert rows[3][7].endswith("$^{2}$")
+    assert rows[0][7] == "0.3000"
+    assert rows[1][:8] == [*[""] * 7, r"{\scriptsize$\pm$\,0.2646}"]  # below its mean
+    assert rows[2][7::3] == ["--$^{1}$"] * 4
+    assert rows[2][8::3] == ["--"] * 4
+    assert rows[3][0] == r"\checkmark"  # without figures, no line of spreads
+    assert rows[5][7].endswith("$^{2}$")
     notes = fragment.split(r"\end{tabular}")[1]
     assert r"$^{1}$ failed: RuntimeError: boom\_" in notes
     assert "$^{2}$ 2 of 3 seeds: failed" in notes
@@ -117,8 +131,35 @@ def test_the_fragment_fits_a_paper_of_two_columns(three_seeds: Path) -> None:
     assert "Overfull \\hbox" not in (folder / "paper.log").read_text(errors="replace")
 
 
+def test_tables_come_first_and_then_their_costs(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, tables=["table3", "table4"], seeds=1, images=3)
+    text = combined_document([collect(tmp_path, name) for name in ("table3", "table4")])
+    assert re.findall(r"\\input\{(.*?)\}", text) == [
+        "table3.tex", "table4.tex", "table3_costs.tex", "table4_costs.tex"
+    ]  # fmt: skip
+    assert r"\input" not in combined_document([])
+
+
+@needs_pdflatex
+def test_all_eight_tables_compile_into_one_document(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path)
+    tables = [collect(tmp_path, name) for name in list_tables()]
+    for results in tables:
+        figures, costs = fragment_names(results)
+        write_atomic(tmp_path / "reports" / figures, table_fragment(results))
+        write_atomic(tmp_path / "reports" / costs, cost_fragment(results))
+    path = write_combined(tables, tmp_path)
+    text = compile_latex(path.parent, path.name)
+    log = path.with_suffix(".log").read_text(errors="replace")
+    assert "Overfull" not in log
+    assert "too large for page" not in log
+    for number, results in enumerate(tables, 1):
+        opening = " ".join(results.spec.caption.split()[:3])
+        assert f"Table {number}: {opening}" in " ".join(text.split())
+
+
 def compile_latex(folder: Path, name: str) -> str:
-    """The text of the one page; a TeX error fails the test with TeX's own words."""
+    """The text of the pages; a TeX error fails the test with TeX's own words."""
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", name]
     run = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)
     assert run.returncode == 0, run.stdout.decode(errors="replace")[-2000:]

@@ -83,6 +83,37 @@ def test_a_file_that_does_not_fit_the_methods(tmp_path: Path, old: str, new: str
         published_figures(METHODS, tmp_path)
 
 
+VALUES = {"table3": "attention_type", "table6": "encoder_layers", "table7": "mask_channels", "table8": "num_queries"}
+
+
+@pytest.mark.parametrize("number", range(1, 9))
+def test_every_table_shows_every_published_row_once(number: int) -> None:
+    spec = load_table(f"table{number}")
+    lines = pd.read_csv(PUBLISHED / f"table{number}.csv", dtype=str, keep_default_na=False)
+    found = [figures for figures in published_figures(spec) if figures]
+    expected = [{name: line[name] for name in spec.metrics if line[name]} for line in lines.to_dict("records")]
+    assert sorted(map(str, found)) == sorted(map(str, expected))
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_row_that_sets_a_value_has_the_figures_of_that_value(name: str) -> None:
+    spec = load_table(name)
+    lines = pd.read_csv(PUBLISHED / f"{name}.csv", dtype=str)
+    printed = {int(str(line.iloc[0]).removeprefix("type ")): line["pq"] for _, line in lines.iterrows()}
+    values = [row.overrides[VALUES[name]] for row in spec.rows]
+    assert [figures["pq"] for figures in published_figures(spec)] == [printed[value] for value in values]
+
+
+def test_a_pair_of_temperatures_has_its_own_figures() -> None:
+    spec = load_table("table5")
+    figures = dict(zip([row.label for row in spec.rows], published_figures(spec), strict=True))
+    assert figures["τ_q 2.0, τ_m 0.5"]["pq"] == "0.8858"
+    assert figures["τ_q 0.5, τ_m 2.0"]["pq"] == "0.8813"
+    assert [row.overrides for row in spec.rows] == [
+        {"query_temperature": q, "mask_temperature": m} for q in (0.5, 1.0, 2.0) for m in (0.5, 1.0, 2.0)
+    ]
+
+
 def test_all_eight_tables_are_there_and_in_range() -> None:
     rows = {name: len(pd.read_csv(PUBLISHED / f"table{name}.csv")) for name in range(1, 9)}
     assert rows == {1: 14, 2: 11, 3: 3, 4: 8, 5: 9, 6: 7, 7: 3, 8: 3}

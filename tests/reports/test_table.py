@@ -8,12 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from synthesis import edit_result, fail
+from synthesis import edit_result, fail, synthesise_scores
 
 from reports.collect import collect
+from reports.comparisons import compare
 from reports.console import render_console
+from reports.frame import to_frame
 from reports.markdown import escape, table_markdown
+from reports.pairing import image_means
 from reports.pictures import Picture
+from reports.statistics import mean_interval
 from reports.table import ReportPaths, write_table
 
 
@@ -104,12 +108,47 @@ def test_frame_by_hand(three_seeds: Path) -> None:
     assert {"aji_plus_mean", "sq_mean", "ap_mean"} <= set(frame)
 
 
+def test_frame_has_intervals_and_comparisons(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, {"table4": {"no components": -0.1}}, tables=["table4"])
+    results = collect(tmp_path, "table4")
+    frame = pd.read_csv(io.StringIO(to_frame(results).to_csv(index=False)))
+    line, comparison = frame.iloc[0], compare(results.rows[0], results.rows[7], "pq")
+    assert (line["pq_ci_low"], line["pq_ci_high"]) == pytest.approx(mean_interval(image_means(results.rows[0], "pq")))
+    assert line["pq_ci_low"] < line["pq_mean"] < line["pq_ci_high"]
+    assert line["pq_reference_effect"] == pytest.approx(comparison.effect)
+    assert (line["pq_reference_low"], line["pq_reference_high"]) == pytest.approx((comparison.low, comparison.high))
+    assert line["pq_reference_p"] == pytest.approx(comparison.p)
+    assert line["pq_reference_p_holm"] == pytest.approx(28 * comparison.p)  # the least of 28
+    assert line["pq_reference_high"] < 0  # positive would be better than the reference
+    reference = frame.iloc[7]
+    assert reference[[name for name in frame if "_reference_" in name]].isna().all()
+    assert reference["pq_ci_low"] < reference["pq_mean"]
+    assert {"sq_ci_low", "ap_ci_high"} <= set(frame)
+    assert not {"sq_reference_p", "ap_reference_p"} & set(frame)
+
+
+def test_one_image_has_no_interval(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, tables=["table4"], images=1)
+    frame = to_frame(collect(tmp_path, "table4"))
+    assert frame[["pq_ci_low", "pq_ci_high", "pq_reference_low", "pq_reference_high"]].isna().all(axis=None)
+    assert frame["pq_reference_p"][:7].eq(1).all()
+
+
+def test_markdown_and_console_mark_what_is_significant(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, {"table4": {"full model": 0.1}}, tables=["table4"])
+    none = Picture(None, "")
+    lines = table_markdown(collect(tmp_path, "table4"), [], none, none).splitlines()
+    first, last = (next(line for line in lines if line.startswith(f"| {number}")) for number in (1, 8))
+    assert (first.count("▼"), last.count("▼")) == (4, 0)
+    assert printed(tmp_path, 120).count("▼") == 7 * 4 + 1  # and once in the caption
+
+
 def test_a_gap_is_a_dash_with_its_reason(one_seed: Path) -> None:
     fail(one_seed, "table4-row6-seed0", "no | more <b>memory</b>")
     paths = write(one_seed)
     row = next(line for line in paths.markdown.read_text().splitlines() if line.startswith("| 6"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[8:] == ["0.8921", "-", "0.9605", "-", "0.9570", "-", "0.8790", "-"]
+    assert cells[8:] == ["0.8921", "-", "-", "0.9605", "-", "-", "0.9570", "-", "-", "0.8790", "-", "-"]
     assert r"6. failed: RuntimeError: no \| more \<b\>memory" in paths.markdown.read_text()
     line = pd.read_csv(paths.csv).iloc[5]
     assert np.isnan(line["pq_mean"])

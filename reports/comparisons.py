@@ -1,0 +1,143 @@
+"""Comparisons of rows, paired by image and seed, and families of them; definitions are in `reports.statistics`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from benchmarks.errors import UserError
+from benchmarks.metrics import METRICS
+from reports.collect import RowResults, TableResults
+from reports.pairing import paired_scores
+from reports.statistics import holm, paired_difference
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much better one row is than another by one metric.
+
+    Attributes:
+        better, worse: what is compared, by label; which of them is the better one is what the effect says.
+        effect: mean difference in the metric's own unit; positive where `better` is better, so for a metric of which
+            less is better it is `worse` less `better`.
+        low, high: 95 % paired bootstrap interval of the effect; not a number for one image.
+        p: of the two-sided Wilcoxon signed-rank test, not corrected.
+        rank_biserial: from -1 to 1, the share of signed ranks in favour of `better` less that against.
+        images, seeds: how many the rows share; seeds is 1 where neither row was trained.
+        p_holm: corrected in its family; None until then.
+    """
+
+    better: str
+    worse: str
+    metric: str
+    effect: float
+    low: float
+    high: float
+    p: float
+    rank_biserial: float
+    images: int
+    seeds: int
+    p_holm: float | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 where `better` is significantly better, -1 where it is significantly worse, else 0.
+
+        Significant: the corrected p is below 0.05, and the interval and the ranks are on the same side of 0.
+        """
+        if self.p_holm is None:
+            raise ValueError("a comparison is significant within its family only: correct it first")
+        if self.p_holm >= ALPHA:
+            return 0
+        if self.low > 0 and self.rank_biserial > 0:
+            return 1
+        return -1 if self.high < 0 and self.rank_biserial < 0 else 0
+
+
+def compare(better: RowResults, worse: RowResults, metric: str) -> Comparison:
+    """Compare two rows by one metric, on the images and seeds they share.
+
+    Raises:
+        UserError: the rows cannot be paired (why is said), or the metric has no better direction.
+    """
+    return _compare((better.label, worse.label), [better, worse], [1, -1], metric)
+
+
+def compare_gains(gain: tuple[RowResults, RowResults], other: tuple[RowResults, RowResults], metric: str) -> Comparison:
+    """Compare what the first of two rows gains over the second with what another pair gains.
+
+    Raises:
+        UserError: as `compare`.
+    """
+    labels = tuple(f"{row.label} over {before.label}" for row, before in (gain, other))
+    return _compare((labels[0], labels[1]), [*gain, *other], [1, -1, -1, 1], metric)
+
+
+def corrected(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
+    """The comparisons of one family with Holm's correction."""
+    family = tuple(comparisons)
+    p_values = holm([comparison.p for comparison in family])
+    return tuple(replace(one, p_holm=float(p)) for one, p in zip(family, p_values, strict=True))
+
+
+@dataclass(frozen=True)
+class AgainstReference:
+    """Every row of a table against the table's reference, on each of its metrics: one family.
+
+    Attributes:
+        reference: the row that the others are compared with.
+        comparisons: by number of the row and metric; `better` is the row, `worse` the reference.
+        unpaired: why rows with results are not in it, one sentence a row.
+    """
+
+    reference: RowResults
+    comparisons: dict[tuple[int, str], Comparison]
+    unpaired: tuple[str, ...]
+
+    def sign(self, row: RowResults, metric: str) -> int:
+        """1 and -1 where the row is significantly better and worse than the reference, else 0."""
+        found = self.comparisons.get((row.number, metric))
+        return found.sign if found else 0
+
+
+def against_reference(results: TableResults) -> AgainstReference:
+    """Compare every row that has results with the reference; Holm's correction is over rows and metrics."""
+    reference = next(row for row in results.rows if row.label == results.spec.reference)
+    metrics = [metric for metric in results.spec.metrics if METRICS[metric].direction != "none"]
+    found: dict[tuple[int, str], Comparison] = {}
+    unpaired: list[str] = []
+    for row in results.rows:
+        if row.results and reference.results and row.number != reference.number:
+            try:
+                found |= {(row.number, metric): compare(row, reference, metric) for metric in metrics}
+            except UserError as error:
+                unpaired.append(str(error))
+    return AgainstReference(
+        reference, dict(zip(found, corrected(found.values()), strict=True)), tuple(dict.fromkeys(unpaired))
+    )
+
+
+def _compare(
+    labels: tuple[str, str], rows: Sequence[RowResults], coefficients: Sequence[int], metric: str
+) -> Comparison:
+    direction = METRICS[metric].direction
+    if direction == "none":
+        raise UserError(f"Rows cannot be compared by {metric}: neither more nor less of it is better.")
+    scores = paired_scores(rows, metric)
+    sign = 1 if direction == "max" else -1
+    differences = sum(sign * factor * of_row for factor, of_row in zip(coefficients, scores, strict=True))
+    found = paired_difference(differences)
+    return Comparison(
+        better=labels[0],
+        worse=labels[1],
+        metric=metric,
+        effect=found.effect,
+        low=found.interval.low,
+        high=found.interval.high,
+        p=found.p,
+        rank_biserial=found.rank_biserial,
+        images=scores.shape[1],
+        seeds=scores.shape[2],
+    )
