@@ -4,54 +4,36 @@ from __future__ import annotations
 
 import fcntl
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 
 from benchmarks.allocator import keep_freed_memory, release_freed_memory
 from benchmarks.contract import Segmenter
-from benchmarks.cost import count_parameters, training_flops, without_pretrained
+from benchmarks.cost import count_parameters, training_flops
 from benchmarks.data import Dataset
 from benchmarks.environment import describe_environment, peak_memory_bytes, reset_peak_memory
 from benchmarks.external import read_external
 from benchmarks.files import write_json
+from benchmarks.job_training import JobTraining, check_processes, train_job
 from benchmarks.jobs import EXTERNAL, Job
 from benchmarks.methods import get_method
-from benchmarks.prediction import Labeller, predict_split, score_split, segment_sample, validate
-from benchmarks.saved_model import HARNESS_FILE, load_model, save_model
+from benchmarks.prediction import Labeller, predict_split, score_split, segment_sample
+from benchmarks.saved_model import load_model, save_model
 from benchmarks.scoring import mean_scores, write_scores
-from benchmarks.training import TrainingReport, train
-from benchmarks.training.batches import BatchSource, derived_seed
+from benchmarks.training import TrainingReport
+from benchmarks.training.batches import derived_seed
+from benchmarks.watcher import Watcher
 
 SCHEMA = 1
 Status = Literal["done", "cached", "failed", "busy"]
-
-
-def _nothing(*_: Any) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Watcher:
-    """Who is told how a job is going.
-
-    Attributes:
-        training: called with iterations done, losses and learning rate.
-        validation: called with the metrics of a validation.
-        prediction: called with images done and images in all.
-        saved: called with the job's folder whenever there is something new in it.
-    """
-
-    training: Callable[[int, dict[str, float], float], None] = field(default=_nothing)
-    validation: Callable[[dict[str, float]], None] = field(default=_nothing)
-    prediction: Callable[[int, int], None] = field(default=_nothing)
-    saved: Callable[[Path], object] = field(default=_nothing)
+UNTRAINED = JobTraining(TrainingReport(0, 0.0), peak_memory_bytes=0)
 
 
 @dataclass(frozen=True)
@@ -68,7 +50,14 @@ class Outcome:
 
 
 def run_job(
-    job: Job, dataset: Dataset, out: Path, device: str, watcher: Watcher | None = None, *, label: str | None = None
+    job: Job,
+    dataset: Dataset,
+    out: Path,
+    device: str,
+    watcher: Watcher | None = None,
+    *,
+    label: str | None = None,
+    processes: int = 1,
 ) -> Outcome:
     """Bring a job to its result, from wherever an earlier start left it.
 
@@ -76,46 +65,59 @@ def run_job(
 
     Args:
         label: what to call the job where people browse; no part of its key. None is the method's name.
+        processes: that train together, on one accelerator each; no part of its key either. Testing needs one.
+
+    Raises:
+        UserError: the job has no result, and so many processes cannot train it on this device.
     """
     watcher = watcher or Watcher()
     keep_freed_memory()
     folder = job.folder(out)
+    if not (folder / "result.json").exists():
+        check_processes(job, device, processes)
     folder.mkdir(parents=True, exist_ok=True)
-    with _only_one_process(folder) as mine:
+    with only_one_process(folder) as mine:
         if (folder / "result.json").exists():
             return Outcome("cached")
         if not mine:
             return Outcome("busy")
         try:
-            _run(job, dataset, folder, device, watcher, label or job.method)
+            _run(job, dataset, folder, device, watcher, label or job.method, processes if job.trained else 1)
         except Exception as error:
-            message = f"{type(error).__name__}: {error}"
-            write_json(
-                folder / "error.json",
-                {
-                    "type": type(error).__name__,
-                    "message": str(error),
-                    "traceback": traceback.format_exc(),
-                    "when": _now(),
-                },
-            )
+            outcome = record_failure(folder, type(error).__name__, str(error), traceback.format_exc())
             watcher.saved(folder)
-            return Outcome("failed", message)
+            return outcome
         watcher.saved(folder)
         return Outcome("done")
 
 
-def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher, label: str) -> None:
+def record_failure(folder: Path, kind: str, message: str, details: str) -> Outcome:
+    """Leave error.json in a job's folder; only for a process that has it to itself.
+
+    Args:
+        kind: type of the error.
+        details: traceback, or the end of the output of a process that had no time for one.
+    """
+    write_json(folder / "error.json", {"type": kind, "message": message, "traceback": details, "when": _now()})
+    return Outcome("failed", f"{kind}: {message}")
+
+
+def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher, label: str, processes: int) -> None:
     started = _now()
     (folder / "error.json").unlink(missing_ok=True)
-    environment = describe_environment(device)
+    environment = {**describe_environment(device), "processes": processes}
     write_json(folder / "job.json", {"label": label, **job.resolved()})
     write_json(folder / "environment.json", environment)
     release_freed_memory()
     reset_peak_memory(device)
-    maker = _external(job, dataset) if job.method == EXTERNAL else _segmenter(job, dataset, folder, device, watcher)
+    maker = (
+        _external(job, dataset)
+        if job.method == EXTERNAL
+        else _segmenter(job, dataset, folder, device, watcher, processes)
+    )
     seconds_per_image = predict_split(maker.label, job, dataset, folder, watcher.prediction)
-    peak = peak_memory_bytes(device)
+    peak = max(peak_memory_bytes(device), maker.training.peak_memory_bytes)
+    report = maker.training.report
     rows = score_split(job, dataset, folder)
     write_scores(rows, folder / "metrics.csv")
     result = {
@@ -135,9 +137,9 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
         "cost": {
             "parameters": maker.parameters,
             "flops_per_crop": training_flops(maker.model, job, dataset, device) if maker.model else None,
-            "iterations": maker.report.iterations,
-            "train_seconds": maker.report.seconds,
-            "seconds_per_iteration": maker.report.seconds / maker.report.iterations if job.trained else None,
+            "iterations": report.iterations,
+            "train_seconds": report.seconds,
+            "seconds_per_iteration": report.seconds / report.iterations if job.trained else None,
             "seconds_per_image": None if job.method == EXTERNAL else seconds_per_image,
             "peak_memory_bytes": None if job.method == EXTERNAL else peak,
         },
@@ -159,65 +161,35 @@ class _Maker:
     """
 
     label: Labeller
-    report: TrainingReport
+    training: JobTraining
     parameters: int | None
     model: Segmenter | None
 
 
 def _external(job: Job, dataset: Dataset) -> _Maker:
     maps = read_external(job, dataset.ids(job.split))
-    return _Maker(lambda id, _: maps[id], TrainingReport(0, 0.0), None, None)
+    return _Maker(lambda id, _: maps[id], UNTRAINED, None, None)
 
 
-def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher) -> _Maker:
-    segmenter, report = _trained(job, dataset, folder, device, watcher)
+def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher, processes: int) -> _Maker:
+    method = get_method(job.method)
+    if method.trained:
+        training = train_job(job, dataset, folder, device, watcher, processes)
+        # What is tested is what was saved, so that `predict` with the saved model gives the same figures.
+        segmenter = load_model(folder / "model", device).segmenter
+    else:
+        torch.manual_seed(derived_seed(job.seed, "weights"))
+        training, segmenter = UNTRAINED, method.build(job.model)
+        save_model(segmenter, job, folder / "model")
 
     def label(_: str, image: np.ndarray) -> np.ndarray:
         return segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
 
-    return _Maker(label, report, count_parameters(segmenter), segmenter if job.trained else None)
-
-
-def _trained(
-    job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
-) -> tuple[Segmenter, TrainingReport]:
-    """The job's model in evaluation mode, trained from wherever an earlier start left it."""
-    method = get_method(job.method)
-    torch.manual_seed(derived_seed(job.seed, "weights"))
-    # A checkpoint replaces pretrained weights, which need not be at hand any more.
-    resumed = (folder / "checkpoint.pt").exists()
-    model = method.build(without_pretrained(job.model) if resumed else job.model)
-    if not method.trained:
-        save_model(model, job, folder / "model")
-        return model, TrainingReport(0, 0.0)
-    assert isinstance(model, torch.nn.Module), f"{job.method} is trained, so it has to be a torch module"
-    model.to(device)
-    batches = BatchSource.of_job(job, dataset)
-
-    def validated(current: torch.nn.Module) -> dict[str, float]:
-        metrics = validate(current, job, dataset, device)  # type: ignore[arg-type]
-        watcher.validation(metrics)
-        watcher.saved(folder)
-        return metrics
-
-    report = train(
-        model,
-        batches,
-        job.training,
-        seed=job.seed,
-        folder=folder,
-        device=torch.device(device),
-        validate=validated,
-        progress=watcher.training,
-    )
-    if not (folder / "model" / HARNESS_FILE).exists():
-        save_model(model, job, folder / "model")
-    # What is tested is what was saved, so that `predict` with the saved model gives the same figures.
-    return load_model(folder / "model", device).segmenter, report
+    return _Maker(label, training, count_parameters(segmenter), segmenter if job.trained else None)
 
 
 @contextmanager
-def _only_one_process(folder: Path) -> Iterator[bool]:
+def only_one_process(folder: Path) -> Iterator[bool]:
     """Whether this process has the folder to itself; the lock goes with the process, however it ends."""
     with (folder / "lock").open("w") as lock:
         try:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pctrans.distributed import count_per_process, rand_for_slice
 from pctrans.matcher import Matching
 
 
@@ -69,7 +70,7 @@ def contrastive_loss(similarity: Tensor, groups: Groups, temperature: float) -> 
     repel = _masked_logsumexp(scaled, groups.negatives, has_pair)
     per_anchor = F.softplus(attract + repel) * has_pair
     with_positive = groups.positives.any(-1).sum()
-    return per_anchor.sum() / with_positive.clamp(min=1)
+    return per_anchor.sum() / count_per_process(with_positive)
 
 
 def _masked_logsumexp(x: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
@@ -86,11 +87,11 @@ def released_query_contrast(queries: Tensor, groups: Groups, *, negatives: int =
     """
     product = queries.float() @ queries.float().transpose(1, 2)
     budget = groups.positives.sum(-1, keepdim=True) * negatives
-    noise = torch.rand_like(product).masked_fill(~groups.negatives, torch.inf)
+    noise = rand_for_slice(*product.shape, device=product.device).masked_fill(~groups.negatives, torch.inf)
     rank = noise.argsort(-1).argsort(-1)
     chosen = groups.negatives & (rank < budget)
     sampled = Groups(groups.anchors, groups.positives, chosen)
     cosine = cosine_similarity(queries)
     pairs = groups.positives | chosen
-    pull = ((cosine - groups.positives.float()) ** 2 * pairs).sum() / pairs.sum().clamp(min=1)
+    pull = ((cosine - groups.positives.float()) ** 2 * pairs).sum() / count_per_process(pairs.sum())
     return contrastive_loss(product, sampled, temperature=2.0) + pull

@@ -16,6 +16,7 @@ from pctrans.contrast import (
     soft_dice_similarity,
 )
 from pctrans.decoder import Prediction
+from pctrans.distributed import count_per_process, world_size
 from pctrans.losses import discriminative_loss, mask_loss, point_loss, semantic_loss
 from pctrans.matcher import Matching, start_matching
 from pctrans.targets import Targets
@@ -40,7 +41,7 @@ def weighted_losses(
     # Before the first matching is asked for: they need none, and give an accelerator work meanwhile.
     losses = _dense_losses(pixel_embedding, semantic_logits, targets, config)
 
-    normaliser = _instances_per_process(targets.num_instances, pixel_embedding.device)
+    normaliser = _instances(targets, pixel_embedding.device)
     bce, dice, points = [], [], []
     for prediction, matching in zip(predictions, matchings, strict=True):
         with record_function("loss: mask"):
@@ -108,10 +109,8 @@ def _contrastive_losses(last: Prediction, matching: Matching, config: PCTransCon
     return losses
 
 
-def _instances_per_process(count: int, device: torch.device) -> float:
-    """Instances in the batch, averaged over processes so that all divide by the same; at least 1."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return max(count, 1)
-    total = torch.tensor(float(count), device=device)
-    torch.distributed.all_reduce(total)
-    return max(total.item() / torch.distributed.get_world_size(), 1)
+def _instances(targets: Targets, device: torch.device) -> float | Tensor:
+    """What sums over the instances are divided by; alone it is known without waiting for an accelerator."""
+    if world_size() == 1:
+        return max(targets.num_instances, 1)
+    return count_per_process(torch.full((), targets.num_instances, device=device))

@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pctrans.distributed import count_per_process
 from pctrans.matcher import Matching
 from pctrans.points import sample_labels, sample_logits, uncertain_points
 from pctrans.targets import Targets
 
 
 def mask_loss(
-    logits: Tensor, targets: Targets, matching: Matching, num_points: int, normaliser: float
+    logits: Tensor, targets: Targets, matching: Matching, num_points: int, normaliser: float | Tensor
 ) -> tuple[Tensor, Tensor]:
     """BCE and Dice (eq. 1) of the matched masks at sampled points, over `normaliser`.
 
@@ -33,7 +34,7 @@ def dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return 1 - (2 * (soft * truth).sum(-1) + 1) / (soft.sum(-1) + truth.sum(-1) + 1)
 
 
-def point_loss(centres: Tensor, targets: Targets, matching: Matching, normaliser: float) -> Tensor:
+def point_loss(centres: Tensor, targets: Targets, matching: Matching, normaliser: float | Tensor) -> Tensor:
     """Eq. 3: L1 between the matched queries' centres (B, N, 2) and the centres of mass, over `normaliser`."""
     predicted = centres[matching.image, matching.query]
     return (predicted - targets.centres[matching.image, matching.instance]).abs().sum() / normaliser
@@ -81,7 +82,7 @@ def discriminative_loss(
     distance = (push * pairs).sum((1, 2)) / (count * (count - 1)).clamp(min=1)
 
     regulariser = (_norm(means) * present).sum(1) / count.clamp(min=1)
-    return (variance + distance + gamma * regulariser).sum() / (count > 0).sum().clamp(min=1)
+    return (variance + distance + gamma * regulariser).sum() / count_per_process((count > 0).sum())
 
 
 def _norm(x: Tensor) -> Tensor:
@@ -98,4 +99,4 @@ def semantic_loss(logits: Tensor, foreground: Tensor, *, alpha: float = 0.25, ga
     probability = logits.sigmoid()
     wrongness = probability * (1 - truth) + (1 - probability) * truth
     weight = alpha * truth + (1 - alpha) * (1 - truth)
-    return (weight * wrongness**gamma * bce).sum() / truth.sum().clamp(min=1)
+    return (weight * wrongness**gamma * bce).sum() / count_per_process(truth.sum())

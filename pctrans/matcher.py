@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.profiler import record_function
 
+from pctrans.distributed import rand_for_slice
 from pctrans.points import sample_labels, sample_logits
 from pctrans.targets import Targets
 
@@ -72,7 +73,7 @@ def start_matching(mask_logits: list[Tensor], targets: Targets, num_points: int)
     """
     device = mask_logits[0].device
     batch, most = targets.valid.shape
-    points = torch.rand(batch, num_points, 2, device=device)
+    points = rand_for_slice(batch, num_points, 2, device=device)
     ids = torch.arange(1, most + 1, device=device)
     labels = sample_labels(targets.labels, points, torch.arange(batch, device=device))
     truth = labels[:, None] == ids[:, None]

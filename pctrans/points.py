@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from pctrans.distributed import rand_for_slice
+
 
 def sample_logits(logits: Tensor, points: Tensor) -> Tensor:
     """Bilinear values of maps (B, C, h, w) at points (B, P, 2), (x, y) in [0, 1]; (B, C, P)."""
@@ -39,8 +41,8 @@ def uncertain_points(
         counts: masks of each image, which follow each other; they sum to M.
     """
     important, drawn = int(importance * num_points), int(oversampling * num_points)
-    candidates = torch.rand(len(counts), drawn, 2, device=logits.device)
-    uniform = torch.rand(len(counts), num_points - important, 2, device=logits.device)
+    candidates = rand_for_slice(len(counts), drawn, 2, device=logits.device)
+    uniform = rand_for_slice(len(counts), num_points - important, 2, device=logits.device)
     points = []
     for masks, places, others in zip(logits.split(counts), candidates, uniform, strict=True):
         # Maps of many channels are sampled several times faster channels last.

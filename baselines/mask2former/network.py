@@ -11,6 +11,7 @@ from torch import nn
 from transformers import Mask2FormerForUniversalSegmentation, ResNetConfig
 
 from baselines.mask2former.config import Mask2FormerConfig
+from baselines.mask2former.criterion import SharedBatchLoss
 from pctrans.backbone import Backbone, PretrainedWeightsError, check_resnet, resnet_config
 
 # The sizes by our name and by theirs.
@@ -47,6 +48,7 @@ def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentat
         if config.backbone.pretrained:
             weights = Backbone(config.backbone).resnet.state_dict()
             network.model.pixel_level_module.encoder.load_state_dict(weights)
+    network.criterion = SharedBatchLoss(network.config, network.weight_dict)
     _at_least_two_channels_a_group(network)
     return network
 
@@ -102,8 +104,6 @@ def _pretrained(source: str, config: Mask2FormerConfig) -> Mask2FormerForUnivers
             f"'{source}' lacks {len(lacking)} weights of the model that its config.json describes and has "
             f"{len(differing)} of another shape, the first '{min(lacking + differing)}'; they would have been random"
         )
-    # A checkpoint with one class brings its own weight of "no object".
-    network.criterion.empty_weight[-1] = config.loss_weights.no_object
     return network
 
 

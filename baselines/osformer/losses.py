@@ -11,6 +11,7 @@ from baselines.osformer.config import OSFormerConfig
 from baselines.osformer.head import DynamicInstanceNormalisation
 from baselines.osformer.targets import cell_instances, downsampled_edges, instance_edges
 from pctrans.deformable import Shapes
+from pctrans.distributed import count_per_process
 from pctrans.images import pad_to_multiple
 from pctrans.losses import semantic_loss as focal_loss
 from pctrans.targets import Targets, build_targets
@@ -66,7 +67,7 @@ def mask_loss(
         losses.append(squared_dice_loss(logits, truth))
         visible.append(truth.amax(dim=1))
     weights = torch.cat(visible)
-    return (torch.cat(losses) * weights).sum() / weights.sum().clamp(min=1)
+    return (torch.cat(losses) * weights).sum() / count_per_process(weights.sum())
 
 
 def edge_loss(edge_logits: list[Tensor], targets: OSFormerTargets) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.training.loop import NonFiniteLossError, TrainingReport, train
+from benchmarks.training.loop import TrainingReport, train
+from benchmarks.training.nonfinite import NonFiniteLossError
 
 __all__ = ["NonFiniteLossError", "TrainingReport", "train"]

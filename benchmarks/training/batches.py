@@ -7,10 +7,11 @@ crops that it would have drawn undisturbed, whoever loads them and in which orde
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,6 +19,9 @@ from torch import Tensor
 from benchmarks.augmentation import AugmentationConfig, augment
 from benchmarks.data import Dataset
 from benchmarks.jobs import Job
+
+if TYPE_CHECKING:
+    from benchmarks.settings import TrainingSettings
 
 
 def derived_seed(*parts: int | str) -> int:
@@ -41,23 +45,49 @@ class Batch:
     labels: Tensor
 
 
-class BatchSource:
-    """The batches of a job's training split: shuffled passes over the images, one augmented crop of each."""
+def slots_of_process(settings: TrainingSettings, rank: int, world_size: int) -> list[int]:
+    """The places in every batch whose crops one of several processes takes: its slice of each micro-batch."""
+    size = settings.micro_batch_size or settings.batch_size
+    slice_size = size // world_size
+    first = rank * slice_size
+    return [part + slot for part in range(0, settings.batch_size, size) for slot in range(first, first + slice_size)]
 
-    def __init__(self, dataset: Dataset, *, batch_size: int, crop: int, augmentation: AugmentationConfig, seed: int):
+
+class BatchSource:
+    """The batches of a job's training split: shuffled passes over the images, one augmented crop of each.
+
+    Args:
+        batch_size: crops an optimiser step, over all processes.
+        slots: places in the batch, from 0, whose crops are made here; None: all.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        *,
+        batch_size: int,
+        crop: int,
+        augmentation: AugmentationConfig,
+        seed: int,
+        slots: Sequence[int] | None = None,
+    ):
         self.dataset, self.batch_size, self.crop = dataset, batch_size, crop
         self.augmentation, self.seed = augmentation, seed
+        self.slots = range(batch_size) if slots is None else slots
         self.ids = dataset.ids("train")
 
     @classmethod
-    def of_job(cls, job: Job, dataset: Dataset, batch_size: int | None = None) -> BatchSource:
-        """The batches that a job trains on; of another size if one is given."""
+    def of_job(
+        cls, job: Job, dataset: Dataset, batch_size: int | None = None, slots: Sequence[int] | None = None
+    ) -> BatchSource:
+        """The batches that a job trains on; of another size if one is given, only some places if they are."""
         return cls(
             dataset,
             batch_size=batch_size or job.training.batch_size,
             crop=job.training.crop,
             augmentation=AugmentationConfig(**job.augmentation),
             seed=job.seed,
+            slots=slots,
         )
 
     def epoch(self, iteration: int) -> float:
@@ -66,7 +96,7 @@ class BatchSource:
 
     def batch(self, iteration: int) -> Batch:
         """The batch of an iteration, 0-based."""
-        samples = [self._crop(iteration * self.batch_size + slot) for slot in range(self.batch_size)]
+        samples = [self._crop(iteration * self.batch_size + slot) for slot in self.slots]
         ids, images, labels = zip(*samples, strict=True)
         return Batch(ids, torch.stack(images), torch.stack(labels))
 

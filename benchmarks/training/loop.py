@@ -20,7 +20,12 @@ from benchmarks.training.batches import Batch, BatchSource, derived_seed
 from benchmarks.training.capacity import CapacityCheck
 from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint
 from benchmarks.training.curves import Curve
+from benchmarks.training.gradients import average_over_processes
+from benchmarks.training.nonfinite import not_finite
 from benchmarks.training.optimisation import build_optimiser, learning_rate, set_learning_rate
+from benchmarks.training.synchronised import synchronise
+from benchmarks.watcher import StopRequested
+from pctrans.distributed import rank, world_size
 
 if TYPE_CHECKING:
     from benchmarks.settings import TrainingSettings
@@ -28,10 +33,6 @@ if TYPE_CHECKING:
 Validate = Callable[[nn.Module], dict[str, float]]
 Progress = Callable[[int, dict[str, float], float], None]
 """Called with the iterations done, the last losses and the learning rate."""
-
-
-class NonFiniteLossError(RuntimeError):
-    """A loss or its gradient is NaN or infinite: training cannot go on."""
 
 
 @dataclass(frozen=True)
@@ -57,25 +58,32 @@ def train(
     device: torch.device,
     validate: Validate | None = None,
     progress: Progress | None = None,
+    stopping: Callable[[], bool] | None = None,
 ) -> TrainingReport:
     """Train in place, from the folder's checkpoint if it has one; leaves a checkpoint of the end.
 
     On CPU, a run that was killed and continued ends in the same weights as an undisturbed one.
 
+    Every process of a process group calls this with its part of the batches. Process 0 alone writes, validates and
+    reports; the others read the checkpoint, and wait for it where they need it for the next step.
+
     Args:
         model: a `Segmenter`, on `device`.
         folder: gets checkpoint.pt, losses.csv and validation.csv.
         validate: called every `settings.validate_every` iterations with the model in evaluation mode.
+        stopping: asked after every iteration whether to end before the last.
 
     Raises:
+        StopRequested: `stopping` said so; there is a checkpoint of this iteration.
         NonFiniteLossError: names the iteration, the terms and the images.
     """
+    if world_size() > 1:
+        synchronise(model)
     optimiser = build_optimiser(model, settings)
     average = MovingAverage(model, settings.weight_average) if settings.weight_average else None
     checkpoint = folder / "checkpoint.pt"
     start, seconds = load_checkpoint(checkpoint, model, optimiser, average, device)
-    losses_curve = Curve(folder / "losses.csv", start)
-    validation_curve = Curve(folder / "validation.csv", start)
+    curves = _Curves(folder, start) if rank() == 0 else None
     check_capacity = CapacityCheck(model)
     model.train()
     # Loading ahead in threads helps an accelerator; on a CPU it would only take cores from the step.
@@ -91,28 +99,39 @@ def train(
             average.update(model)
         done = iteration + 1
         last = done == settings.iterations
-        if last or done % settings.log_every == 0:
+        if curves and (last or done % settings.log_every == 0):
             values = {name: value.item() for name, value in losses.items()}
             elapsed = seconds + time.perf_counter() - begun
             total = {"loss": sum(values.values())}
-            losses_curve.append({"iteration": done, **total, **values, "learning_rate": rate, "seconds": elapsed})
+            curves.losses.append({"iteration": done, **total, **values, "learning_rate": rate, "seconds": elapsed})
             if progress:
                 progress(done, total | values, rate)
-        if validate and (last or done % settings.validate_every == 0):
+        if curves and validate and (last or done % settings.validate_every == 0):
             paused = time.perf_counter()
             model.eval()
             row = {"iteration": done, "epoch": batches.epoch(done), "seconds": seconds + paused - begun}
             with average.applied(model) if average else nullcontext():
-                validation_curve.append(row | validate(model))
+                curves.validation.append(row | validate(model))
             model.train()
             begun += time.perf_counter() - paused
+        stopped = not last and stopping is not None and stopping()
         # After the validation: a run killed during it resumes before it, and no row is missing.
-        if last or done % settings.checkpoint_every == 0:
+        if curves and (last or stopped or done % settings.checkpoint_every == 0):
             save_checkpoint(checkpoint, model, optimiser, average, done, seconds + time.perf_counter() - begun)
+        if stopped:
+            raise StopRequested(f"at iteration {done}")
     if average:
         model.load_state_dict(average.state)
     model.eval()
     return TrainingReport(settings.iterations, seconds + time.perf_counter() - begun)
+
+
+class _Curves:
+    """What is written while training goes on."""
+
+    def __init__(self, folder: Path, resumed_at: int):
+        self.losses = Curve(folder / "losses.csv", resumed_at)
+        self.validation = Curve(folder / "validation.csv", resumed_at)
 
 
 def training_step(
@@ -125,9 +144,10 @@ def training_step(
 ) -> dict[str, Tensor]:
     """One optimiser step over a batch, in micro-batches; returns the mean of each loss term, on `device`.
 
-    The host waits for the device once, before the step is taken.
+    The host waits for the device once, before the step is taken. Several processes take the step together, each with
+    its slice of every micro-batch.
     """
-    size = settings.micro_batch_size or len(batch.ids)
+    size = settings.micro_batch_size // world_size() if settings.micro_batch_size else len(batch.ids)
     parts = len(batch.ids) // size
     optimiser.zero_grad(set_to_none=True)
     of_parts: list[dict[str, Tensor]] = []
@@ -143,28 +163,9 @@ def training_step(
     means = {name: torch.stack([part[name] for part in of_parts]).mean() for name in of_parts[0]}
     with record_function("optimiser"):
         parameters = [p for group in optimiser.param_groups for p in group["params"]]
+        means = average_over_processes(parameters, means)
         norm = nn.utils.clip_grad_norm_(parameters, settings.gradient_norm or math.inf)
         if not torch.stack((norm, *means.values())).isfinite().all().item():
-            raise _not_finite(of_parts, means, batch, size, iteration)
+            raise not_finite(of_parts, batch, iteration)
         optimiser.step()
     return means
-
-
-def _not_finite(
-    of_parts: list[dict[str, Tensor]], means: dict[str, Tensor], batch: Batch, size: int, iteration: int
-) -> NonFiniteLossError:
-    """The error that names the first micro-batch with a bad loss, or the whole batch where only gradients are bad."""
-    for part, losses in enumerate(of_parts):
-        if not torch.stack(list(losses.values())).isfinite().all().item():
-            ids = batch.ids[part * size : (part + 1) * size]
-            return NonFiniteLossError(_describe("loss", losses, ids, iteration))
-    return NonFiniteLossError(_describe("gradient", means, batch.ids, iteration))
-
-
-def _describe(what: str, losses: dict[str, Tensor], ids: tuple[str, ...], iteration: int) -> str:
-    terms = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
-    return (
-        f"the {what} is not finite at iteration {iteration + 1} ({terms}); crops of the images {', '.join(ids)}. "
-        "The last checkpoint is from before. A lower learning rate (--set training.learning_rate=...) or a "
-        "smaller gradient norm usually helps; look at these images too."
-    )

@@ -1,0 +1,83 @@
+"""`transformers`' loss of Mask2Former for a batch that several processes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import Mask2FormerConfig
+from transformers.models.mask2former.modeling_mask2former import Mask2FormerHungarianMatcher, Mask2FormerLoss
+
+from pctrans.distributed import count_per_process, counts_of_processes, mean_over_processes, rank, world_size
+from pctrans.points import sample_logits
+
+
+class SharedBatchLoss(Mask2FormerLoss):
+    """The mean over the processes is the loss of the whole batch, at the points that one process would draw.
+
+    With one process, this is theirs.
+    """
+
+    def __init__(self, config: Mask2FormerConfig, weight_dict: dict[str, float]):
+        super().__init__(config, weight_dict)
+        theirs = self.matcher
+        self.matcher = _SharedBatchMatcher(
+            theirs.cost_class, theirs.cost_mask, theirs.cost_dice, num_points=theirs.num_points
+        )
+
+    def get_num_masks(self, class_labels: Any, device: torch.device) -> Tensor:
+        """The instances of the whole batch, at least 1, over the number of processes."""
+        if world_size() == 1:
+            return super().get_num_masks(class_labels, device)
+        return count_per_process(torch.full((), sum(map(len, class_labels)), device=device))
+
+    def loss_labels(self, class_queries_logits: Tensor, class_labels: Any, indices: Any) -> dict[str, Tensor]:
+        """Cross-entropy of (B, N, 2) logits, weighted and divided by the weights of the whole batch."""
+        losses = super().loss_labels(class_queries_logits, class_labels, indices)
+        if world_size() > 1:
+            objects = sum(len(queries) for queries, _ in indices)
+            others = class_queries_logits[..., 0].numel() - objects
+            weights = class_queries_logits.new_full((), objects + self.eos_coef * others)
+            losses = {name: loss * (weights / mean_over_processes(weights)) for name, loss in losses.items()}
+        return losses
+
+    def sample_points_using_uncertainty(
+        self,
+        logits: Tensor,
+        uncertainty_function: Callable[[Tensor], Tensor],
+        num_points: int,
+        oversample_ratio: int,
+        importance_sample_ratio: float,
+    ) -> Tensor:
+        """Points (M, num_points, 2) for masks (M, 1, h, w), by their rule."""
+        if world_size() == 1:
+            return super().sample_points_using_uncertainty(
+                logits, uncertainty_function, num_points, oversample_ratio, importance_sample_ratio
+            )
+        device = logits.device
+        counts = counts_of_processes(len(logits), device)
+        own = slice(sum(counts[: rank()]), sum(counts[: rank() + 1]))
+        important, drawn = int(importance_sample_ratio * num_points), int(num_points * oversample_ratio)
+        candidates = torch.rand(sum(counts), drawn, 2, device=device)[own]
+        uniform = torch.rand(sum(counts), num_points - important, 2, device=device)[own]
+        chosen = uncertainty_function(sample_logits(logits, candidates))[:, 0].topk(important, dim=1).indices
+        return torch.cat((candidates.gather(1, chosen[..., None].expand(-1, -1, 2)), uniform), dim=1)
+
+
+class _SharedBatchMatcher(Mask2FormerHungarianMatcher):
+    """Theirs draws points image by image; those of the other processes' images are drawn and left."""
+
+    def forward(
+        self, masks_queries_logits: Tensor, class_queries_logits: Tensor, mask_labels: Any, class_labels: Any
+    ) -> Any:
+        images, device = len(masks_queries_logits), masks_queries_logits.device
+        self._leave(rank() * images, device)
+        indices = super().forward(masks_queries_logits, class_queries_logits, mask_labels, class_labels)
+        self._leave((world_size() - 1 - rank()) * images, device)
+        return indices
+
+    def _leave(self, images: int, device: torch.device) -> None:
+        for _ in range(images):
+            torch.rand(1, self.num_points, 2, device=device)
