@@ -13,6 +13,7 @@ import numpy as np
 from benchmarks.errors import UserError
 from benchmarks.training.curves import read_curve
 from reports.collect import TableResults
+from reports.costs import number
 
 WINDOW = 0.1  # share of the iterations over which a loss is averaged
 EARLY, LATE = 0.8, 1.0  # ends of the two windows that are compared, as shares of the iterations
@@ -124,6 +125,25 @@ def read_learning(results: TableResults, out: Path) -> list[RowLearning]:
         if curves := tuple(item for item in read if len(item.loss[0])):
             rows.append(RowLearning(row.number, row.label, curves))
     return rows
+
+
+def learning_table(results: TableResults, rows: Sequence[RowLearning]) -> tuple[list[str], list[list[str]]]:
+    """Headings and a line for each row: losses, their change, the verdict and validation PQ; a dash for a gap."""
+    points = sorted({iteration for row in rows for iteration in row.validation_pq})
+    losses = ["loss at 50 %", "at 90 %", "at 100 %", "change", "verdict"]
+    headings = ["#", results.spec.row_heading, *losses, *(f"validation PQ at {point:,}" for point in points)]
+    lines = [
+        [
+            str(row.number),
+            row.label,
+            *(number(row.loss_at(share), ".3f") for share in (0.5, 0.9, 1.0)),
+            str(row.change) if row.change else "-",
+            row.verdict,
+            *(number(row.validation_pq.get(point), ".4f") for point in points),
+        ]
+        for row in rows
+    ]
+    return headings, lines
 
 
 def _read(folder: Path, iterations: int) -> Curves:

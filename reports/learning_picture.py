@@ -14,6 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import atomic_path
 from reports.collect import TableResults
 from reports.learning import RowLearning
+from reports.pictures import CAPTION
 
 COLUMNS = 3
 PANEL_INCHES = (2.15, 1.35)
@@ -42,9 +43,10 @@ def draw_learning(results: TableResults, rows: Sequence[RowLearning], path: Path
         box = (left / width, bottom / height, PANEL_INCHES[0] / width, PANEL_INCHES[1] / height)
         _draw(figure.add_axes(box), row)
     _legend(figure)
+    caption = _caption(results, rows)
     with atomic_path(path) as temporary:
-        figure.savefig(temporary, metadata={"Software": None})
-    return _caption(results, rows)
+        figure.savefig(temporary, metadata={"Software": None, CAPTION: caption})
+    return caption
 
 
 def _pitch(axis: int) -> float:

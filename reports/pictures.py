@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL import Image
+
+CAPTION = "Description"
+"""The PNG text chunk in which a picture carries its caption, as the PNG specification names it."""
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -12,3 +17,12 @@ class Picture:
 
     path: Path | None
     caption: str  # where there is no picture, why
+
+
+def drawn_caption(path: Path) -> str:
+    """The caption that a PNG carries; empty where it has none or cannot be read."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            return str(image.info.get(CAPTION, ""))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return ""

@@ -14,6 +14,7 @@ from benchmarks.files import atomic_path
 from benchmarks.overlays import stretch
 from reports.collect import JobResult, RowResults, TableResults
 from reports.origins import legend, marked_label
+from reports.pictures import CAPTION
 from reports.scene import Scene, error_legend
 
 WINDOW = 200  # pixels: more of an image and its objects are too small to judge in print
@@ -48,8 +49,9 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
             path_of_row = out / "jobs" / result.key / "predictions" / f"{image_id}.tif"
             panel = scene.prediction_panel(_read_prediction(path_of_row, scene.truth.shape))
         sheet.add(_title(row, result, image_id), panel)
-    sheet.save(path)
-    return _caption(results, rows, scene, image_id)
+    caption = _caption(results, rows, scene, image_id)
+    sheet.save(path, caption)
+    return caption
 
 
 def typical_image(results: list[JobResult]) -> str:
@@ -128,7 +130,7 @@ class _Sheet:
         axes.set_title(title, fontsize=7.5, pad=3, linespacing=1.15, parse_math=False)
         axes.imshow(panel, interpolation="antialiased")
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, caption: str) -> None:
         self._figure.legend(handles=error_legend(), loc="lower center", ncols=3, fontsize=7.5, frameon=False)
         with atomic_path(path) as temporary:
-            self._figure.savefig(temporary, metadata={"Software": None})
+            self._figure.savefig(temporary, metadata={"Software": None, CAPTION: caption})

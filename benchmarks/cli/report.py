@@ -1,4 +1,4 @@
-"""`pctrans-bench report`: write a table's reports again, from results that are there."""
+"""`pctrans-bench report`: write reports again, from results that are there."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ from benchmarks.cli.options import Out
 
 
 def report(
-    table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Name of a table that was run into OUT; without it, everything in OUT."),
+    ] = None,
     out: Out = Path("results"),
 ) -> None:
-    """Write LaTeX, Markdown, CSV and pictures of a table from its results; computes nothing."""
+    """Write LaTeX, Markdown, CSV and pictures of a table, or of all, with claims and an HTML page; computes nothing."""
     from rich.console import Console
 
-    from benchmarks.cli.run import report_table
+    from benchmarks.cli.reporting import report_folder, report_table
 
-    report_table(Console(), out, table)
+    if table is None:
+        report_folder(Console(), out)
+    else:
+        report_table(Console(), out, table)

@@ -1,0 +1,170 @@
+"""Writes reports and says where they are: of one table, or of everything a folder holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmarks.cli.planning import Experiment
+    from reports.folder import Folder
+    from reports.table import ReportPaths
+
+
+def report_experiments(
+    console: Console, experiments: Sequence[Experiment], out: Path, device: str
+) -> dict[str, list[Path]]:
+    """Report tables and figures that were run, and everything in `out` in one page; returns the files by name.
+
+    Args:
+        device: where models are looked into for figures.
+    """
+    files = {one.name: report_table(console, out, one.name) for one in experiments if one.figure is None}
+    for one in experiments:
+        if one.figure is not None:
+            files[one.name] = _report_figure(console, one, out, device)
+    written = {path.stem for path in (out / "runs").glob("*.json") if (out / "reports" / f"{path.stem}.md").exists()}
+    report_folder(console, out, tables_already_written=written)
+    return files
+
+
+def _report_figure(console: Console, experiment: Experiment, out: Path, device: str) -> list[Path]:
+    """Look into a figure's models and draw it; where it cannot be, say why."""
+    from benchmarks.figures import compute_figure
+    from reports.figures import draw_figure
+
+    assert experiment.figure is not None
+    try:
+        with console.status(f"looking into the models of {experiment.name}"):
+            compute_figure(experiment.figure, experiment.plan, out, device)
+            picture = draw_figure(experiment.figure, out)
+    except UserError as error:
+        _warn(console, str(error))
+        return []
+    assert picture.path is not None, "what cannot be drawn is an error"
+    return [picture.path, picture.path.with_suffix(".pdf")]
+
+
+def reports_are_newer(experiments: Sequence[Experiment], out: Path) -> bool:
+    """Whether the page, which is written last, is of all results, failures and plans of these tables and figures."""
+    page = out / "reports" / "index.html"
+    if not page.exists():
+        return False
+    made = [out / "runs" / f"{one.name}.json" for one in experiments if one.figure is None]
+    made += [out / "figures" / one.name / "figure.json" for one in experiments if one.figure is not None]
+    folders = [planned.job.folder(out) for one in experiments for planned in one.chosen]
+    sources = [*made, *(folder / name for folder in folders for name in ("result.json", "error.json"))]
+    if not all(path.exists() for path in made):
+        return False
+    return all(path.stat().st_mtime_ns <= page.stat().st_mtime_ns for path in sources if path.exists())
+
+
+def report_table(console: Console, out: Path, table: str) -> list[Path]:
+    """Write the reports of a table, print it and say where they are; returns the files."""
+    from reports.collect import collect
+    from reports.console import render_console
+    from reports.table import write_table
+
+    results = collect(out, table)
+    paths = write_table(results, out)
+    console.print(render_console(results))
+    _say_paths(console, paths)
+    return paths.files
+
+
+def report_folder(console: Console, out: Path, tables_already_written: Collection[str] = ()) -> list[Path]:
+    """Write the reports of every table and figure in `out`, the claims and the page that shows them all.
+
+    What cannot be read is said and left out.
+
+    Args:
+        tables_already_written: names of tables whose own reports are up to date.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UserError: nothing was run into `out`.
+    """
+    from reports.claims import evaluate_claims, write_claims
+    from reports.folder import read_folder
+    from reports.html import write_html
+    from reports.table import write_combined
+
+    folder = read_folder(out)
+    for problem in folder.problems:
+        _warn(console, problem)
+    written = _tables(console, folder, tables_already_written)
+    files = [path for paths in written.values() for path in paths.files]
+    figures = _figures(console, out)
+    combined = write_combined(list(folder.results.values()), out)
+    claims, claim_files = None, []
+    try:
+        claims = evaluate_claims(out, collected=folder.results)
+        claim_files = list(write_claims(claims))
+    except UserError as error:
+        _warn(console, f"Claims are left out: {error}")
+    page = write_html(out, folder=folder, claims=claims, written=written)
+    console.print("everything", style="bold")
+    for title, path in (("LaTeX", combined), *zip(("claims", ""), claim_files, strict=False), ("HTML", page)):
+        _say(console, title, path)
+    return [*files, *figures, combined, *claim_files, page]
+
+
+def _tables(console: Console, folder: Folder, already_written: Collection[str]) -> Mapping[str, ReportPaths]:
+    from reports.table import write_table
+
+    written = {}
+    for name, results in folder.results.items():
+        if name not in already_written:
+            with console.status(f"writing the reports of {name}"):
+                written[name] = write_table(results, folder.out)
+            console.print(name, style="bold")
+            _say_paths(console, written[name])
+    return written
+
+
+def _figures(console: Console, out: Path) -> list[Path]:
+    """Draw every figure whose data are there; returns the pictures."""
+    from benchmarks.figures import list_figures, load_figure
+    from benchmarks.figures.store import DATA, figure_folder
+    from reports.figures import draw_figure
+
+    files: list[Path] = []
+    for name in list_figures():
+        if not (figure_folder(out, name) / DATA).is_file():
+            continue
+        try:
+            with console.status(f"drawing {name}"):
+                picture = draw_figure(load_figure(name), out)
+        except UserError as error:
+            _warn(console, str(error))
+            continue
+        if picture.path:
+            console.print(name, style="bold")
+            for title, path in (("picture", picture.path), ("PDF", picture.path.with_suffix(".pdf"))):
+                _say(console, title, path)
+                files.append(path)
+    return files
+
+
+def _say_paths(console: Console, paths: ReportPaths) -> None:
+    files = {"LaTeX": paths.tex, "costs": paths.costs, "document": paths.document}
+    files |= {"Markdown": paths.markdown, "CSV": paths.csv}
+    pictures = {"picture": paths.segmentations, "learning": paths.learning}
+    found = {title: picture.path or f"none: {picture.caption}" for title, picture in pictures.items()}
+    for title, path in (files | found).items():
+        _say(console, title, path)
+
+
+def _say(console: Console, title: str, path: Path | str) -> None:
+    console.print(f"{title:>9}  {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _warn(console: Console, text: str) -> None:
+    console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)

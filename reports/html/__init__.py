@@ -1,0 +1,7 @@
+"""One page of everything a results folder holds: it needs no network, and trusts nothing that it shows."""
+
+from __future__ import annotations
+
+from reports.html.page import write_html
+
+__all__ = ["write_html"]

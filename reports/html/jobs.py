@@ -1,0 +1,152 @@
+"""Every job of the folder: configuration, machine, and why it failed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.executors.ending import last_lines, log_path
+from benchmarks.tracking.folder import flatten
+from reports.collect import JobResult
+from reports.folder import Folder
+
+LONGEST = 20_000  # characters of a traceback, message or output
+# Colours and cursor movements of a terminal, then every control character but tab and line feed.
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What error.json and output.log say."""
+
+    key: str
+    label: str
+    type: str
+    message: str
+    traceback: str
+    when: str
+    log: str
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where jobs ran; `number` counts from 1."""
+
+    number: int
+    facts: tuple[tuple[str, str], ...]
+    jobs: int
+
+
+@dataclass(frozen=True)
+class JobEntry:
+    """One folder under OUT/jobs."""
+
+    key: str
+    label: str
+    state: str
+    rows: tuple[str, ...]  # "table4, row 3"
+    configuration: tuple[tuple[str, str], ...]
+    environment: int | None  # an Environment's number; None where it is not known
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """All jobs of a folder; `problems` are files that cannot be read."""
+
+    entries: tuple[JobEntry, ...]
+    failures: tuple[Failure, ...]
+    environments: tuple[Environment, ...]
+    problems: tuple[str, ...]
+
+
+def read_jobs(folder: Folder) -> Jobs:
+    """Jobs in the order of the tables' rows, then those of no table by key; results are not read again."""
+    rows, results, labels = _of_tables(folder)
+    present = [path.name for path in (folder.out / "jobs").glob("*") if path.is_dir()]
+    keys = dict.fromkeys([*(key for key in rows if key in set(present)), *sorted(present)])
+    reader, machines = _Reader(), dict[tuple[tuple[str, str], ...], list[str]]()
+    entries, failures = [], []
+    for key in keys:
+        path, result = folder.out / "jobs" / key, results.get(key)
+        job = result.job if result else reader.read(path / "job.json")
+        environment = result.environment if result else reader.read(path / "environment.json")
+        facts = tuple(flatten(environment))
+        if facts:
+            machines.setdefault(facts, []).append(key)
+        label = labels.get(key) or str(job.get("label") or "")
+        entries.append(
+            JobEntry(
+                key=key,
+                label=label,
+                state=_state(path, result),
+                rows=tuple(rows.get(key, ())),
+                configuration=tuple(flatten(job)),
+                environment=list(machines).index(facts) + 1 if facts else None,
+            )
+        )
+        if entries[-1].state == "failed":
+            failures.append(_failure(path, label, reader))
+    environments = tuple(Environment(number, facts, len(of)) for number, (facts, of) in enumerate(machines.items(), 1))
+    return Jobs(tuple(entries), tuple(failures), environments, tuple(reader.problems))
+
+
+def _of_tables(folder: Folder) -> tuple[dict[str, list[str]], dict[str, JobResult], dict[str, str]]:
+    """By key: the rows that show a job, its result, and the label of its first row."""
+    rows: dict[str, list[str]] = {}
+    results: dict[str, JobResult] = {}
+    labels: dict[str, str] = {}
+    for name, table in folder.results.items():
+        for row in table.rows:
+            for key in [*(result.key for result in row.results), *(gap.key for gap in row.gaps if gap.key)]:
+                rows.setdefault(key, []).append(f"{name}, row {row.number}")
+                labels.setdefault(key, row.label)
+            results |= {result.key: result for result in row.results}
+    return rows, results, labels
+
+
+def _state(path: Path, result: JobResult | None) -> str:
+    if result or (path / "result.json").is_file():
+        return "finished"
+    return "failed" if (path / "error.json").is_file() else "not finished"
+
+
+def _failure(path: Path, label: str, reader: _Reader) -> Failure:
+    error = reader.read(path / "error.json")
+    texts = {name: _shown(str(error.get(name) or "")) for name in ("type", "message", "traceback", "when")}
+    return Failure(key=path.name, label=label, log=_shown(last_lines(log_path(path))), **texts)
+
+
+def _shown(text: str) -> str:
+    """The end of a text, where it says what went wrong, without what a terminal would obey."""
+    plain = _CONTROL.sub("", text)
+    return plain if len(plain) <= LONGEST else f"… {plain[-LONGEST:]}"
+
+
+class _Reader:
+    """Reads JSON objects; what cannot be read is noted and empty."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def read(self, path: Path) -> dict[str, Any]:
+        try:
+            value = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            self.problems.append(f"{path} cannot be read: {error}.")
+            return {}
+        if not isinstance(value, dict):
+            self.problems.append(f"{path} holds no JSON object.")
+            return {}
+        return value
+
+
+def commits(jobs: Jobs) -> Iterator[str]:
+    """The commits the jobs were run from, each once."""
+    found = (dict(environment.facts).get("commit") for environment in jobs.environments)
+    return iter(dict.fromkeys(commit for commit in found if commit and commit != "null"))
