@@ -27,7 +27,7 @@ STOP_SECONDS = 30.0
 FAILED_STARTS = 3
 """Workers that die without a trial before the study gives up."""
 
-Look = Callable[[Sequence[TrialRecord]], None]
+Look = Callable[[list[TrialRecord]], None]
 """Told of all trials, about once a second."""
 
 

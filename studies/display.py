@@ -63,6 +63,10 @@ class StudyDisplay:
     def print_results(self, trials: Sequence[TrialRecord]) -> None:
         """Every trial, at the end."""
         self.console.print(self.table(trials, rows=len(trials)))
+        for trial in trials:
+            if trial.state == "failed":
+                reason = (trial.error or "no reason known").partition("\n")[0]
+                self.console.print(f"trial {trial.number} failed: {reason}", style="red", markup=False, highlight=False)
 
     def table(self, trials: Sequence[TrialRecord], rows: int | None = None) -> Group:
         """Trials that have begun, the last `rows` of them (as many as fit), and a line below."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from studies.planning import AnyPlan
+    from studies.records import TrialRecord
     from studies.sections import Section
     from studies.specs import StudySpec
 
@@ -111,11 +112,13 @@ def _with_budget(spec: StudySpec, trials: int | None) -> StudySpec:
 def _run(
     console: Console, plan: AnyPlan, out: Path, jobs: int, storage_url: str | None, tracking_uri: str | None
 ) -> None:
+    from benchmarks.tracking.store import shown
     from studies.conductor import Conductor
     from studies.display import StudyDisplay
     from studies.folder import enter_folder
     from studies.inference.plan import InferencePlan
     from studies.storage import create_or_join, open_storage
+    from studies.tracking import StudyTracker
 
     if plan.table is not None:
         from benchmarks.cli.planning import refuse_other_runs
@@ -131,13 +134,25 @@ def _run(
                 folder, "val", lambda done, of: status.update(f"mask logits of the validation split: {done}/{of}")
             )
     conductor = Conductor(study, plan.spec.name, folder, out, jobs, plan.settings.device, storage_url)
+    tracker = StudyTracker(plan, out, tracking_uri)
+    tracker.start()
     try:
         with StudyDisplay(console, plan, out, jobs) as display:
-            trials = conductor.run(display.look)
+
+            def look(trials: list[TrialRecord]) -> None:
+                display.look(trials)
+                tracker.look(trials)
+
+            trials = conductor.run(look)
+            tracker.look(trials)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    show_results(console, study, plan, folder, out, storage_url)
-    if any(trial.state == "failed" for trial in trials):
+    failed = any(trial.state == "failed" for trial in trials)
+    tracker.finish(show_results(console, study, plan, folder, out, storage_url), failed=failed)
+    console.print(
+        f"{'tracking':>11}  {shown(tracker.uri)}  (pctrans-bench ui --out {out})", markup=False, soft_wrap=True
+    )
+    if failed:
         raise typer.Exit(1)
 
 

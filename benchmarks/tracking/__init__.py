@@ -12,7 +12,8 @@ ui       looking at it
 from __future__ import annotations
 
 from benchmarks.tracking.backlog import TrackReport, send_all
+from benchmarks.tracking.sending import Note
 from benchmarks.tracking.tracker import Tracker
 from benchmarks.tracking.ui import serve_ui
 
-__all__ = ["TrackReport", "Tracker", "send_all", "serve_ui"]
+__all__ = ["Note", "TrackReport", "Tracker", "send_all", "serve_ui"]

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from benchmarks.tracking.folder import JobFolder
 from benchmarks.tracking.ledger import Sent
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is told of a run beside what its job's folder holds.
+
+    Attributes:
+        status: MLflow's name of how it ended.
+    """
+
+    tags: Mapping[str, str]
+    metrics: Mapping[str, float]
+    status: Literal["FINISHED", "FAILED", "KILLED"]
+
 
 PARAMETERS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
@@ -51,6 +67,18 @@ def send_status(client: MlflowClient, sent: Sent, folder: JobFolder) -> None:
         client.update_run(sent.run_id, name=folder.name)
         client.set_terminated(sent.run_id, folder.status, end)
     sent.status = folder.status
+
+
+def send_note(client: MlflowClient, run_id: str, note: Note, *, end: bool) -> None:
+    """Send what a study knows of one of its trials; `end` gives the run the note's status."""
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    for name, value in note.tags.items():
+        client.set_tag(run_id, name, value)
+    client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in note.metrics.items()])
+    if end:
+        client.set_terminated(run_id, note.status)
 
 
 def _send_final_metrics(client: MlflowClient, run_id: str, folder: JobFolder, when: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchmarks.files import exclusive
 from benchmarks.tracking.folder import CURVES, JobFolder, flatten
 from benchmarks.tracking.ledger import Sent, read_sent, read_table, write_sent, write_table
-from benchmarks.tracking.sending import send_curve, send_parameters, send_status
+from benchmarks.tracking.sending import Note, send_curve, send_note, send_parameters, send_status
 from benchmarks.tracking.store import checked_uri, connect, default_uri, shown
 
 if TYPE_CHECKING:
@@ -100,10 +100,48 @@ class Tracker:
         delivered = self._attempt(lambda client: news.append(self._send(client, folder)))
         return "failed" if not delivered else "sent" if any(news) else "present"
 
+    def annotate(self, job_dir: Path, note: Note) -> bool:
+        """Add what a study knows of a job to its run below the current table, sending the job first; True if it worked.
+
+        A status ends a run that the job itself leaves running.
+        """
+
+        def act(client: MlflowClient) -> None:
+            folder = JobFolder.read(job_dir)
+            self._send(client, folder)
+            sent = read_sent(folder.path, self._ledger_name(self._parent(client)))
+            assert sent is not None, "what was just sent is in the ledger"
+            send_note(client, sent.run_id, note, end=folder.status == "RUNNING")
+
+        return self._attempt(act)
+
+    def tell_child(self, key: str, name: str, parameters: dict[str, str], note: Note) -> bool:
+        """A run below the current table's that is no job, once for each `key`; True if MLflow has it."""
+
+        def act(client: MlflowClient) -> None:
+            parent = self._parent(client)
+            assert self._table is not None
+            entry = read_table(self.out, self._table)
+            children = entry.setdefault("children", {})
+            told = f"{parent} {key}"
+            if told in children and self._exists(client, children[told]):
+                return
+            run_id = self._new_run(client, name, {"mlflow.parentRunId": parent}, time.time())
+            send_parameters(client, run_id, parameters)
+            send_note(client, run_id, note, end=True)
+            children[told] = run_id
+            write_table(self.out, self._table, entry)
+
+        return self._attempt(act)
+
+    def _ledger_name(self, parent: str | None) -> str:
+        """What the ledger of a job calls where it was sent."""
+        return f"{self._destination} {parent}" if parent else self._destination
+
     def _send(self, client: MlflowClient, folder: JobFolder) -> bool:
         """Send what is new in the folder; False where nothing is."""
         parent = None if self._table is None else self._parent(client)
-        destination = f"{self._destination} {parent}" if parent else self._destination
+        destination = self._ledger_name(parent)
         sent = read_sent(folder.path, destination)
         if sent is not None and not self._exists(client, sent.run_id):
             sent = None

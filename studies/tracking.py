@@ -1,0 +1,98 @@
+"""A study in MLflow: a run, and below it one for each trial. Only the conductor talks to MLflow, no worker does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from benchmarks.tracking import Note, Tracker
+from benchmarks.tracking.folder import finite
+from studies.planning import AnyPlan
+from studies.records import TrialRecord
+from studies.specs import COSTS
+
+SYNC_SECONDS = 60.0
+"""Between two looks at the jobs that are being trained."""
+
+STATUS: dict[str, Literal["FINISHED", "FAILED", "KILLED"]] = {
+    "complete": "FINISHED",
+    "pruned": "KILLED",
+    "failed": "FAILED",
+}
+
+
+class StudyTracker:
+    """Tells MLflow of a study's trials; never fails because of it.
+
+    Args:
+        out: the results' folder.
+        tracking_uri: as `Tracker` takes it.
+    """
+
+    def __init__(self, plan: AnyPlan, out: Path, tracking_uri: str | None):
+        self.plan, self.out = plan, out
+        self._tracker = Tracker(out, tracking_uri)
+        self._told: set[int] = set()
+        self._synced = time.monotonic()
+
+    @property
+    def uri(self) -> str:
+        return self._tracker.uri
+
+    def start(self) -> None:
+        """Make or continue the study's run."""
+        spec, settings = self.plan.spec, self.plan.settings
+        self._tracker.start_table(
+            f"study {spec.name}",
+            {
+                "study": spec.model_dump(mode="json", exclude={"scales", "scale", "title", "trials"}),
+                "data": settings.data,
+                "scale": self.plan.scale,
+                "overrides": settings.overrides,
+                "model": settings.model,
+                "digest": self.plan.digest,
+            },
+        )
+
+    def look(self, trials: Sequence[TrialRecord]) -> None:
+        """Tell of trials that ended, and now and then of those that run."""
+        for trial in trials:
+            if trial.ended and trial.number not in self._told:
+                self._tell(trial)
+                self._told.add(trial.number)
+        if time.monotonic() - self._synced > SYNC_SECONDS:
+            for trial in trials:
+                if trial.state == "running" and (folder := self._folder(trial)):
+                    self._tracker.sync(folder)
+            self._synced = time.monotonic()
+
+    def finish(self, files: Iterable[Path], *, failed: bool) -> None:
+        """Mark the study's run as ended, with its files."""
+        self._tracker.finish_table(files, failed=failed)
+
+    def _tell(self, trial: TrialRecord) -> None:
+        folder = self._folder(trial)
+        if folder:
+            self._tracker.annotate(folder, self._note(trial))
+        else:
+            parameters = {path: str(value) for path, value in trial.params.items()}
+            self._tracker.tell_child(str(trial.number), f"trial {trial.number}", parameters, self._note(trial))
+
+    def _note(self, trial: TrialRecord) -> Note:
+        tags = {
+            "pctrans_bench.study": self.plan.spec.name,
+            "optuna.trial": str(trial.number),
+            "optuna.state": trial.state,
+        }
+        if trial.error:
+            tags["mlflow.note.content"] = trial.error
+        names = [name if name in COSTS else f"validation_{name}" for name in self.plan.spec.objectives]
+        values = {f"study/{name}": value for name, value in zip(names, trial.values, strict=False)}
+        return Note(tags, {k: v for k, v in values.items() if finite(v) is not None}, STATUS[trial.state])
+
+    def _folder(self, trial: TrialRecord) -> Path | None:
+        """Of the trial's job; None where it has none here."""
+        folder = self.out / "jobs" / (trial.key or "")
+        return folder if trial.key and (folder / "job.json").exists() else None
