@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.data import Dataset
     from benchmarks.expansion import Plan, PlannedJob
     from benchmarks.figures import FigureSpec
+    from benchmarks.tracking.several import TrackedTable
 
 ALL = "all"
 SEEDS = 3
@@ -142,6 +143,21 @@ def _checked(spec: str) -> Dataset:
     dataset = open_dataset(spec)
     dataset.validate()
     return dataset
+
+
+def tracked_tables(experiments: Sequence[Experiment]) -> dict[str, TrackedTable]:
+    """Runs of MLflow, with jobs below them; jobs of a figure are below their table's run if that is run too."""
+    from benchmarks.tracking.several import TrackedTable
+
+    tables: dict[str, TrackedTable] = {}
+    told: set[str] = set()
+    for experiment in sorted(experiments, key=lambda one: one.figure is not None):
+        keys = frozenset(planned.job.key for planned in experiment.chosen)
+        parameters = {k: v for k, v in experiment.plan.described().items() if k not in ("jobs", "rows")}
+        parameters["table"] = experiment.name
+        tables[experiment.name] = TrackedTable(parameters, keys - told if experiment.figure else keys)
+        told |= keys
+    return tables
 
 
 def refuse_other_runs(plan: Plan, out: Path) -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.cli.options import read_overrides
-from benchmarks.cli.run import parse_rows
+from benchmarks.cli.planning import parse_rows
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.label_files import write_labels
@@ -56,12 +56,27 @@ def test_starting_imports_nothing_heavy() -> None:
 
 def test_help_lists_every_command() -> None:
     text = invoke("--help")
-    for name in ("run", "train", "predict", "score", "report", "data", "list", "ui", "track"):
+    for name in (
+        "run",
+        "show",
+        "train",
+        "predict",
+        "score",
+        "report",
+        "claims",
+        "protocol",
+        "study",
+        "data",
+        "list",
+        "ui",
+        "track",
+    ):
         assert name in text
 
 
 def test_run_leaves_the_reports_and_says_where(ran: Path) -> None:
-    for name in ("table4.tex", "table4_document.tex", "table4.md", "table4.csv", "table4_segmentations.png"):
+    table = ("table4.tex", "table4_document.tex", "table4.md", "table4.csv", "table4_segmentations.png")
+    for name in (*table, "tables.tex", "claims.md", "claims.json", "index.html"):
         assert (ran / "reports" / name).stat().st_size > 0
     assert (ran / "mlflow.db").exists()
     assert len(list(ran.glob("jobs/*/result.json"))) == 2
@@ -70,8 +85,15 @@ def test_run_leaves_the_reports_and_says_where(ran: Path) -> None:
 def test_running_again_runs_nothing(ran: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in ran.glob("jobs/*/*.*")}
     text = invoke(*RUN, "--rows", "1,8", "--out", ran)
-    assert text.count("done before") == 2
+    assert "table4: 2 jobs, all done before." in text and "Nothing to do" in text
     assert {path: path.stat().st_mtime_ns for path in ran.glob("jobs/*/*.*")} == before
+
+
+def test_reports_older_than_a_result_are_written_again(ran: Path) -> None:
+    result = next(ran.glob("jobs/*/result.json"))
+    result.touch()
+    text = invoke(*RUN, "--rows", "1,8", "--out", ran)
+    assert "Nothing to do" not in text and (ran / "reports" / "index.html").stat().st_mtime > result.stat().st_mtime
 
 
 def test_report_and_collect_compute_nothing(ran: Path) -> None:
