@@ -1,0 +1,203 @@
+"""Evaluates claims against the results in a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.errors import UserError
+from benchmarks.tables import TableSpec, load_table
+from reports.caption import comparability, unequal
+from reports.claims.missing import PlannedRun, command, missing_jobs, read_planned
+from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
+from reports.claims.verdicts import PartVerdict, Verdict, joint
+from reports.collect import Outcome, RowResults, TableResults, collect
+from reports.comparisons import ALPHA, Comparison, compare, compare_gains, corrected
+from reports.statistics import least_p
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """What measured rows say of a claim.
+
+    Attributes:
+        id, text, table: as in `claims.yaml`.
+        verdict: by `reports.claims.verdicts.RULE`.
+        parts: each with its comparisons; where a job is missing, those comparisons that could be made.
+        missing: a line for each job that the claim needs and that has no result.
+        command: what runs them; None where nothing is missing.
+        scale, data: of the table's run; None where it was not run.
+        notes: what limits its comparisons, as sentences.
+        conditions: what a reader has to know of the whole table: in what rows were not given the same, and whether its
+            figures are the paper's kind.
+    """
+
+    id: str
+    text: str
+    table: str
+    verdict: Verdict
+    parts: tuple[PartVerdict, ...]
+    missing: tuple[str, ...]
+    command: str | None
+    scale: str | None
+    data: str | None
+    notes: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+    @property
+    def comparisons(self) -> tuple[Comparison, ...]:
+        return tuple(comparison for part in self.parts for comparison in part.comparisons)
+
+
+@dataclass(frozen=True)
+class ClaimsReport:
+    """All claims, and what does not fit in the paper's own figures."""
+
+    out: Path
+    verdicts: tuple[ClaimVerdict, ...]
+    oddities: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(verdict.verdict != "missing" for verdict in self.verdicts)
+
+
+def evaluate_claims(
+    out: Path, claims: Claims | None = None, collected: Mapping[str, TableResults] | None = None
+) -> ClaimsReport:
+    """Evaluate claims (those of `claims.yaml` where none are given) against what `out` holds.
+
+    A table that was not run is missing; tables may be on different data. Every result is read once, also one that two
+    tables share.
+
+    Args:
+        collected: tables that were read from `out` already, by name.
+
+    Raises:
+        UserError: `out` is no folder, or a run or result in it contradicts its table.
+    """
+    if not out.is_dir():
+        raise UserError(f"{out} is no folder of results: give --out the folder that `pctrans-bench run` wrote into.")
+    claims = claims or load_claims()
+    names = dict.fromkeys(claim.table for claim in claims.claims)
+    outcomes: dict[str, Outcome] = {}
+    tables = {name: _Table(out, load_table(name), (collected or {}).get(name), outcomes) for name in names}
+    verdicts = tuple(_evaluate(claim, tables[claim.table]) for claim in claims.claims)
+    oddities = tuple(f"{oddity.text} (Paper, {oddity.source}.)" for oddity in claims.oddities)
+    return ClaimsReport(out, verdicts, oddities)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a folder holds of a table, read when it is first asked for, but for jobs that another table has read."""
+
+    out: Path
+    spec: TableSpec
+    collected: TableResults | None
+    outcomes: dict[str, Outcome]
+
+    @cached_property
+    def planned(self) -> PlannedRun | None:
+        return read_planned(self.out, self.spec.name)
+
+    @cached_property
+    def results(self) -> TableResults | None:
+        return self.collected or (collect(self.out, self.spec.name, self.outcomes) if self.planned else None)
+
+    @cached_property
+    def conditions(self) -> tuple[str, ...]:
+        if self.results is None or not self.results.results:
+            return ()
+        return (*unequal(self.results), comparability(self.results))
+
+
+def _evaluate(claim: Claim, table: _Table) -> ClaimVerdict:
+    needed = claim.labels(table.spec)
+    rows = {row.label: row for row in table.results.rows if row.label in needed} if table.results else {}
+    attempts = [list(_attempts(part, rows)) for part in claim.parts]
+    missing, labels = _missing(needed, table, rows), [label for label in needed if _incomplete(rows.get(label))]
+    if not missing:
+        missing = list(dict.fromkeys(str(one) for of_part in attempts for one in of_part if isinstance(one, UserError)))
+    parts = _corrected(claim, attempts, complete=not missing)
+    return ClaimVerdict(
+        id=claim.id,
+        text=claim.text,
+        table=claim.table,
+        verdict=joint(part.verdict for part in parts),
+        parts=parts,
+        missing=tuple(missing),
+        command=command(table.out, table.spec, table.planned, table.results, labels) if labels else None,
+        scale=table.planned.scale if table.planned else None,
+        data=table.planned.data.spec if table.planned else None,
+        notes=tuple(_notes(parts)),
+        conditions=table.conditions,
+    )
+
+
+def _incomplete(row: RowResults | None) -> bool:
+    return row is None or bool(row.gaps)
+
+
+def _missing(needed: Sequence[str], table: _Table, rows: dict[str, RowResults]) -> list[str]:
+    if table.planned is None:
+        return [f"{table.spec.name} was not run here; needed are its rows {', '.join(needed)}"]
+    return missing_jobs(list(rows.values()), table.planned)
+
+
+Attempt = Comparison | UserError
+"""A comparison, or why it cannot be made."""
+
+
+def _attempts(part: Part, rows: dict[str, RowResults]) -> Iterator[Attempt]:
+    """Every comparison of a part, by row and metric; none where the table was not run."""
+    if not rows:
+        return
+    row = rows[part.row]
+    for metric in part.metrics:
+        match part:
+            case Better():
+                yield from (_attempt(compare, row, rows[label], metric) for label in part.than)
+            case BestOf():
+                yield from (_attempt(compare, row, other, metric) for other in rows.values() if other is not row)
+            case Close():
+                yield from (_attempt(compare, row, rows[label], metric) for label in part.to)
+            case NoGain():
+                yield _attempt(compare, row, rows[part.over], metric)
+            case LargestGain():
+                gain = row, rows[part.over]
+                for step in part.than:
+                    yield _attempt(compare_gains, gain, (rows[step.row], rows[step.over]), metric)
+
+
+def _attempt(comparing: Callable[..., Comparison], first: object, second: object, metric: str) -> Attempt:
+    try:
+        return comparing(first, second, metric)
+    except UserError as error:
+        return error
+
+
+def _corrected(claim: Claim, attempts: Sequence[Sequence[Attempt]], *, complete: bool) -> tuple[PartVerdict, ...]:
+    """The comparisons that could be made, with Holm's correction over all parts of the claim."""
+    made = [[one for one in of_part if isinstance(one, Comparison)] for of_part in attempts]
+    family = iter(corrected(comparison for of_part in made for comparison in of_part))
+    return tuple(
+        PartVerdict(part, tuple(next(family) for _ in of_part), complete)
+        for part, of_part in zip(claim.parts, made, strict=True)
+    )
+
+
+def _notes(parts: Sequence[PartVerdict]) -> Iterator[str]:
+    """What limits a claim's comparisons."""
+    comparisons = [comparison for part in parts for comparison in part.comparisons]
+    if not comparisons:
+        return
+    if max(comparison.seeds for comparison in comparisons) == 1:
+        yield "One seed: the verdict is about these trained networks; other trainings may differ."
+    images = max(comparison.images for comparison in comparisons)
+    if least_p(images) * len(comparisons) >= ALPHA:
+        yield (
+            f"{images} image{'' if images == 1 else 's'} cannot give p < {ALPHA} over {len(comparisons)} comparisons, "
+            "whatever the differences."
+        )

@@ -1,0 +1,149 @@
+"""Claims and their verdicts as JSON and Markdown."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from tabulate import tabulate
+
+from benchmarks.files import write_atomic
+from benchmarks.metrics import METRICS
+from reports.claims.evaluation import ClaimsReport, ClaimVerdict
+from reports.claims.specification import BestOf, Better, Close, LargestGain, NoGain, Part
+from reports.claims.verdicts import RULE, PartVerdict, Verdict
+from reports.comparisons import Comparison
+from reports.markdown import escape
+
+SCHEMA = 1
+VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "missing")
+
+
+def write_claims(report: ClaimsReport) -> tuple[Path, Path]:
+    """Write OUT/reports/claims.md and claims.json; returns both paths."""
+    folder = report.out / "reports"
+    write_atomic(folder / "claims.md", to_markdown(report))
+    write_atomic(folder / "claims.json", json.dumps(to_json(report), indent=2, allow_nan=False) + "\n")
+    return folder / "claims.md", folder / "claims.json"
+
+
+def to_json(report: ClaimsReport) -> dict[str, Any]:
+    """What claims.json holds: everything of the report; figures that are not known are null."""
+    return {
+        "schema": SCHEMA,
+        "out": str(report.out),
+        "rule": RULE,
+        "counts": count_verdicts(report),
+        "claims": [_claim_json(claim) for claim in report.verdicts],
+        "oddities": list(report.oddities),
+    }
+
+
+def count_verdicts(report: ClaimsReport) -> dict[str, int]:
+    """How many claims have each verdict."""
+    found = [claim.verdict for claim in report.verdicts]
+    return {verdict: found.count(verdict) for verdict in VERDICTS}
+
+
+def _claim_json(claim: ClaimVerdict) -> dict[str, Any]:
+    fields = ("id", "text", "table", "verdict", "scale", "data", "missing", "command", "notes", "conditions")
+    return {name: getattr(claim, name) for name in fields} | {"parts": [_part_json(part) for part in claim.parts]}
+
+
+def _part_json(part: PartVerdict) -> dict[str, Any]:
+    comparisons = [_finite(asdict(comparison)) | {"verdict": verdict} for comparison, verdict in part.judged()]
+    return part.part.model_dump(mode="json") | {"verdict": part.verdict, "comparisons": comparisons}
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in values.items()}
+
+
+def to_markdown(report: ClaimsReport) -> str:
+    """Verdicts at a glance, then each claim with its comparisons, then the rule and the paper's oddities."""
+    counts = ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(report).items() if count)
+    overview = [
+        [f"`{claim.id}`", escape(claim.text), claim.table, f"**{claim.verdict}**", pairs(claim), claim.scale or "-"]
+        for claim in report.verdicts
+    ]
+    headings = ["claim", "text", "table", "verdict", "pairs", "scale"]
+    parts = ["# Claims", f"{counts}.", _table(overview, headings), "## How a verdict is reached", escape(RULE)]
+    for _, of_table in groupby(report.verdicts, lambda claim: claim.table):
+        claims = list(of_table)
+        parts += [f"## {escape(where(claims[0]))}", escape(" ".join(claims[0].conditions))]
+        parts += [section for claim in claims for section in _claim_markdown(claim)]
+    parts += ["## Oddities in the paper's own figures", "\n".join(f"- {escape(text)}" for text in report.oddities)]
+    return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def where(claim: ClaimVerdict) -> str:
+    """Which results a claim was compared with."""
+    return f"{claim.table} on {claim.data}, scale {claim.scale}" if claim.data else f"{claim.table}, not run here"
+
+
+def _claim_markdown(claim: ClaimVerdict) -> list[str]:
+    parts = [f"### {claim.id}: {claim.verdict}", escape(f"{claim.text}.")]
+    for part in claim.parts:
+        if part.comparisons:
+            lines = [[*(escape(cell) for cell in comparison_cells(one)), verdict] for one, verdict in part.judged()]
+            parts += [escape(f"{says(part.part)}: {part.verdict}."), _table(lines, COMPARISON_HEADINGS)]
+    parts += ["\n".join(f"- missing: {escape(line)}" for line in claim.missing)]
+    parts += [f"```sh\n{claim.command}\n```"] if claim.command else []
+    return [*parts, escape(" ".join(claim.notes))]
+
+
+COMPARISON_HEADINGS = (
+    "comparison", "metric", "difference", "95 % interval", "p", "p (Holm)", "ranks", "images", "seeds", "alone",
+)  # fmt: skip
+
+
+def comparison_cells(one: Comparison) -> list[str]:
+    """A comparison as text, in the order of `COMPARISON_HEADINGS` but for its verdict; in the metric's own unit."""
+    interval = "unknown" if math.isnan(one.low) else f"{one.low:+.4f} to {one.high:+.4f}"
+    return [
+        f"{one.better} vs {one.worse}",
+        METRICS[one.metric].title,
+        f"{one.effect:+.4f}",
+        interval,
+        f"{one.p:.2g}",
+        "-" if one.p_holm is None else f"{one.p_holm:.2g}",
+        f"{one.rank_biserial:+.2f}",
+        str(one.images),
+        str(one.seeds),
+    ]
+
+
+def says(part: Part) -> str:
+    """What a part of a claim asks of its comparisons."""
+    match part:
+        case Close():
+            return f"{part.row} is within ±{part.margin:g} of {', '.join(part.to)} ({part.reason})"
+        case NoGain():
+            return f"{part.row} gains less than {part.margin:g} over {part.over} ({part.reason})"
+        case BestOf():
+            return f"{part.row} is the best of all rows that are run"
+        case LargestGain():
+            return f"{part.row} over {part.over} is the largest gain"
+        case Better():
+            return f"{part.row} is better than {', '.join(part.than)}"
+
+
+def pairs(claim: ClaimVerdict) -> str:
+    """How many images and seeds its comparisons rest on."""
+    if not claim.comparisons:
+        return "-"
+    images, seeds = ({getattr(one, name) for one in claim.comparisons} for name in ("images", "seeds"))
+    return f"{_range(images)} images × {_range(seeds)} seeds"
+
+
+def _range(values: set[int]) -> str:
+    return "–".join(map(str, dict.fromkeys((min(values), max(values)))))
+
+
+def _table(lines: list[list[str]], headings: Sequence[str]) -> str:
+    return tabulate(lines, headings, tablefmt="github", disable_numparse=True)
