@@ -62,6 +62,7 @@ def _compute(spec: FigureSpec, plan: Plan, sources: list[Source], stamp: str, de
         stamp=stamp,
         scale=plan.scale,
         data=plan.data.spec,
+        overrides=plan.overrides,
         arrays=f"arrays-{stamp}.npz",
         rows=rows,
         shown=shown,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -160,6 +160,8 @@ class FigureFacts(Facts):
     """Digest of the specification, the data and the state of the jobs: another one, and all is computed anew."""
     scale: str
     data: str
+    overrides: dict[str, Any]
+    """What the user changed of the scale's settings, nested."""
     arrays: str
     """Name of the file beside this one."""
     rows: list[RowFacts]

@@ -7,6 +7,7 @@ import numpy as np
 from benchmarks.figures.facts import Candidates, CandidateView, RowFacts
 from benchmarks.figures.store import FigureData
 from reports.figures.canvas import (
+    BOLD,
     OTHER,
     SMALL,
     WIDTH,
@@ -69,7 +70,7 @@ def _panel(
     show(axes, mask, (truth.shape[0], truth.shape[1]), cmap=ACTIVATION, vmin=0, vmax=1)
     outline(axes, np.where(np.isin(truth, [target.id, *others]), 0, truth), PLAIN, 0.25)
     outline(axes, np.where(np.isin(truth, others), truth, 0), OTHER, 1.0)
-    outline(axes, np.where(truth == target.id, truth, 0), PLAIN, 0.8)
+    outline(axes, np.where(truth == target.id, truth, 0), PLAIN, BOLD)
     mark_target(axes, target)
     canvas.text(left + side / 2, top + side + NOTE / 2, fit(query, target), size=SMALL)
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import AbstractPathEffect, withStroke
 
 from benchmarks.figures.facts import QueryFacts, RowFacts, TargetFacts, Window
 from benchmarks.files import atomic_path
@@ -23,6 +23,7 @@ FONT, SMALL = 7.5, 6.5  # points
 TARGET = "#ffd60a"
 OTHER = "#ff5a36"  # instances that a mask takes in beside its target
 GREY = "0.92"
+BOLD = 0.7  # points: outlines of this width or more
 
 
 class Canvas:
@@ -104,13 +105,18 @@ def mark_target(axes: Axes, target: TargetFacts, margin: float = 2.0) -> None:
 
 
 def outline(axes: Axes, labels: np.ndarray, colour: str, width: float) -> None:
-    """The outlines of instances (h, w), each on its own so that neighbours do not lose theirs."""
+    """The outlines of instances (h, w), each on its own so that neighbours do not lose theirs.
+
+    Bold ones have a black seam, to be legible on masks of their own colour.
+    """
+    seam: list[AbstractPathEffect] = [withStroke(linewidth=width + 0.8, foreground="black")] if width >= BOLD else []
     for id in np.unique(labels[labels > 0]):
         mask = np.pad(labels == id, 1).astype(float)
         places = np.arange(-1, max(mask.shape) - 1) + 0.5
-        axes.contour(
+        lines = axes.contour(
             places[: mask.shape[1]], places[: mask.shape[0]], mask, levels=[0.5], colors=[colour], linewidths=[width]
         )
+        lines.set_path_effects(seam)
 
 
 def describe_window(window: Window) -> str:

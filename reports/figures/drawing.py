@@ -11,6 +11,7 @@ from benchmarks.figures.facts import FigureFacts, RowFacts
 from benchmarks.figures.specs import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, load_facts, read_data
 from benchmarks.files import write_json
+from benchmarks.tracking.folder import flatten
 from reports.pictures import Picture
 
 DRAWING = 1
@@ -67,7 +68,9 @@ def _draw(spec: FigureSpec, data: FigureData, paths: list[Path]) -> str:
 
 
 def _source(facts: FigureFacts) -> str:
-    return f"Data {facts.data}, scale {facts.scale}, seed 0."
+    changes = ", ".join(f"{path}={value}" for path, value in flatten(facts.overrides))
+    changed = f" Changed from the scale's settings: {changes}." if changes else ""
+    return f"Data {facts.data}, scale {facts.scale}, seed 0.{changed}"
 
 
 def _gaps(rows: list[RowFacts]) -> list[str]:

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from benchmarks.figures.facts import RowFacts, Similarity, SimilarityView, SimilarMasks
 from benchmarks.figures.store import FigureData
 from reports.figures.canvas import (
+    BOLD,
     SMALL,
     TARGET,
     WIDTH,
@@ -78,7 +79,9 @@ def _pair(within: float | None, between: float | None) -> str:
 
 
 def _masks_title(masks: SimilarMasks, letter: str) -> str:
-    return f"({letter}) {masks.row.label}: masks of {len(masks.queries)} of the {masks.group_size} queries of one group"
+    shown, size = len(masks.queries), masks.group_size
+    which = f"all {size}" if shown == size else f"{shown} of the {size}"
+    return f"({letter}) {masks.row.label}: masks of {which} queries of one group"
 
 
 def _masks(canvas: Canvas, data: FigureData, masks: SimilarMasks, top: float, side: float) -> None:
@@ -97,7 +100,7 @@ def _masks(canvas: Canvas, data: FigureData, masks: SimilarMasks, top: float, si
         else:
             mask = data.arrays[f"mask_{column - 1}"]
             show(axes, mask, size, cmap=ACTIVATION, vmin=0, vmax=1)
-            outline(axes, instance, TARGET, 0.7)
+            outline(axes, instance, TARGET, BOLD)
             note = "the matched query" if column == 1 else _compared(masks, column - 1)
         canvas.text(left + side / 2, top + side + 0.16, note, size=SMALL)
 

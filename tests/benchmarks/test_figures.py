@@ -220,6 +220,12 @@ def test_external_rows_of_the_table_are_shown_too(dataset: Dataset, out: Path) -
     assert len(computed("figure3", dataset, out)[0].rows) == len(facts.rows) - 1
 
 
+def test_what_the_user_changed_is_kept(dataset: Dataset, out: Path) -> None:
+    spec, changes = load_figure("figure5"), {"training": {"log_every": 5}}  # no part of a key
+    compute_figure(spec, figure_plan(spec, dataset, scale="smoke", overrides=changes), out, "cpu")
+    assert read_data(out, "figure5").facts.overrides == changes
+
+
 def test_missing_and_failed_jobs_are_gaps(dataset: Dataset, out: Path) -> None:
     one, other = (
         planned.job.folder(out) for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen

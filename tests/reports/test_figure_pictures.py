@@ -55,7 +55,14 @@ def row(number: int, label: str, reason: str | None = None, **changes: Any) -> R
 
 def data(rows: list[RowFacts], shown: Any, arrays: dict[str, np.ndarray], name: str) -> FigureData:
     facts = FigureFacts(
-        figure=name, stamp="s" * 16, scale="quick", data="folder:x", arrays="arrays-s.npz", rows=rows, shown=shown
+        figure=name,
+        stamp="s" * 16,
+        scale="quick",
+        data="folder:x",
+        overrides={"training": {"iterations": 9}},
+        arrays="arrays-s.npz",
+        rows=rows,
+        shown=shown,
     )
     common = {"image": np.full((SIDE, SIDE, 3), 90, np.uint8), "truth": truth()}
     return FigureData(facts, common | arrays)
@@ -211,7 +218,7 @@ def test_similarity_shows_the_matrix_and_its_groups() -> None:
     written = texts(canvas)
     assert "cosine 0.90 within groups, -0.25 between" in written
     assert "soft Dice of masks 0.50 within groups, 0.12 between" in written
-    assert "not run" in written and "(c) full model: masks of 2 of the 2 queries of one group" in written
+    assert "not run" in written and "(c) full model: masks of all 2 queries of one group" in written
     assert "the matched query" in written and "cosine 0.90\nmask Dice 0.75" in written
     assert "15 test images" in " ".join(sentences)
 
@@ -241,7 +248,7 @@ def test_files_and_record(name: str, tmp_path: Path) -> None:
     assert (record["name"], record["title"]) == (name, spec.title)
     assert (record["picture"], record["pdf"]) == (f"{name}.png", f"{name}.pdf")
     assert [job["key"] for job in record["jobs"]] == [one.key for one in made.facts.rows]
-    assert "folder:x, scale quick, seed 0" in picture.caption
+    assert "folder:x, scale quick, seed 0. Changed from the scale's settings: training.iterations=9." in picture.caption
     for one in made.facts.rows:
         assert (f"{one.label} is left out: {one.reason}." in picture.caption) == (one.reason is not None)
     with Image.open(picture.path) as image:
