@@ -11,7 +11,22 @@ import sys
 
 import typer
 
-from benchmarks.cli import data, listing, predict, protocol, report, run, scaling, score, speed, study, tracking, train
+from benchmarks.cli import (
+    claims,
+    data,
+    listing,
+    predict,
+    protocol,
+    report,
+    run,
+    scaling,
+    score,
+    show,
+    speed,
+    study,
+    tracking,
+    train,
+)
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -23,11 +38,13 @@ app = typer.Typer(
     help="Measure which model, and which part of it, helps in biological instance segmentation.",
 )
 app.command("run")(run.run)
+app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("score")(score.score)
 app.command("study")(study.study)
 app.command("report")(report.report)
+app.command("claims")(claims.claims)
 app.command("protocol")(protocol.protocol)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)
