@@ -96,8 +96,14 @@ def _train_slice(device: str, tell: Tell, job: Job, spec: str, decoding: str, fo
     """What each of several processes does."""
     keep_freed_memory()
     reset_peak_memory(device)
-    told = {name: partial(tell, name) for name in ("training", "validation", "saved")}
-    report = _train(job, open_dataset(spec, decoding=decoding), folder, device, Watcher(**told))
+    training, validation, saved = (partial(tell, name) for name in ("training", "validation", "saved"))
+    report = _train(
+        job,
+        open_dataset(spec, decoding=decoding),
+        folder,
+        device,
+        Watcher(training=training, validation=validation, saved=saved),
+    )
     return JobTraining(report, peak_memory_bytes(device))
 
 

@@ -210,6 +210,11 @@ def _precision(device: str) -> str:
         return "float32"
     import torch
 
+    if not torch.cuda.is_available():
+        raise UserError(
+            "the precision 'auto' depends on the accelerator, and the job's is not on this machine: say which it is, "
+            "--set training.precision=bfloat16 or --set training.precision=float32."
+        )
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
 
 

@@ -1,17 +1,18 @@
-"""How jobs are going: a live bar on a terminal, a line now and then in a log."""
+"""How jobs of this process are going: a live bar on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.execution import Outcome, Watcher
+from benchmarks.execution import Outcome
+from benchmarks.executors.pace import NowAndThen, Rate, duration
 from benchmarks.expansion import PlannedJob
+from benchmarks.watcher import Watcher
 
 LOG_SECONDS = 30.0
 """Between two lines where there is no terminal."""
@@ -20,10 +21,16 @@ SYNC_SECONDS = 60.0
 
 
 class JobDisplay:
-    """Follows jobs one after the other. Use as a context."""
+    """Follows jobs one after the other. Use as a context.
 
-    def __init__(self, console: Console, jobs: list[PlannedJob], out: Path, saved: Callable[[Path], object]):
-        self.console, self.jobs, self.out, self.saved = console, jobs, out, saved
+    Attributes:
+        outcomes: of the jobs that have ended, by key.
+    """
+
+    def __init__(self, console: Console, jobs: Sequence[PlannedJob], out: Path, saved: Callable[[Path], object]):
+        self.console, self.out, self.saved = console, out, saved
+        self.names = job_names(jobs)
+        self.outcomes: dict[str, Outcome] = {}
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -47,20 +54,20 @@ class JobDisplay:
 
     def watch(self, planned: PlannedJob) -> Watcher:
         """A watcher that shows this job."""
-        name = self._name(planned)
+        name = self.names[planned.job.key]
         total = planned.job.training.iterations
         task = self.progress.add_task(name, total=total, status="starting", visible=False)
-        rate = _Rate()
-        say = _NowAndThen(LOG_SECONDS)
-
-        tell = _NowAndThen(SYNC_SECONDS)
+        rate = Rate()
+        say = NowAndThen(LOG_SECONDS)
+        tell = NowAndThen(SYNC_SECONDS)
 
         def training(done: int, losses: dict[str, float], learning_rate: float) -> None:
-            status = f"loss {losses['loss']:.2f}, {rate.update(done):.2f} it/s"
+            rate.update(done)
+            status = f"loss {losses['loss']:.2f}, {rate.value or 0:.2f} it/s"
             terms = ", ".join(f"{term} {value:.2f}" for term, value in losses.items() if term != "loss")
             description = f"{name}\n[dim]  {terms}[/dim]"
             self.progress.update(task, completed=done, status=status, description=description, visible=True)
-            left = rate.left(total - done)
+            left = duration(rate.seconds(total - done))
             say(lambda: self._log(f"{name}: iteration {done}/{total}, {status} ({terms}), {left} of training left"))
             tell(lambda: self.saved(planned.job.folder(self.out)))
 
@@ -76,51 +83,30 @@ class JobDisplay:
 
     def ended(self, planned: PlannedJob, outcome: Outcome) -> None:
         """Say how a job ended."""
+        self.outcomes[planned.job.key] = outcome
         for task in self.progress.tasks:
             self.progress.update(task.id, visible=False)
-        text = {"done": "done", "cached": "done before"}.get(outcome.status, f"failed: {outcome.error}")
-        style = "red" if outcome.status == "failed" else "green"
-        self.console.print(f"{self._name(planned)}: {text}", style=style, markup=False, highlight=False)
+        say_ended(self.console, self.names[planned.job.key], outcome)
 
     def _log(self, line: str) -> None:
         """A line for a log; a terminal has the bar."""
         if not self.console.is_terminal:
             self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    def _name(self, planned: PlannedJob) -> str:
-        position = self.jobs.index(planned) + 1
-        return f"{position}/{len(self.jobs)} {planned.label}, seed {planned.job.seed}"
+
+def job_names(jobs: Sequence[PlannedJob]) -> dict[str, str]:
+    """What a reader sees of each job, by key."""
+    data = {planned.job.data.name for planned in jobs}
+
+    def name(number: int, planned: PlannedJob) -> str:
+        where = f", {planned.job.data.name}" if len(data) > 1 else ""
+        return f"{number}/{len(jobs)} {planned.label}, seed {planned.job.seed}{where}"
+
+    return {planned.job.key: name(number, planned) for number, planned in enumerate(jobs, 1)}
 
 
-class _Rate:
-    """Iterations a second since the last (re)start of the clock."""
-
-    def __init__(self) -> None:
-        self.first: tuple[float, int] | None = None
-        self.value = 0.0
-
-    def update(self, done: int) -> float:
-        now = time.perf_counter()
-        if self.first is None:
-            self.first = now, done
-        elif done > self.first[1]:
-            self.value = (done - self.first[1]) / (now - self.first[0])
-        return self.value
-
-    def restart(self) -> None:
-        self.first = None
-
-    def left(self, iterations: int) -> str:
-        return f"{iterations / self.value / 60:.1f} min" if self.value else "?"
-
-
-class _NowAndThen:
-    """Calls a function, but not more often than every `seconds`; the first time after as long."""
-
-    def __init__(self, seconds: float):
-        self.seconds, self.last = seconds, time.perf_counter()
-
-    def __call__(self, action: Callable[[], object]) -> None:
-        if time.perf_counter() - self.last >= self.seconds:
-            action()
-            self.last = time.perf_counter()
+def say_ended(console: Console, name: str, outcome: Outcome) -> None:
+    """A line of how a job ended."""
+    text = {"done": "done", "cached": "done before"}.get(outcome.status, f"failed: {outcome.error}")
+    style = "red" if outcome.status == "failed" else "green"
+    console.print(f"{name}: {text}", style=style, markup=False, highlight=False, soft_wrap=True)

@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from benchmarks.cli.executor_options import (
+    Executor,
+    ExecutorName,
+    GpusPerJob,
+    SlurmCpus,
+    SlurmMemory,
+    SlurmPartition,
+    SlurmSet,
+    SlurmTime,
+    executor_options,
+)
 from benchmarks.cli.options import (
     ConfigFile,
     Device,
@@ -32,20 +43,34 @@ def train(
     config: ConfigFile = None,
     protocol: ProtocolOption = None,
     device: Device = "auto",
+    executor: Executor = ExecutorName.local,
+    gpus_per_job: GpusPerJob = 1,
+    slurm_time: SlurmTime = None,
+    slurm_memory: SlurmMemory = None,
+    slurm_cpus: SlurmCpus = None,
+    slurm_partition: SlurmPartition = None,
+    slurm_set: SlurmSet = None,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues."""
     from rich.console import Console
 
-    from benchmarks.cli.progress import JobDisplay
+    from benchmarks.cli.executing import choose_job_device, execute
     from benchmarks.data import open_dataset
-    from benchmarks.environment import choose_device
     from benchmarks.expansion import PlannedJob
-    from benchmarks.running import run_jobs
     from benchmarks.tracking import Tracker
 
+    options = executor_options(
+        executor,
+        gpus_per_job=gpus_per_job,
+        slurm_time=slurm_time,
+        slurm_memory=slurm_memory,
+        slurm_cpus=slurm_cpus,
+        slurm_partition=slurm_partition,
+        slurm_set=slurm_set,
+    )
     console = Console()
-    device = choose_device(device)
+    device = choose_job_device(device, options)
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
@@ -53,9 +78,7 @@ def train(
         method, dataset, scale=scale, protocol=protocol, seed=seed, config=config, assignments=set_, device=device
     )
     tracker = Tracker(out, tracking_uri)
-    planned = [PlannedJob(1, method, job)]
-    with JobDisplay(console, planned, out, saved=tracker.sync) as display:
-        outcome = run_jobs(planned, dataset, out, device, watch=display.watch, ended=display.ended)[0]
+    outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":
         raise typer.Exit(1)
     folder = job.folder(out)

@@ -1,0 +1,146 @@
+"""Running the jobs of a command, wherever its options say, and saying how they ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmarks.data import Dataset
+    from benchmarks.execution import Outcome
+    from benchmarks.executors.options import ExecutorOptions
+    from benchmarks.executors.pool import Executor
+    from benchmarks.expansion import PlannedJob
+
+ENDED = {"done": "done", "cached": "there before", "failed": "failed"}
+
+
+class Syncs(Protocol):
+    """Who is told of jobs' folders, such as a tracker."""
+
+    def sync(self, job_dir: Path) -> object: ...
+
+
+def execute(
+    console: Console,
+    planned: Sequence[PlannedJob],
+    out: Path,
+    device: str,
+    options: ExecutorOptions,
+    tracker: Syncs,
+    datasets: Iterable[Dataset] = (),
+) -> list[Outcome]:
+    """Bring every job to its end; one that stands for several rows is run once. Returns an outcome for each.
+
+    Args:
+        planned: jobs of any tables and data.
+        device: as `choose_job_device` gives it.
+        datasets: that are open already; others are opened as jobs need them.
+
+    Raises:
+        UserError: they cannot be run as the options say.
+        KeyboardInterrupt: nothing of them runs any more, and how far they have got was said.
+    """
+    from benchmarks.cli.progress import JobDisplay
+    from benchmarks.cli.table import JobsTable
+    from benchmarks.executors.pool import Pool
+    from benchmarks.running import OpenDatasets, run_jobs, unique_jobs
+
+    jobs = unique_jobs(planned)
+    display: JobDisplay | JobsTable
+    if options.slurm is None and options.jobs == 1:
+        display = JobDisplay(console, jobs, out, tracker.sync)
+    else:
+        pending = [one for one in jobs if not (one.job.folder(out) / "result.json").exists()]
+        executor, slots = _executor(console, pending, out, device, options)
+        display = JobsTable(console, jobs, out, tracker.sync, slots)
+    try:
+        with display:
+            if isinstance(display, JobsTable):
+                Pool(jobs, out, executor, display).run()
+            else:
+                run_jobs(
+                    jobs,
+                    OpenDatasets(datasets),
+                    out,
+                    device,
+                    processes=options.gpus_per_job,
+                    watch=display.watch,
+                    ended=display.ended,
+                )
+    finally:
+        if len(jobs) > 1 or len(display.outcomes) < len(jobs):
+            summarise(console, jobs, display.outcomes, out)
+    return [display.outcomes[one.job.key] for one in planned]
+
+
+def choose_job_device(asked: str, options: ExecutorOptions) -> str:
+    """The device that jobs run on; those of a cluster cannot be looked at from here.
+
+    Raises:
+        UserError: it is not there, or has to be said.
+    """
+    if options.slurm is None:
+        from benchmarks.environment import choose_device
+
+        return choose_device(asked)
+    if asked not in ("cpu", "cuda"):
+        raise UserError(
+            f"--device {asked}: with --executor slurm say --device cuda or --device cpu, for what the nodes have."
+        )
+    return asked
+
+
+def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[str, Outcome], out: Path) -> None:
+    """Say how many jobs ended how, and of each failure why and where to read more."""
+    from benchmarks.executors.ending import log_path
+
+    counts = Counter(_word(planned, outcomes, out) for planned in jobs)
+    parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
+    console.print(f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}: {parts}.", highlight=False)
+    for planned in jobs:
+        outcome = outcomes.get(planned.job.key)
+        if outcome is None or outcome.status != "failed":
+            continue
+        folder = planned.job.folder(out)
+        log = next((path for path in (log_path(folder), folder / "error.json") if path.exists()), folder)
+        why = (outcome.error or "no word of it").splitlines()[0]
+        text = f"  failed: {planned.label}, seed {planned.job.seed}: {why}\n    see {log}"
+        console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> str:
+    if outcome := outcomes.get(planned.job.key):
+        return ENDED[outcome.status]
+    return "interrupted" if (planned.job.folder(out) / "job.json").exists() else "not begun"
+
+
+def _executor(
+    console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions
+) -> tuple[Executor, int]:
+    """What runs the jobs, and how many at a time it may."""
+    from benchmarks.executors.local import LocalExecutor
+    from benchmarks.executors.slurm import ARRAY, SlurmExecutor, check_slurm
+    from benchmarks.job_training import check_processes
+
+    def note(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    # Whether the nodes of a cluster have accelerators enough is for SLURM to say.
+    for planned in pending:
+        check_processes(planned.job, device if options.slurm is None else "cpu", options.gpus_per_job)
+    if options.slurm is not None:
+        check_slurm()
+        slurm = SlurmExecutor(out, device, options.slurm, gpus_per_job=options.gpus_per_job, note=note)
+        return slurm, min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
+    wanted = max(1, min(options.jobs, len(pending)))
+    local = LocalExecutor(out, device, jobs=wanted, gpus_per_job=options.gpus_per_job)
+    if local.slots < wanted:
+        note(f"{local.slots} jobs at a time, not {wanted}: there are no more accelerators.")
+    return local, local.slots

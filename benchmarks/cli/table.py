@@ -1,0 +1,184 @@
+"""How many jobs of other processes are going: a live table on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from benchmarks.cli.progress import LOG_SECONDS, SYNC_SECONDS, job_names, say_ended
+from benchmarks.execution import Outcome
+from benchmarks.executors.pace import NowAndThen, duration
+from benchmarks.executors.pool import State
+from benchmarks.executors.progress import JobProgress, read_progress
+from benchmarks.expansion import PlannedJob
+
+LOOK_SECONDS = 1.0
+LINES_AROUND = 6
+"""Of a terminal's height, that are not for jobs."""
+ORDER: tuple[State, ...] = ("running", "elsewhere", "failed", "queued", "waiting", "done", "cached")
+"""Which jobs are shown where there are more than lines."""
+WORDS: dict[State, str] = {"elsewhere": "runs elsewhere", "cached": "there before"}
+STYLES: dict[State, str] = {"done": "green", "cached": "green", "failed": "red", "waiting": "dim", "queued": "dim"}
+
+
+class JobsTable:
+    """Follows jobs by the files in their folders. Use as a context.
+
+    Args:
+        jobs: each key once.
+        saved: is told of folders with something new.
+        slots: jobs that may run at a time.
+
+    Attributes:
+        outcomes: of the jobs that have ended, by key.
+    """
+
+    def __init__(
+        self, console: Console, jobs: Sequence[PlannedJob], out: Path, saved: Callable[[Path], object], slots: int
+    ):
+        self.console, self.jobs, self.out, self.saved, self.slots = console, jobs, out, saved, slots
+        self.outcomes: dict[str, Outcome] = {}
+        self.names = job_names(jobs)
+        self._states: Mapping[str, State] = {}
+        self._progress: dict[str, JobProgress] = {}
+        self._begun: dict[str, float] = {}
+        self._durations: list[float] = []
+        self._look, self._say, self._sync = (
+            NowAndThen(seconds) for seconds in (LOOK_SECONDS, LOG_SECONDS, SYNC_SECONDS)
+        )
+        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+
+    def __enter__(self) -> JobsTable:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def look(self, states: Mapping[str, State]) -> None:
+        """Show how all jobs are."""
+        self._states = states
+        for key in self._in("running"):
+            self._begun.setdefault(key, time.monotonic())
+        self._look(self._show)
+        self._sync(self._tell)
+
+    def ended(self, planned: PlannedJob, outcome: Outcome) -> None:
+        """Say how a job ended."""
+        key, folder = planned.job.key, planned.job.folder(self.out)
+        self.outcomes[key] = outcome
+        if outcome.status == "done" and key in self._begun:
+            self._durations.append(time.monotonic() - self._begun[key])
+        say_ended(self.console, self.names[key], outcome)
+        if (folder / "job.json").exists():
+            self.saved(folder)
+
+    def _in(self, *states: State) -> list[str]:
+        return [key for key, state in self._states.items() if state in states]
+
+    def _show(self) -> None:
+        for planned in self.jobs:
+            runs = self._states[planned.job.key] in ("running", "elsewhere")
+            if runs and (progress := read_progress(planned.job.folder(self.out))):
+                self._progress[planned.job.key] = progress
+        if self._live:
+            self._live.update(self.render(), refresh=True)
+        else:
+            self._say(self._log)
+
+    def _log(self) -> None:
+        for key in self._in("running"):
+            text = self._progress[key].describe() if key in self._progress else "starting"
+            self.console.print(f"{self.names[key]}: {text}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(self.summary(), markup=False, highlight=False, soft_wrap=True)
+
+    def _tell(self) -> None:
+        """The tracker, of what runs here; other commands tell theirs."""
+        for key in self._in("running"):
+            folder = self.out / "jobs" / key
+            if (folder / "job.json").exists():
+                self.saved(folder)
+
+    def render(self) -> Group:
+        """The table, and a line for all."""
+        table = Table(box=None, pad_edge=False, header_style="dim")
+        for heading in ("job", "state", "progress"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("loss", "it/s", "ETA"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        room = max(1, self.console.height - LINES_AROUND)
+        ranked = sorted(self._states, key=lambda key: ORDER.index(self._states[key]))
+        shown = set(ranked[:room])
+        for key, state in self._states.items():
+            if key in shown:
+                table.add_row(*self._row(key, state))
+        rest = Counter(WORDS.get(self._states[key], self._states[key]) for key in ranked[room:])
+        more = Text("… and " + ", ".join(f"{count} {word}" for word, count in rest.items()), "dim")
+        return Group(table, *([more] if rest else []), Text(self.summary(), "bold"))
+
+    def _row(self, key: str, state: State) -> list[Text | ProgressBar]:
+        word = Text(WORDS.get(state, state), STYLES.get(state, ""))
+        name = Text(self.names[key], STYLES.get(state, ""), overflow="ellipsis")
+        progress = self._progress.get(key) if state in ("running", "elsewhere") else None
+        if progress is None:
+            return [name, Text("starting") if state == "running" else word]
+        bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=16)
+        if progress.phase == "testing":
+            return [name, Text(f"testing {progress.done}/{progress.total}"), bar]
+        loss, rate = progress.losses.get("loss"), progress.rate
+        cells = ["" if value is None else f"{value:.2f}" for value in (loss, rate)]
+        count = Text(f"{progress.done}/{progress.total}" + (", elsewhere" if state == "elsewhere" else ""))
+        return [name, count, bar, *map(Text, cells), Text(duration(progress.seconds_left))]
+
+    def summary(self) -> str:
+        """How many jobs are in which state, and how long all may take."""
+        counts = Counter(self._states.values())
+        parts = ", ".join(f"{counts[state]} {WORDS.get(state, state)}" for state in ORDER if counts[state])
+        left = self._forecast()
+        return f"{len(self.jobs)} jobs: {parts}" + (f"; about {duration(left)} left" if left else "")
+
+    def _forecast(self) -> float | None:
+        now = time.monotonic()
+        running = []
+        for key in self._in("running"):
+            progress = self._progress.get(key)
+            left = progress.seconds_left if progress and progress.phase == "training" else None
+            running.append((now - self._begun[key], left))
+        return forecast(running, len(self._in("waiting", "queued")), self._durations, self.slots)
+
+
+def forecast(
+    running: Iterable[tuple[float, float | None]], waiting: int, durations: Sequence[float], slots: int
+) -> float | None:
+    """Seconds until all jobs have ended, if those that wait take as long as those that are known.
+
+    Args:
+        running: seconds since its start and seconds left, where known, of each job that runs.
+        waiting: jobs that do not run yet.
+        durations: of jobs that have ended.
+        slots: jobs at a time.
+
+    Returns:
+        None where nothing is known.
+    """
+    running = list(running)
+    known = [*durations, *(elapsed + left for elapsed, left in running if left is not None)]
+    if not known:
+        return None
+    typical = mean(known)
+    rest = [max(0.0, typical - elapsed) if left is None else left for elapsed, left in running]
+    return max([*rest, (sum(rest) + waiting * typical) / slots])

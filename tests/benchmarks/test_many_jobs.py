@@ -1,0 +1,150 @@
+"""Many jobs in processes, as a user meets them: kills, interrupts, failures, and two commands at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+pytestmark = pytest.mark.slow
+
+DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
+RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
+LONG = ["--set", "training.iterations=40", "--set", "training.checkpoint_every=5", "--set", "training.log_every=1"]
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.cli", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # A test run in the background of a script inherits an ignored SIGINT; a user's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def finish(process: subprocess.Popen[str], code: int = 0) -> str:
+    text, _ = process.communicate(timeout=900)
+    assert process.returncode == code, text
+    return text
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.05)
+
+
+def workers(out: Path) -> list[int]:
+    """Processes that work in a folder."""
+    return list(_workers(out))
+
+
+def _workers(out: Path) -> Iterator[int]:
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().decode().split("\0")
+        except (OSError, UnicodeDecodeError):
+            continue
+        if "benchmarks.worker" in command and any(part.startswith(f"{out}/") for part in command):
+            yield int(entry.name)
+
+
+def images(out: Path) -> dict[str, object]:
+    return {path.parent.name: json.loads(path.read_text())["images"] for path in out.glob("jobs/*/result.json")}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """Results of rows 1 to 3, run one after the other in a process with as many threads as a worker has."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    command = [sys.executable, "-m", "benchmarks.cli", *RUN, *LONG, "--rows", "1-3", "--out", str(out)]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True)
+    return images(out)
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def test_processes_give_the_results_of_one(tmp_path: Path, undisturbed: dict[str, object]) -> None:
+    text = finish(start(*RUN, *LONG, "--rows", "1-3", "--jobs", "3", "--out", tmp_path))
+    assert "3 jobs: 3 done." in text and images(tmp_path) == undisturbed
+    again = finish(start(*RUN, *LONG, "--rows", "1-3", "--jobs", "3", "--out", tmp_path))
+    assert "3 jobs: 3 there before." in again
+
+
+def test_a_failure_and_a_death_do_not_stop_the_others(tmp_path: Path) -> None:
+    plain = [*RUN, *LONG, "--rows", "1-4", "--jobs", "2", "--out", tmp_path]
+    finish(start(*plain, "--collect"))
+    keys = json.loads((tmp_path / "runs" / "table4.json").read_text())["jobs"]
+    damaged = tmp_path / "jobs" / keys[0]
+    damaged.mkdir(parents=True)
+    (damaged / "checkpoint.pt").write_bytes(b"damaged")
+    process = start(*plain)
+    victim = tmp_path / "jobs" / keys[1]
+    wait_for(lambda: (victim / "checkpoint.pt").exists())
+    (pid,) = [pid for pid in workers(tmp_path) if keys[1] in Path(f"/proc/{pid}/cmdline").read_text()]
+    os.kill(pid, signal.SIGKILL)
+    text = finish(process, code=1)
+    assert "4 jobs: 2 failed, 2 done." in text or "4 jobs: 2 done, 2 failed." in text
+    assert "SIGKILL" in json.loads((victim / "error.json").read_text())["message"]
+    assert "cannot be read as a checkpoint" in json.loads((damaged / "error.json").read_text())["message"]
+    assert str(victim / "output.log") in text and "SIGKILL" in text
+    report = (tmp_path / "reports" / "table4.md").read_text()
+    assert "SIGKILL" in report and "cannot be read as a checkpoint" in report
+    (damaged / "checkpoint.pt").unlink()
+    assert "4 jobs: 2 done, 2 there before." in finish(start(*plain))
+
+
+def test_an_interrupt_leaves_checkpoints_and_no_process(tmp_path: Path, undisturbed: dict[str, object]) -> None:
+    command = [*RUN, *LONG, "--rows", "1-3", "--jobs", "2", "--out", tmp_path]
+    process = start(*command, "--set", "training.checkpoint_every=1000")
+    wait_for(lambda: len(list(tmp_path.glob("jobs/*/losses.csv"))) == 2)
+    wait_for(lambda: all(path.read_text().count("\n") > 3 for path in tmp_path.glob("jobs/*/losses.csv")))
+    process.send_signal(signal.SIGINT)
+    text = finish(process, code=130)
+    assert "Nothing is lost" in text and "3 jobs: 2 interrupted, 1 not begun." in text
+    assert not workers(tmp_path)
+    for path in tmp_path.glob("jobs/*/checkpoint.pt"):
+        assert 3 <= torch.load(path, weights_only=True)["iteration"] < 40
+    assert len(list(tmp_path.glob("jobs/*/checkpoint.pt"))) == 2
+    finish(start(*command, "--set", "training.checkpoint_every=1000"))
+    assert images(tmp_path) == undisturbed
+
+
+def test_two_commands_share_and_one_takes_over_from_a_killed_one(
+    tmp_path: Path, undisturbed: dict[str, object]
+) -> None:
+    command = [*RUN, *LONG, "--rows", "1-3", "--jobs", "2", "--out", tmp_path]
+    first = start(*command)
+    wait_for(lambda: len(list(tmp_path.glob("jobs/*/checkpoint.pt"))) == 2)
+    theirs = workers(tmp_path)
+    second = start(*command)
+    wait_for(lambda: len(workers(tmp_path)) == 3)  # the job that was left
+    first.kill()
+    first.wait()
+    wait_for(lambda: not set(theirs) & set(workers(tmp_path)), 60)
+    text = finish(second)
+    assert "3 jobs: 3 done." in text and images(tmp_path) == undisturbed
+    starts = [path.read_text().count("--- ") for path in tmp_path.glob("jobs/*/output.log")]
+    assert sorted(starts) == [1, 2, 2]  # each continued once, nothing twice
+
+
+def test_a_command_in_one_process_shares_too(tmp_path: Path, undisturbed: dict[str, object]) -> None:
+    command = [*RUN, *LONG, "--rows", "1-3", "--out", tmp_path]
+    both = [start(*command, "--jobs", "2"), start(*command)]
+    texts = [finish(process) for process in both]
+    assert images(tmp_path) == undisturbed
+    assert sum(line.endswith(": done") for text in texts for line in text.splitlines()) == 3, texts
