@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ class Case:
     squares: tuple[int, ...]
     model: dict[str, Any]
     micro_batch_size: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,11 @@ def take_step(case: Case) -> Step:
     torch.manual_seed(rank())  # only process 0's weights count
     model: Any = METHODS[case.method].build(RECIPES[case.method].config | case.model).train()
     settings = TrainingSettings(
-        batch_size=len(case.squares), micro_batch_size=case.micro_batch_size, crop=SIZE, gradient_norm=None
+        batch_size=len(case.squares),
+        micro_batch_size=case.micro_batch_size,
+        crop=SIZE,
+        gradient_norm=None,
+        precision=case.precision,
     )
     if world_size() > 1:
         synchronise(model)

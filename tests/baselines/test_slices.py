@@ -23,12 +23,15 @@ CASES = {(name, batch): Case(name, squares, {}) for name in TRAINED for batch, s
     ("osformer", "micro-batches"): Case("osformer", (3, 1, 0, 64), {}, micro_batch_size=2),
 }
 
+HALF_PRECISION = ("discriminative", "bfloat16")
+ALL_CASES = CASES | {HALF_PRECISION: Case("discriminative", (3, 1, 0, 64), {}, precision="bfloat16")}
+
 
 @pytest.fixture(scope="module")
 def of_two() -> dict[tuple[str, str], list[Step]]:
     """The steps of two processes."""
-    results = run_processes(take_steps, (list(CASES.values()),), ["cpu", "cpu"], told=lambda *_: None)
-    return {key: list(steps) for key, steps in zip(CASES, zip(*results, strict=True), strict=True)}
+    results = run_processes(take_steps, (list(ALL_CASES.values()),), ["cpu", "cpu"], told=lambda *_: None)
+    return {key: list(steps) for key, steps in zip(ALL_CASES, zip(*results, strict=True), strict=True)}
 
 
 @pytest.mark.parametrize("key", CASES, ids=" ".join)
@@ -45,7 +48,16 @@ def test_two_halves_train_as_the_whole(key: tuple[str, str], of_two: dict[tuple[
             np.testing.assert_allclose(half.state[name], expected, rtol=1e-4, atol=1e-5 * max(1, scale), err_msg=name)
 
 
-@pytest.mark.parametrize("key", CASES, ids=" ".join)
+def test_half_precision_is_shared_too(of_two: dict[tuple[str, str], list[Step]]) -> None:
+    whole = take_step(ALL_CASES[HALF_PRECISION])
+    for half in of_two[HALF_PRECISION]:
+        assert half.losses == pytest.approx(whole.losses, rel=0.01)
+        for name, expected in whole.gradients.items():
+            error = np.linalg.norm(half.gradients[name] - expected)
+            assert error <= 0.1 * np.linalg.norm(expected), name
+
+
+@pytest.mark.parametrize("key", ALL_CASES, ids=" ".join)
 def test_the_processes_stay_the_same(key: tuple[str, str], of_two: dict[tuple[str, str], list[Step]]) -> None:
     first, second = of_two[key]
     for name, value in first.state.items():
