@@ -125,9 +125,9 @@ class RowResults:
         return [value for value in values if value is not None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableResults:
-    """A table with everything that is known of its rows."""
+    """A table with everything that is known of its rows; equal only to itself, so that what follows can be kept."""
 
     spec: TableSpec
     rows: tuple[RowResults, ...]

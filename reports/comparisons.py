@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
@@ -102,6 +103,7 @@ class AgainstReference:
         return found.sign if found else 0
 
 
+@lru_cache(maxsize=16)  # each report of a table asks for the same, and the bootstrap takes a second
 def against_reference(results: TableResults) -> AgainstReference:
     """Compare every row that has results with the reference; Holm's correction is over rows and metrics."""
     reference = next(row for row in results.rows if row.label == results.spec.reference)

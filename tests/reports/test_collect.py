@@ -29,7 +29,7 @@ def test_only_result_files_are_read(one_seed: Path) -> None:
     before = collect(one_seed, "table4")
     for folder in (one_seed / "jobs").iterdir():
         shutil.rmtree(folder / "predictions")
-    assert collect(one_seed, "table4") == before
+    assert collect(one_seed, "table4").rows == before.rows
 
 
 def test_each_way_of_having_no_result_has_its_reason(one_seed: Path) -> None:
