@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from benchmarks.errors import UserError
+from benchmarks.executors.devices import accelerators, environment_of_worker, share_of_threads
 from studies.claims import Undertaker
 from studies.records import TrialRecord, read_trials
 from studies.worker import STORAGE_VARIABLE
@@ -148,24 +149,13 @@ class _Process:
 
 
 def _environment(index: int, conductor: Conductor) -> dict[str, str]:
-    """The worker's share of threads and accelerators, unless the user has set them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    environment = dict(os.environ)
-    environment.setdefault("OMP_NUM_THREADS", str(max(1, cores // conductor.jobs)))
+    """The worker's share of the threads, and an accelerator, which more workers than accelerators have to share."""
+    devices = accelerators() if conductor.device == "cuda" else []
+    own = (devices[index % len(devices)],) if devices else None
+    environment = environment_of_worker(os.environ, share_of_threads(conductor.jobs), own)
     if conductor.storage_url is not None:
         environment[STORAGE_VARIABLE] = conductor.storage_url
-    if conductor.device == "cuda" and (devices := accelerators()):
-        environment["CUDA_VISIBLE_DEVICES"] = devices[index % len(devices)]
     return environment
-
-
-def accelerators() -> list[str]:
-    """The machine's CUDA devices as CUDA_VISIBLE_DEVICES names them."""
-    if listed := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return listed.split(",")
-    import torch
-
-    return [str(index) for index in range(torch.cuda.device_count())]
 
 
 def _tail(log: Path, lines: int = 15) -> str:

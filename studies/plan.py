@@ -78,10 +78,10 @@ class TrainingPlan:
         return self.job(params).model_copy(update={"seed": seed})
 
     def run(
-        self, trial: optuna.Trial, params: Params, out: Path, device: str, check_stop: Callable[[], None]
+        self, trial: optuna.Trial, params: Params, out: Path, device: str, stopping: Callable[[], bool]
     ) -> list[float]:
         """One trial, see `run_trial`."""
-        return run_trial(trial, params, self, out, device, check_stop)
+        return run_trial(trial, params, self, out, device, stopping)
 
     def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
         """All that makes a job at this scale the one of a point, nested, as `--config` takes it."""

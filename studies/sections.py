@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean
+from statistics import fmean, stdev
 
 from benchmarks.metrics import METRICS
+from studies.confirmation import Confirmation, read_confirmation
 from studies.inference.test import SHOWN, TestLook, read_look
 
 
@@ -24,7 +25,29 @@ class Section:
 def read_sections(folder: Path) -> list[Section]:
     """Sections for everything that a study's folder holds."""
     look = read_look(folder / "test.json")
-    return [test_section(look)] if look else []
+    confirmation = read_confirmation(folder / "confirmed.json")
+    sections = [test_section(look)] if look else []
+    return sections + ([confirmation_section(confirmation)] if confirmation else [])
+
+
+def confirmation_section(found: Confirmation) -> Section:
+    """The best settings over seeds."""
+    seeds = ", ".join(map(str, found.metrics))
+    lines = [
+        f"The settings of trial {found.trial}, trained with seeds {seeds} and tested on the {found.images} "
+        f"images of the {found.split} split. The spread is over seeds. Trial {found.trial} was the best of its study "
+        "with seed 0, which may flatter it on the validation split, not here."
+    ]
+    if found.looks > 1:
+        lines.append(
+            f"These are the {found.looks}. settings of this study that were tested: the choice was made again."
+        )
+    rows = [[METRICS[name].title, *_mean_and_spread(found.values(name))] for name in SHOWN]
+    return Section(f"Confirmed on the {found.split} split", lines, ("metric", "mean", "std over seeds"), rows)
+
+
+def _mean_and_spread(values: list[float]) -> list[str]:
+    return [f"{fmean(values):.4f}", f"{stdev(values):.4f}" if len(values) > 1 else "one seed"]
 
 
 def test_section(look: TestLook) -> Section:

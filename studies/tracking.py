@@ -68,6 +68,10 @@ class StudyTracker:
                     self._tracker.sync(folder)
             self._synced = time.monotonic()
 
+    def sync(self, job_dir: Path) -> bool:
+        """Send a job of the study that is no trial."""
+        return self._tracker.sync(job_dir)
+
     def finish(self, files: Iterable[Path], *, failed: bool) -> None:
         """Mark the study's run as ended, with its files."""
         self._tracker.finish_table(files, failed=failed)

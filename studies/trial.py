@@ -11,7 +11,7 @@ from benchmarks.execution import run_job
 from benchmarks.jobs import Job
 from benchmarks.running import POLL_SECONDS
 from benchmarks.training.curves import read_curve
-from benchmarks.watcher import Watcher
+from benchmarks.watcher import StopRequested, Watcher
 from studies.scoring import job_cost, validation_scores
 from studies.specs import Choice
 
@@ -21,8 +21,14 @@ if TYPE_CHECKING:
     from studies.plan import TrainingPlan
 
 KEY, CACHED, COSTS_NOTED = "key", "cached", "costs"
-CheckStop = Callable[[], None]
-"""Raises where the worker was asked to stop."""
+Stopping = Callable[[], bool]
+"""Whether the worker was asked to stop."""
+
+
+def check(stopping: Stopping) -> None:
+    """Raises StopRequested where the worker was asked to stop."""
+    if stopping():
+        raise StopRequested
 
 
 class TrialFailedError(RuntimeError):
@@ -39,25 +45,26 @@ def run_trial(
     plan: TrainingPlan,
     out: Path,
     device: str,
-    check_stop: CheckStop,
+    stopping: Stopping,
 ) -> list[float]:
     """Bring the trial's job to its result, or take the one it has; returns the objectives' values.
 
     Raises:
+        StopRequested: the worker was asked to stop; the job can be continued.
         TrialFailedError: the job failed.
         PrunedTraining: the pruner stopped it; the job can be continued.
     """
     job = plan.job(params)
     trial.set_user_attr(KEY, job.key)
-    watcher = _watcher(trial, plan, job, out, check_stop)
+    watcher = _watcher(trial, plan, job, out, stopping)
     label = _label(plan, job, params)
     while (outcome := run_job(job, plan.dataset, out, device, watcher, label=label)).status == "busy":
-        check_stop()  # another process, of a table perhaps, is at the same job
+        check(stopping)  # another process, of a table perhaps, is at the same job
         time.sleep(POLL_SECONDS)
     if outcome.status == "failed":
         raise TrialFailedError(outcome.error)
     trial.set_user_attr(CACHED, outcome.status == "cached")
-    scores = validation_scores(job, plan.dataset, out, device, lambda *_: check_stop())
+    scores = validation_scores(job, plan.dataset, out, device, lambda *_: check(stopping))
     costs = job_cost(job, out)
     trial.set_user_attr(COSTS_NOTED, costs)
     return [_value(name, scores, costs) for name in plan.spec.objectives]
@@ -83,15 +90,14 @@ def _value(objective: str, scores: Mapping[str, float], costs: Mapping[str, floa
     return float(value)
 
 
-def _watcher(trial: optuna.Trial, plan: TrainingPlan, job: Job, out: Path, check_stop: CheckStop) -> Watcher:
+def _watcher(trial: optuna.Trial, plan: TrainingPlan, job: Job, out: Path, stopping: Stopping) -> Watcher:
     report = _Reporter(trial, plan.validate_every, job.folder(out) / "validation.csv") if plan.spec.pruner else None
 
     def training(*_: object) -> None:
-        check_stop()
         if report:
             report()
 
-    return Watcher(training, lambda _: check_stop(), lambda *_: check_stop())
+    return Watcher(training, prediction=lambda *_: check(stopping), stopping=stopping)
 
 
 class _Reporter:

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.watcher import StopRequested
 from studies.claims import ERROR, Worker, put_back
 from studies.plan import StudySettings, study_folder
 from studies.planning import make_plan
 from studies.storage import load, open_storage, pruner_for, suggest
-from studies.trial import PrunedTraining, TrialFailedError
+from studies.trial import PrunedTraining, TrialFailedError, check
 
 if TYPE_CHECKING:
     import optuna
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 STORAGE_VARIABLE = "PCTRANS_BENCH_STUDY_STORAGE"
 """The storage's URL: in the environment, as it may hold a password and arguments are for all to see."""
 STOPPED = 130
-
-
-class StopRequested(BaseException):
-    """The conductor is gone or wants an end. No `Exception`: to a job it is an interrupt."""
 
 
 def main() -> int:
@@ -67,27 +64,22 @@ def run_trials(
     Raises:
         StopRequested: `stop` was set; the trial at hand waits again.
     """
-
-    def check_stop() -> None:
-        if stop.is_set():
-            raise StopRequested
-
     study.pruner = pruner_for(plan.spec, plan.validations)
     while True:
-        check_stop()
+        check(stop.is_set)
         trial = worker.claim(study, plan.spec)
         if trial is None:
             return
         with worker.alive(trial):
             try:
-                _finish(study, trial, plan, out, device, check_stop)
+                _finish(study, trial, plan, out, device, stop.is_set)
             except StopRequested:
                 put_back(study, worker.folder, trial.number, worker.name, death=None)
                 raise
 
 
 def _finish(
-    study: optuna.Study, trial: optuna.Trial, plan: AnyPlan, out: Path, device: str, check_stop: Callable[[], None]
+    study: optuna.Study, trial: optuna.Trial, plan: AnyPlan, out: Path, device: str, stopping: Callable[[], bool]
 ) -> None:
     """Run one trial and tell the storage how it ended."""
     from optuna.trial import TrialState
@@ -95,7 +87,7 @@ def _finish(
     params = suggest(trial, plan.spec)
     print(f"trial {trial.number}: {params}", flush=True)
     try:
-        values = plan.run(trial, params, out, device, check_stop)
+        values = plan.run(trial, params, out, device, stopping)
     except PrunedTraining:
         _tell(study, trial, state=TrialState.PRUNED)
     except TrialFailedError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
+from math import prod
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ class Kind(StrEnum):
 
     tables = "tables"
     figures = "figures"
+    studies = "studies"
     methods = "methods"
     scales = "scales"
     datasets = "datasets"
@@ -27,13 +29,14 @@ def list_things(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     out: Out = Path("results"),
 ) -> None:
-    """List tables, figures, methods, scales, kinds of datasets, or the jobs in OUT."""
+    """List tables, figures, studies, methods, scales, kinds of datasets, or the jobs in OUT."""
     from rich.console import Console
     from rich.table import Table
 
     headings, rows = {
         Kind.tables: _tables,
         Kind.figures: _figures,
+        Kind.studies: _studies,
         Kind.methods: _methods,
         Kind.scales: _scales,
         Kind.datasets: _datasets,
@@ -91,6 +94,18 @@ def _parameters(method: str, scale: str) -> str:
     if not get_method(method).trained:
         return "none"
     return f"{parameters_at(method, model_at(method, scale, 'nuclei')) / 1e6:.2f} M"
+
+
+def _studies() -> Listing:
+    from studies.specs import list_studies, load_study
+
+    rows: list[tuple[str, ...]] = []
+    for spec in map(load_study, list_studies()):
+        points = prod(len(search.values or []) for search in spec.search.values())
+        sampler = spec.sampler + (f", {spec.pruner.kind}" if spec.pruner else "")
+        trials = str(points if spec.sampler == "grid" else spec.trials)
+        rows.append((spec.name, spec.title, trials, sampler, spec.table or ""))
+    return ("study", "title", "trials", "sampler", "table"), rows
 
 
 def _scales() -> Listing:

@@ -13,6 +13,7 @@ from benchmarks.cli.options import (
     Out,
     ProtocolOption,
     Scale,
+    Seeds,
     Set,
     TrackingUri,
     default_scale,
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
     import optuna
     from rich.console import Console
 
+    from benchmarks.expansion import Plan
+    from studies.plan import TrainingPlan
     from studies.planning import AnyPlan
     from studies.records import TrialRecord
     from studies.sections import Section
     from studies.specs import StudySpec
+    from studies.tracking import StudyTracker
 
 
 def study(
@@ -45,6 +49,10 @@ def study(
     model: Annotated[
         Path | None, typer.Option("--model", help="Finished model, of a study without training such as `inference`.")
     ] = None,
+    confirm: Annotated[
+        bool, typer.Option("--confirm", help="Train the best settings over seeds and test them on the test split.")
+    ] = False,
+    seeds: Seeds = None,
     set_: Set = None,
     config: ConfigFile = None,
     protocol: ProtocolOption = None,
@@ -62,6 +70,8 @@ def study(
 
     console = Console()
     spec = _with_budget(load_study(name), trials)
+    if confirm and spec.kind == "inference":
+        raise UserError(f"--confirm: the study {spec.name} trains nothing and tells of the test split by itself.")
     settings = StudySettings(
         spec=spec.model_dump(mode="json"),
         data=data or default_data(spec, model),
@@ -74,7 +84,14 @@ def study(
     with console.status("checking the data"):
         plan = make_plan(settings)
         plan.dataset.validate()
-    _run(console, plan, out, jobs, storage, tracking_uri)
+    _run(console, plan, out, jobs, storage, tracking_uri, _seeds(plan, seeds) if confirm else 0)
+
+
+def _seeds(plan: AnyPlan, asked: int | None) -> int:
+    """How many seeds confirm the best settings."""
+    from benchmarks.cli.planning import Wanted
+
+    return Wanted(scale=plan.scale, seeds=asked).number_of_seeds
 
 
 def default_data(spec: StudySpec, model: Path | None) -> str:
@@ -110,13 +127,21 @@ def _with_budget(spec: StudySpec, trials: int | None) -> StudySpec:
 
 
 def _run(
-    console: Console, plan: AnyPlan, out: Path, jobs: int, storage_url: str | None, tracking_uri: str | None
+    console: Console,
+    plan: AnyPlan,
+    out: Path,
+    jobs: int,
+    storage_url: str | None,
+    tracking_uri: str | None,
+    seeds: int,
 ) -> None:
+    """Run a study to its end, confirm its best with `seeds` seeds (0: do not), and report."""
     from benchmarks.tracking.store import shown
     from studies.conductor import Conductor
     from studies.display import StudyDisplay
     from studies.folder import enter_folder
     from studies.inference.plan import InferencePlan
+    from studies.plan import TrainingPlan
     from studies.storage import create_or_join, open_storage
     from studies.tracking import StudyTracker
 
@@ -127,7 +152,7 @@ def _run(
     folder = enter_folder(plan, out)
     study = create_or_join(plan, open_storage(storage_url, folder))
     if plan.table is not None:
-        plan.table.save(out)
+        _save_table(plan.table, out)
     if isinstance(plan, InferencePlan):
         with console.status("mask logits of the validation split") as status:
             plan.fill(
@@ -145,6 +170,8 @@ def _run(
 
             trials = conductor.run(look)
             tracker.look(trials)
+        if seeds and isinstance(plan, TrainingPlan):
+            confirm_best(console, plan, trials, folder, out, jobs, seeds, tracker)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     failed = any(trial.state == "failed" for trial in trials)
@@ -156,11 +183,52 @@ def _run(
         raise typer.Exit(1)
 
 
+def _save_table(table: Plan, out: Path) -> None:
+    """Tell reports which jobs stand for which row, unless the table was run with these and more."""
+    import json
+
+    path = out / "runs" / f"{table.table.name}.json"
+    if not path.exists() or not {planned.job.key for planned in table.jobs} <= set(
+        json.loads(path.read_text())["jobs"]
+    ):
+        table.save(out)
+
+
+def confirm_best(
+    console: Console,
+    plan: TrainingPlan,
+    trials: list[TrialRecord],
+    folder: Path,
+    out: Path,
+    jobs: int,
+    seeds: int,
+    tracker: StudyTracker,
+) -> None:
+    """Train the best settings over seeds and record what they give on the test split.
+
+    Raises:
+        UserError: one of the seeds failed.
+    """
+    from benchmarks.cli.executing import execute
+    from benchmarks.executors.options import ExecutorOptions
+    from studies.confirmation import confirmation_jobs, record_confirmation
+    from studies.records import best_trial
+
+    best = best_trial(plan.spec, trials)
+    if best is None:
+        return
+    planned = confirmation_jobs(plan, best, seeds)
+    outcomes = execute(console, planned, out, plan.settings.device, ExecutorOptions(jobs), tracker, [plan.dataset])
+    if any(outcome.status == "failed" for outcome in outcomes):
+        raise UserError(f"The best settings of {plan.spec.name} are not confirmed: a seed failed, see above.")
+    record_confirmation(best, planned, out, folder)
+
+
 def show_results(
     console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, out: Path, storage_url: str | None
 ) -> list[Path]:
     """Write what the study found, and say where it is; returns the files."""
-    from benchmarks.cli.run import report_table
+    from benchmarks.cli.reporting import report_table
     from studies.display import StudyDisplay
     from studies.inference.plan import InferencePlan
     from studies.inference.test import look_at_test

@@ -24,6 +24,7 @@ from pctrans.config import InferenceConfig
 from studies.inference.logits import LogitStore, Progress
 from studies.plan import StudySettings, digest, study_folder
 from studies.specs import Choice, StudySpec
+from studies.trial import check
 
 if TYPE_CHECKING:
     import optuna
@@ -105,11 +106,11 @@ class InferencePlan:
         params: Mapping[str, Choice],
         out: Path,
         device: str,
-        check_stop: Callable[[], None],
+        stopping: Callable[[], bool],
     ) -> list[float]:
         """One trial: label maps of the validation split from its stored logits, scored."""
         store = self.store(study_folder(out, self.spec.name))
-        rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check_stop())
+        rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check(stopping))
         means = mean_scores(rows)
         return [means[name] for name in self.spec.objectives]
 

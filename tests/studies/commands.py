@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from studies.storage import open_storage
 
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Seconds before a test gives up."""
 
 

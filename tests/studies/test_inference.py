@@ -79,7 +79,7 @@ def run_all(plan: InferencePlan, out: Path) -> optuna.Study:
     study = create_or_join(plan, open_storage(None, folder))
     while waiting := study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
         trial = study.ask()
-        study.tell(trial, plan.run(trial, suggest(trial, plan.spec), out, "cpu", lambda: None))
+        study.tell(trial, plan.run(trial, suggest(trial, plan.spec), out, "cpu", lambda: False))
         assert trial.number == waiting[0].number
     return study
 

@@ -1,0 +1,90 @@
+"""The best settings trained over several seeds and tested on the test split: what `--confirm` does, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.expansion import PlannedJob
+from benchmarks.files import write_json
+from studies.plan import TrainingPlan
+from studies.records import TrialRecord
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """What the best settings gave on the test split.
+
+    Attributes:
+        trial: number of the trial that chose them.
+        metrics: of each seed, means over the images.
+        looks: how often settings of this study were confirmed: each after the first is a choice that could have known
+            the test.
+    """
+
+    trial: int
+    params: dict[str, Any]
+    split: str
+    images: int
+    metrics: dict[int, dict[str, float]]
+    looks: int
+
+    def values(self, metric: str) -> list[float]:
+        """Of each seed."""
+        return [metrics[metric] for metrics in self.metrics.values()]
+
+
+def confirmation_jobs(plan: TrainingPlan, best: TrialRecord, seeds: int) -> list[PlannedJob]:
+    """The best trial's job with seeds 0, 1, …; the first is the trial's own, which is there."""
+    label = f"best of {plan.spec.name}"
+    return [PlannedJob(1, label, plan.job_of_seed(best.params, seed)) for seed in range(seeds)]
+
+
+def record_confirmation(best: TrialRecord, jobs: Sequence[PlannedJob], out: Path, folder: Path) -> Confirmation:
+    """Write confirmed.json from the results of finished jobs."""
+    path = folder / "confirmed.json"
+    before = read_confirmation(path)
+    results = {planned.job.seed: _result(planned, out) for planned in jobs}
+    dataset = next(iter(results.values()))["dataset"]
+    looks = before.looks + (before.params != best.params) if before else 1
+    confirmation = Confirmation(
+        best.number,
+        best.params,
+        dataset["split"],
+        dataset["images"],
+        {seed: result["metrics"] for seed, result in results.items()},
+        looks,
+    )
+    keys = [planned.job.key for planned in jobs]
+    write_json(path, {"schema": SCHEMA, **vars(confirmation), "jobs": keys})
+    return confirmation
+
+
+def read_confirmation(path: Path) -> Confirmation | None:
+    """What confirmed.json holds; None where there is none.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text())
+        if content["schema"] != SCHEMA:
+            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
+        metrics = {int(seed): dict(values) for seed, values in content["metrics"].items()}
+        return Confirmation(
+            content["trial"], content["params"], content["split"], content["images"], metrics, content["looks"]
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is damaged ({error}). Delete it and say --confirm again.") from error
+
+
+def _result(planned: PlannedJob, out: Path) -> Mapping[str, Any]:
+    return json.loads((planned.job.folder(out) / "result.json").read_text())

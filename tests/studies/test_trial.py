@@ -1,0 +1,200 @@
+"""One trial: which figures it is judged by, pruning, failures; and the worker that runs it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+from tiny_study import TINY
+
+from benchmarks.data import Dataset
+from benchmarks.errors import UserError
+from benchmarks.watcher import StopRequested
+from studies import trial as trial_module
+from studies.claims import Worker
+from studies.plan import TrainingPlan
+from studies.records import read_trials
+from studies.scoring import validation_scores
+from studies.specs import StudySpec, parse_study
+from studies.storage import create_or_join, open_storage, pruner_for
+from studies.trial import PrunedTraining, TrialFailedError, run_trial
+from studies.worker import run_trials
+
+Make = Callable[..., TrainingPlan]
+
+
+def never() -> bool:
+    return False
+
+
+class Spied:
+    """A dataset that knows which images were asked for."""
+
+    def __init__(self, dataset: Dataset):
+        self.dataset, self.loaded = dataset, list[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.dataset, name)
+
+    def load(self, id: str) -> Any:
+        self.loaded.append(id)
+        return self.dataset.load(id)
+
+
+def new_trial(pruner: optuna.pruners.BasePruner | None = None) -> optuna.Trial:
+    return optuna.create_study(direction="maximize", pruner=pruner or optuna.pruners.NopPruner()).ask()
+
+
+POINT = {"training.learning_rate": 1e-3}
+
+
+def test_what_a_trial_is_judged_by(tmp_path: Path, make_plan: Make, dataset: Dataset) -> None:
+    """Every image of the validation split, and nothing of the test split that its job also tests on."""
+    plan = make_plan()
+    trial = new_trial()
+    (value,) = run_trial(trial, POINT, plan, tmp_path, "cpu", never)
+    folder = plan.job(POINT).folder(tmp_path)
+    scores = json.loads((folder / "validation_scores.json").read_text())
+    assert [row["id"] for row in scores["images"]] == list(dataset.ids("val"))
+    assert value == scores["metrics"]["pq"] == pytest.approx(sum(row["pq"] for row in scores["images"]) / 2)
+    assert trial.user_attrs["key"] == folder.name and trial.user_attrs["cached"] is False
+
+    (folder / "validation_scores.json").unlink()
+    spied = Spied(dataset)
+    again = validation_scores(plan.job(POINT), spied, tmp_path, "cpu")  # type: ignore[arg-type]
+    assert spied.loaded == list(dataset.ids("val"))
+    assert again == scores["metrics"]
+
+    result = json.loads((folder / "result.json").read_text())
+    result["metrics"] = {name: 1e9 for name in result["metrics"]}
+    result["images"] = []
+    (folder / "result.json").write_text(json.dumps(result))
+    cached = new_trial()
+    assert run_trial(cached, POINT, plan, tmp_path, "cpu", never) == [value]
+    assert cached.user_attrs["cached"] is True
+    assert cached.user_attrs["costs"]["parameters"] == result["cost"]["parameters"]
+
+
+def test_damaged_scores_are_refused(tmp_path: Path, make_plan: Make, dataset: Dataset) -> None:
+    job = make_plan().job(POINT)
+    path = job.folder(tmp_path) / "validation_scores.json"
+    path.parent.mkdir(parents=True)
+    for content in ("{", "[]", '{"schema": 1, "split": "test", "metrics": {}}', '{"schema": 2}'):
+        path.write_text(content)
+        with pytest.raises(UserError, match=r"validation_scores\.json is damaged"):
+            validation_scores(job, dataset, tmp_path, "cpu")
+
+
+class Always(optuna.pruners.BasePruner):
+    def prune(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> bool:
+        return True
+
+
+def test_a_pruned_job_leaves_neither_result_nor_error_and_can_go_on(tmp_path: Path, make_plan: Make) -> None:
+    plan = make_plan(
+        overrides={"training": {"iterations": 4, "checkpoint_every": 1}},
+        pruner={"kind": "halving", "validations": 4},
+    )
+    trial = new_trial(Always())
+    with pytest.raises(PrunedTraining):
+        run_trial(trial, POINT, plan, tmp_path, "cpu", never)
+    folder = plan.job(POINT).folder(tmp_path)
+    assert not (folder / "result.json").exists() and not (folder / "error.json").exists()
+    assert (folder / "checkpoint.pt").exists()
+    reported = trial.study.trials[0].intermediate_values
+    assert list(reported) == [1]
+    run_trial(new_trial(), POINT, plan, tmp_path, "cpu", never)
+    assert json.loads((folder / "result.json").read_text())["cost"]["iterations"] == 4
+
+
+def test_every_validation_is_reported_once(tmp_path: Path) -> None:
+    """Those of an earlier start too; validations that are not the pruner's are left out."""
+    trial, curve = new_trial(), tmp_path / "validation.csv"
+    reporter = trial_module._Reporter(trial, 10, curve)
+    reporter()
+    curve.write_text("iteration,epoch,pq\n10,1,0.1\n15,1,0.9\n20,2,0.2\n")
+    reporter()
+    reporter()
+    with curve.open("a") as file:
+        file.write("30,3,0.3\n")
+    reporter()
+    assert trial.study.trials[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+
+
+def test_successive_halving_lets_one_in_three_go_on() -> None:
+    """Written out: after the first validation only the best third so far goes on."""
+    spec = parse_study(TINY | {"pruner": {"kind": "halving", "reduction": 3, "validations": 9}}, "x")
+    study = optuna.create_study(direction="maximize", pruner=pruner_for(spec, 9))
+    went_on = []
+    for value in (0.1, 0.2, 0.3, 0.05, 0.4, 0.15, 0.5):
+        trial = study.ask()
+        trial.report(value, 1)
+        pruned = trial.should_prune()
+        study.tell(trial, state=TrialState.PRUNED if pruned else None, values=None if pruned else [value])
+        went_on.append(not pruned)
+    seen: list[float] = []
+    for value, on in zip((0.1, 0.2, 0.3, 0.05, 0.4, 0.15, 0.5), went_on, strict=True):
+        seen.append(value)
+        allowed = sorted(seen, reverse=True)[: max(1, len(seen) // 3)]
+        assert on == (value in allowed)
+
+
+@dataclass
+class Scripted:
+    """A plan whose trials end as a script says."""
+
+    script: list[Any]
+    spec: StudySpec = field(default_factory=lambda: parse_study(TINY, "x"))
+    digest: str = "0" * 16
+    defaults: None = None
+    validations: int = 1
+
+    def grid(self) -> list[dict[str, Any]]:
+        return []
+
+    def run(self, trial: optuna.Trial, *_: Any) -> list[float]:
+        step = self.script.pop(0)
+        if isinstance(step, BaseException):
+            raise step
+        return [step]
+
+
+def test_how_trials_end(tmp_path: Path) -> None:
+    """A failure is recorded and does not stop the others."""
+    plan = Scripted([0.5, TrialFailedError("no memory"), PrunedTraining(), ValueError("odd")])
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    with Worker(tmp_path, "w") as worker:
+        run_trials(study, plan, worker, tmp_path, "cpu", threading.Event())  # type: ignore[arg-type]
+    found = read_trials(study)
+    assert [trial.state for trial in found] == ["complete", "failed", "pruned", "failed"]
+    assert [trial.error for trial in found] == [None, "no memory", None, "ValueError: odd"]
+
+
+def test_a_stopped_workers_trial_waits_again(tmp_path: Path) -> None:
+    plan = Scripted([0.5, StopRequested(), 0.6, 0.7, 0.8])
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    with Worker(tmp_path, "w") as worker, pytest.raises(StopRequested):
+        run_trials(study, plan, worker, tmp_path, "cpu", threading.Event())  # type: ignore[arg-type]
+    assert [trial.state for trial in read_trials(study)] == ["complete", "waiting", "waiting", "waiting"]
+    with Worker(tmp_path, "v") as worker:
+        run_trials(study, plan, worker, tmp_path, "cpu", threading.Event())  # type: ignore[arg-type]
+    found = read_trials(study)
+    assert [trial.values for trial in found] == [(0.5,), (0.6,), (0.7,), (0.8,)]
+    assert [trial.deaths for trial in found] == [0, 0, 0, 0]
+
+
+def test_a_stop_comes_before_the_next_trial(tmp_path: Path) -> None:
+    plan = Scripted([])
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    stop = threading.Event()
+    stop.set()
+    with Worker(tmp_path, "w") as worker, pytest.raises(StopRequested):
+        run_trials(study, plan, worker, tmp_path, "cpu", stop)  # type: ignore[arg-type]
+    assert {trial.state for trial in read_trials(study)} == {"waiting"}
