@@ -79,7 +79,7 @@ def _distribution(results: TableResults, metric: str) -> Distribution:
     scores = {row.number: image_scores(row, metric) for row in results.rows}
     rows = [row for row in results.rows if scores[row.number]]
     values = [value * display.factor for row in rows for value in scores[row.number].values()]
-    axis = _Axis.around(values) if values else _Axis(0, 1)
+    axis = _Axis.around(values) if values else _Axis((0.0, 1.0))
     strips = tuple(_strip(row, scores[row.number], axis, display) for row in rows)
     title = f"{METRICS[metric].title} {ARROWS[METRICS[metric].direction]}".rstrip()
     return Distribution(title, axis.ticks, strips, any(strip.images > MOST_DOTS for strip in strips))
@@ -87,22 +87,19 @@ def _distribution(results: TableResults, metric: str) -> Distribution:
 
 @dataclass(frozen=True)
 class _Axis:
-    low: float
-    high: float
+    values: tuple[float, ...]  # where its ticks are, the ends among them
 
     @classmethod
     def around(cls, values: list[float]) -> _Axis:
-        edges = _TICKS.tick_values(min(values), max(values))
-        return cls(float(edges[0]), float(edges[-1]))
+        return cls(tuple(map(float, _TICKS.tick_values(min(values), max(values)))))
 
     @property
     def ticks(self) -> tuple[tuple[float, str], ...]:
-        values = _TICKS.tick_values(self.low, self.high)
-        inside = [float(value) for value in values if self.low - 1e-9 <= value <= self.high + 1e-9]
-        return tuple((self.place(value), f"{value:g}".replace("-", "−")) for value in inside)
+        return tuple((self.place(value), f"{value:g}".replace("-", "−")) for value in self.values)
 
     def place(self, value: float) -> float:
-        return round(MARGIN + (value - self.low) / (self.high - self.low) * (WIDTH - 2 * MARGIN), 1)
+        share = (value - self.values[0]) / (self.values[-1] - self.values[0])
+        return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
 
 
 def _strip(row: RowResults, scores: dict[str, float], axis: _Axis, display: Display) -> Strip:
