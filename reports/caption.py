@@ -91,8 +91,8 @@ def _significance(against: AgainstReference) -> list[str]:
         f"{SIGNS[1]} / {SIGNS[-1]}: significantly better / worse than {reference} on {_range(images, 'image')} and "
         f"{_range(seeds, 'seed')}: two-sided Wilcoxon signed-rank test of the differences of images, each averaged "
         f"over seeds, p < {ALPHA} after Holm's correction over this table's {len(comparisons)} comparisons "
-        f"({rows} rows × {len(comparisons) // rows} metrics), and the 95 % paired bootstrap interval of the "
-        f"difference, over {resampled}, beyond 0."
+        f"({_range({rows}, 'row')} × {_range({len(comparisons) // rows}, 'metric')}), and the 95 % paired bootstrap "
+        f"interval of the difference, over {resampled}, beyond 0."
     ]
     if max(seeds) == 1:
         sentences.append("With one seed, marks are about these trained networks; other trainings may differ.")

@@ -195,6 +195,8 @@ def _notes(parts: Sequence[PartVerdict]) -> Iterator[str]:
         return
     if max(comparison.seeds for comparison in comparisons) == 1:
         yield "One seed: the verdict is about these trained networks; other trainings may differ."
+    if all(comparison.low == comparison.high == 0 for comparison in comparisons):
+        yield "No image tells these rows apart: they may have learned nothing."
     images = max(comparison.images for comparison in comparisons)
     if least_p(images) * len(comparisons) >= ALPHA:
         yield (

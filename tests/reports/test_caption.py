@@ -40,6 +40,13 @@ def test_says_what_marks_mean_and_how_they_are_found(tmp_path: Path) -> None:
     assert "other trainings" not in said
 
 
+def test_says_how_many_in_words_that_fit(three_seeds: Path) -> None:
+    for number in range(1, 7):
+        for seed in range(3):
+            fail(three_seeds, f"table4-row{number}-seed{seed}", "x")
+    assert "this table's 4 comparisons (1 row × 4 metrics)" in text(three_seeds)
+
+
 def test_says_what_one_seed_and_few_images_cannot_tell(one_seed: Path) -> None:
     said = text(one_seed)
     assert "on 3 images and 1 seed: " in said

@@ -245,6 +245,15 @@ def test_says_what_one_seed_few_images_and_unequal_rows_limit(tmp_path: Path) ->
     assert "Rows are NOT equal in: training.iterations" in found.conditions[0]
 
 
+def test_rows_that_found_nothing_are_no_evidence(tmp_path: Path) -> None:
+    """Every PQ is 0, as after a few iterations: 600 queries are within the margin of 300, the claim is undecided."""
+    synthesise_scores(tmp_path, {"table8": dict.fromkeys(("N = 200", "N = 300", "N = 600"), -1.0)}, tables=["table8"])
+    found = claim(evaluate_claims(tmp_path), "enough-queries")
+    assert [part.verdict for part in found.parts] == ["undecided", "supported"]
+    assert found.verdict == "undecided"
+    assert found.notes == ("No image tells these rows apart: they may have learned nothing.",)
+
+
 def test_tables_that_were_read_are_not_read_again(true: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     report = evaluate_claims(true)
     collected = {name: collect(true, name) for name in list_tables()}
