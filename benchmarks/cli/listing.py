@@ -64,7 +64,9 @@ def _figures() -> Listing:
     from benchmarks.figures import list_figures, load_figure
 
     specs = [load_figure(name) for name in list_figures()]
-    rows = [(s.name, s.title, s.table, ", ".join(s.rows or ("all that are run",))) for s in specs]
+    rows: list[tuple[str, ...]] = [
+        (s.name, s.title, s.table, ", ".join(s.rows or ("all that are run",))) for s in specs
+    ]
     return ("figure", "title", "of table", "rows"), rows
 
 
