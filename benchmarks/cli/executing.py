@@ -100,10 +100,11 @@ def choose_job_device(asked: str, options: ExecutorOptions) -> str:
 def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[str, Outcome], out: Path) -> None:
     """Say how many jobs ended how, and of each failure why and where to read more."""
     from benchmarks.executors.ending import log_path
+    from benchmarks.executors.pool import counted
 
     counts = Counter(_word(planned, outcomes, out) for planned in jobs)
     parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
-    console.print(f"{len(jobs)} job{'s' if len(jobs) > 1 else ''}: {parts}.", highlight=False)
+    console.print(f"{counted(len(jobs))}: {parts}.", highlight=False)
     for planned in jobs:
         outcome = outcomes.get(planned.job.key)
         if outcome is None or outcome.status != "failed":
@@ -126,6 +127,7 @@ def _executor(
 ) -> tuple[Executor, int]:
     """What runs the jobs, and how many at a time it may."""
     from benchmarks.executors.local import LocalExecutor
+    from benchmarks.executors.pool import counted
     from benchmarks.executors.slurm import ARRAY, SlurmExecutor, check_slurm
     from benchmarks.job_training import check_processes
 
@@ -140,7 +142,7 @@ def _executor(
         slurm = SlurmExecutor(out, device, options.slurm, gpus_per_job=options.gpus_per_job, note=note)
         return slurm, min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
     wanted = max(1, min(options.jobs, len(pending)))
-    local = LocalExecutor(out, device, jobs=wanted, gpus_per_job=options.gpus_per_job)
+    local = LocalExecutor(out, device, jobs=wanted, gpus_per_job=options.gpus_per_job, note=note)
     if local.slots < wanted:
-        note(f"{local.slots} jobs at a time, not {wanted}: there are no more accelerators.")
+        note(f"{counted(local.slots)} at a time, not {wanted}: there are no more accelerators.")
     return local, local.slots

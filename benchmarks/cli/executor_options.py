@@ -43,7 +43,8 @@ SlurmTime = Annotated[
     str | None,
     typer.Option(
         "--slurm-time",
-        help="Time limit of a job: minutes, h:m:s or d-h. Default: 4:00:00. A longer job is requeued and goes on.",
+        help="Time limit of a job: minutes, hours:minutes:seconds or days-hours. Default: 4:00:00. "
+        "A longer job is requeued and goes on.",
     ),
 ]
 SlurmMemory = Annotated[float | None, typer.Option("--slurm-memory", min=0.1, help="GiB of memory a job.")]

@@ -18,7 +18,7 @@ from rich.text import Text
 from benchmarks.cli.progress import LOG_SECONDS, SYNC_SECONDS, job_names, say_ended
 from benchmarks.execution import Outcome
 from benchmarks.executors.pace import NowAndThen, duration
-from benchmarks.executors.pool import State
+from benchmarks.executors.pool import State, counted
 from benchmarks.executors.progress import JobProgress, read_progress
 from benchmarks.expansion import PlannedJob
 
@@ -149,7 +149,7 @@ class JobsTable:
         counts = Counter(self._states.values())
         parts = ", ".join(f"{counts[state]} {WORDS.get(state, state)}" for state in ORDER if counts[state])
         left = self._forecast()
-        return f"{len(self.jobs)} jobs: {parts}" + (f"; about {duration(left)} left" if left else "")
+        return f"{counted(len(self.jobs))}: {parts}" + (f"; about {duration(left)} left" if left else "")
 
     def _forecast(self) -> float | None:
         now = time.monotonic()

@@ -7,14 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.executors.devices import device_groups, environment_of_worker, share_of_threads
 from benchmarks.executors.ending import STOP_SECONDS, Ending, describe_status, log_path
-from benchmarks.executors.pool import Running, State
+from benchmarks.executors.pool import Running, State, counted
 from benchmarks.expansion import PlannedJob
 
 WORKER = (sys.executable, "-m", "benchmarks.worker")
@@ -34,12 +34,10 @@ class LocalJob:
 
     def poll(self) -> Ending | None:
         """How it ended; then nothing of it is left, nor of processes that it started."""
-        if self.process.returncode is None:
-            # Until it is waited for, its number cannot be that of another group of processes.
-            if os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
-                return None
-            self.kill()
-        status = self.process.wait()
+        status = self.process.poll()
+        if status is None:
+            return None
+        self.kill()
         self.ask_to_stop()
         return Ending(status, describe_status(status))
 
@@ -58,6 +56,7 @@ class LocalExecutor:
     """Starts `python -m benchmarks.worker` for each job, at most `jobs` at a time.
 
     Args:
+        note: is told what the user has to wait for.
         command: of the worker, before its arguments.
 
     Attributes:
@@ -67,9 +66,18 @@ class LocalExecutor:
         UserError: fewer accelerators than one job wants.
     """
 
-    def __init__(self, out: Path, device: str, *, jobs: int, gpus_per_job: int = 1, command: Sequence[str] = WORKER):
+    def __init__(
+        self,
+        out: Path,
+        device: str,
+        *,
+        jobs: int,
+        gpus_per_job: int = 1,
+        note: Callable[[str], object] = lambda text: None,
+        command: Sequence[str] = WORKER,
+    ):
         self.out, self.device, self.processes = out, device, gpus_per_job
-        self._command = command
+        self._note, self._command = note, command
         self._free = device_groups(device, gpus_per_job, jobs)
         self.slots = len(self._free)
         self.threads = share_of_threads(self.slots * gpus_per_job)
@@ -86,7 +94,9 @@ class LocalExecutor:
 
     def stop(self, running: Sequence[Running]) -> None:
         """Ask for an end, wait for checkpoints, kill what is left; an interrupt meanwhile kills at once."""
-        jobs = [job for job in self._running if job in running]
+        jobs = [job for job in self._running if job.poll() is None]  # an interrupt may come before they are handed back
+        if jobs:
+            self._note(f"stopping {counted(len(jobs))} at a checkpoint; Ctrl-C again ends them at once")
         try:
             for job in jobs:
                 job.ask_to_stop()
@@ -95,7 +105,7 @@ class LocalExecutor:
                 time.sleep(0.05)
         finally:
             for job in jobs:
-                if job.process.returncode is None:
+                if job.process.poll() is None:
                     job.kill()
                     job.process.wait()
 

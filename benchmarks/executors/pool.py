@@ -55,6 +55,11 @@ class Observer(Protocol):
         """Called once for every job."""
 
 
+def counted(number: int) -> str:
+    """1 job, 2 jobs."""
+    return f"{number} job" if number == 1 else f"{number} jobs"
+
+
 class Pool:
     """Brings jobs to their end; a failed one does not stop the others.
 
@@ -102,9 +107,9 @@ class Pool:
                 self.observer.look(self.states)
                 if self._waiting or self._running:
                     self._sleep(LOOK_SECONDS)
-        finally:
-            if self._running:
-                self.executor.stop([running for _, running in self._running.values()])
+        except BaseException:
+            self.executor.stop([running for _, running in self._running.values()])
+            raise
 
     def _collect(self) -> None:
         """Take in what has ended."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.errors import UserError
 from benchmarks.executors.ending import Ending
 from benchmarks.executors.options import SlurmOptions
-from benchmarks.executors.pool import Running, State
+from benchmarks.executors.pool import Running, State, counted
 from benchmarks.executors.queue import FORGOTTEN, QUEUED, RUNNING, Queue, SlurmQueue, cancel
 from benchmarks.executors.task import WorkerTask
 from benchmarks.expansion import PlannedJob
@@ -130,7 +130,7 @@ class SlurmExecutor:
         new = [planned for planned in jobs if found[planned.job.key] is None]
         earlier = len(jobs) - len(new)
         if earlier:
-            self._note(f"{earlier} jobs are in SLURM's queue already, submitted by an earlier command")
+            self._note(f"in SLURM's queue already, submitted by an earlier command: {counted(earlier)}")
         ids = dict(zip([planned.job.key for planned in new], self._submit(new), strict=True)) if new else {}
         return [
             SlurmJob(ids.get(key) or str(id), self.out / "jobs" / key, self._queue, ours=key in ids)
@@ -140,7 +140,9 @@ class SlurmExecutor:
     def stop(self, running: Sequence[Running]) -> None:
         """Cancel what this process submitted."""
         jobs = [job for job in running if isinstance(job, SlurmJob) and job.ours]
-        self._note(f"cancelling {len(jobs)} jobs in SLURM's queue")
+        if not jobs:
+            return
+        self._note(f"cancelling {counted(len(jobs))} in SLURM's queue")
         cancel([job.id for job in jobs])
         deadline = time.monotonic() + CANCEL_SECONDS
         while time.monotonic() < deadline and any(self._queue.state(job.id) in RUNNING | QUEUED for job in jobs):
@@ -168,7 +170,7 @@ class SlurmExecutor:
             write_json(folder / "slurm.json", {"id": job.job_id, "submitted": now})
         parallel = f", at most {self.options.max_parallel} at a time" if self.options.max_parallel else ""
         self._note(
-            f"submitted {len(jobs)} jobs to SLURM as {submitted[0].job_id.partition('_')[0]}{parallel}; logs are "
+            f"submitted {counted(len(jobs))} to SLURM as {submitted[0].job_id.partition('_')[0]}{parallel}; logs are "
             f"{self.out / 'jobs' / '*' / 'output.log'} and {self.out / 'slurm'}"
         )
         return [job.job_id for job in submitted]

@@ -71,7 +71,7 @@ def test_submitit_runs_a_worker_to_its_result(tmp_path: Path) -> None:
     assert seen.ends[planned.job.key].status == "done"
     assert json.loads((folder / "result.json").read_text())["label"] == "floor"
     assert log_path(folder).read_text().endswith("done\n")
-    assert "submitted 1 jobs" in notes[0]
+    assert "submitted 1 job to SLURM" in notes[0]
     assert json.loads((folder / "slurm.json").read_text())["id"].startswith("DEBUG")
 
 
@@ -214,7 +214,7 @@ def test_what_is_in_the_queue_is_not_submitted_again(
     running = SlurmExecutor(tmp_path, "cpu", SlurmOptions(), note=notes.append).submit(jobs)
     found = [(job.id, job.ours) for job in running if isinstance(job, SlurmJob)]
     assert found == [("7_0", False), ("42_0", True), ("42_1", True)]
-    assert "1 jobs are in SLURM's queue already" in notes[0]
+    assert "by an earlier command: 1 job" in notes[0]
 
 
 def test_stopping_cancels_what_is_ours(

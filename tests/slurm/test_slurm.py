@@ -37,7 +37,7 @@ pytestmark = [
 
 DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
 RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
-LONG = ["--set", "training.iterations=60", "--set", "training.log_every=1", "--set", "training.checkpoint_every=10"]
+LONG = ["--set", "training.iterations=30", "--set", "training.log_every=1", "--set", "training.checkpoint_every=10"]
 SLURM = ["--executor", "slurm", "--slurm-time", "60", "--slurm-memory", "2", "--slurm-cpus", "1"]
 
 
@@ -134,10 +134,12 @@ def test_jobs_outlive_the_command_and_are_found_again(tmp_path: Path, undisturbe
     command = [*RUN, *LONG, *SLURM, "--rows", "1-2", "--max-parallel", "1", "--out", tmp_path]
     first = start(*command)
     wait_for(lambda: len(list(tmp_path.glob("jobs/*/slurm.json"))) == 2)
+    ids = {job_id(path.parent) for path in tmp_path.glob("jobs/*/slurm.json")}
     first.kill()
     first.wait()
+    assert ids <= set(in_queue())
     text = finish(start(*command))
-    assert "2 jobs are in SLURM's queue already" in text and "submitted" not in text and "2 jobs: 2 done." in text
+    assert "submitted by an earlier command" in text and "to SLURM as" not in text
     assert images(tmp_path) == undisturbed
 
 
