@@ -14,11 +14,14 @@ from reports.origins import legend, marked_label
 
 
 def render_console(results: TableResults) -> Group:
-    """Measured figures above the published ones, gaps and caption: anything `rich` can print."""
+    """Measured figures above the published ones, gaps and caption: anything `rich` can print.
+
+    Spreads have a line of their own, so that a table fits into 80 columns.
+    """
     columns = metric_columns(results)
     table = Table(title=Text(results.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
     table.add_column("#", justify="right")
-    table.add_column(results.spec.row_heading)
+    table.add_column(results.spec.row_heading, min_width=max(len(marked_label(row)) for row in results.rows))
     for column in columns:
         table.add_column(Text(column.title), justify="right", no_wrap=True)
     for index, row in enumerate(results.rows):
@@ -27,13 +30,21 @@ def render_console(results: TableResults) -> Group:
     missing = [
         Text(f"row {row.number}: {' '.join(reasons)}", "yellow") for row in results.rows if (reasons := notes(row))
     ]
-    key = Text(" ".join(["Upper line: measured. Lower line: published.", *legend(results.rows)]), "dim")
+    spread = (
+        " Below it: ± standard deviation over seeds."
+        if any(" ± " in (cell or "") for column in columns for cell in column.measured)
+        else ""
+    )
+    key = Text(" ".join([f"First line: measured.{spread} Last line: published.", *legend(results.rows)]), "dim")
     return Group(table, key, *missing, Text(" ".join(caption(results)), "dim"))
 
 
 def _cell(column: Column, index: int) -> Text:
-    text = Text(column.measured[index] or "-", "bold" if index in column.best_measured else "")
+    mean, spread, std = (column.measured[index] or "-").partition(" ± ")
+    text = Text(mean, "bold" if index in column.best_measured else "")
     text.append(SIGNS[column.signs[index]])
+    if spread:
+        text.append(f"\n± {std}")
     if published := column.published[index]:
         text.append(f"\n{published}", "dim")
     return text

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from pathlib import Path
 
@@ -170,6 +171,13 @@ def test_markdown_bold_is_best(one_seed: Path) -> None:
 
 def test_markdown_escape() -> None:
     assert escape("a_b | <x>\n# `c`") == r"a\_b \| \<x\> \# \`c\`"
+
+
+def test_a_narrow_terminal_shows_labels_and_spreads(three_seeds: Path) -> None:
+    """A mean with its spread beside it left no room for the rows' names in 80 columns."""
+    text = printed(three_seeds, width=80)
+    assert all(row.label in text for row in collect(three_seeds, "table4").rows)
+    assert len(re.findall(r"± \d\.\d{4}", text)) == 8 * 4
 
 
 def test_console_shows_both_figures_and_survives_markup(one_seed: Path) -> None:
