@@ -79,7 +79,7 @@ def write_trials(plan: AnyPlan, trials: Sequence[TrialRecord], path: Path) -> No
     """A line a trial: settings, objectives, state, costs."""
     text = io.StringIO()
     objectives = [f"val_{name}" if name not in COSTS else name for name in plan.spec.objectives]
-    costs = [name for name in COSTS if name not in objectives]
+    costs = [name for name in COSTS if name not in objectives] if plan.cost_headings else []
     names = ["trial", "state", *plan.spec.search, *objectives, "seconds", *costs, "key", "error"]
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
@@ -110,8 +110,9 @@ def draw_pictures(
         "map": partial(draw_surface, spec, trials, most_important(study, plan), published_points(plan)),
         "coordinates": partial(draw_coordinates, spec, trials),
         "importances": partial(draw_importances, study, spec, trials),
-        "front": partial(draw_front, spec, trials),
     }
+    if len(spec.objectives) > 1:
+        draw["front"] = partial(draw_front, spec, trials)
     return {name: _picture(folder / f"{name}.png", drawing) for name, drawing in draw.items()}
 
 
@@ -140,7 +141,8 @@ def published_points(plan: AnyPlan) -> Published:
 
 def _picture(path: Path, draw: Callable[[Path], str]) -> Picture:
     try:
-        return Picture(path, draw(path))
+        caption = draw(path)
+        return Picture(path, caption[0].upper() + caption[1:])
     except UserError as error:
         path.unlink(missing_ok=True)  # of an earlier state of the study
         return Picture(None, str(error))

@@ -58,10 +58,10 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
         )
     try:
         return optuna.storages.get_storage(url)
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         raise UserError(
-            f"--storage {shown(url)} needs the package {error.name}, which is not installed. For PostgreSQL: "
-            "pip install 'pctrans-bench[postgres]' and postgresql+pg8000://…"
+            f"--storage {shown(url)} needs a driver that is not installed ({error.__cause__ or error}). For "
+            "PostgreSQL: pip install 'pctrans-bench[postgres]', and a URL that starts with postgresql+pg8000://."
         ) from error
     except Exception as error:  # a database may refuse in any way
         reason = str(error.__cause__ or error).splitlines()[0].replace(url, shown(url))

@@ -120,7 +120,7 @@ class InferencePlan:
         lines = [
             f"Nothing was trained: each trial makes label maps from the mask logits of one model, {self.model} "
             f"({self.job.method}, scale {self.job.scale}, seed {self.job.seed}, {self.job.training.iterations} "
-            f"iterations). The model's own thresholds are the first trial."
+            f"iterations)." + (" The model's own thresholds are the first trial." if self.defaults else "")
         ]
         if self.job.data.fingerprint != self.dataset.fingerprint:
             lines.append(f"The model was trained on other data, {self.job.data.spec}.")

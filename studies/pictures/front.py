@@ -15,11 +15,9 @@ def draw_front(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> st
     """Draw the first objective over the second; colour is the number of parameters. Returns the caption.
 
     Raises:
-        UserError: one objective only, or no complete trial.
+        UserError: no complete trial.
     """
     done = completed(trials)
-    if len(spec.objectives) < 2:
-        raise UserError("No Pareto front: the study has one objective.")
     if not done:
         raise UserError("No Pareto front: no trial is complete.")
     front = pareto_front(spec, trials)
