@@ -11,13 +11,14 @@ import torch
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.environment import choose_device, peak_memory_bytes, reset_peak_memory
 from benchmarks.errors import UserError
-from benchmarks.execution import Watcher, run_job
+from benchmarks.execution import run_job
 from benchmarks.expansion import expand_table, reference
 from benchmarks.jobs import Job, make_job
 from benchmarks.saved_model import load_model
 from benchmarks.scoring import mean_scores, score_folders
 from benchmarks.tables import load_table
 from benchmarks.user_images import find_images, predict_images
+from benchmarks.watcher import Watcher
 
 SPEC = "synthetic-nuclei?size=96&train=3&val=1&test=2"
 
