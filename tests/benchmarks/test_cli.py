@@ -154,7 +154,7 @@ def test_ctrl_c_says_that_nothing_is_lost(tmp_path: Path) -> None:
 
 def test_dry_run_shows_jobs_and_time_and_writes_nothing(tmp_path: Path) -> None:
     text = invoke(*RUN, "--dry-run", "--out", tmp_path / "out")
-    assert "8 jobs, 8 to do" in text and "min on cpu" in text
+    assert "8 jobs; 8 to do." in text and "min on cpu" in text
     assert not (tmp_path / "out").exists()
 
 
