@@ -18,7 +18,7 @@ from rich.text import Text
 from benchmarks.training.curves import read_curve
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial
-from studies.specs import objective_title
+from studies.specs import objective_title, short_name, shown_value
 from studies.trial import printed
 
 STYLES = {"waiting": "dim", "running": "cyan", "complete": "", "pruned": "yellow", "failed": "red"}
@@ -73,10 +73,11 @@ class StudyDisplay:
         begun = [trial for trial in trials if trial.state != "waiting"]
         rows = max(5, self.console.height - 8) if rows is None else rows
         best = best_trial(self.plan.spec, trials)
-        table = Table(title=Text(self.plan.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD)
-        names = [path.rpartition(".")[2].replace("_", " ") for path in self.plan.spec.search]
+        table = Table(title=Text(self.plan.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        names = map(short_name, self.plan.spec.search)
         for heading in ("#", *names, "state", *map(objective_title, self.plan.spec.objectives), "s"):
-            table.add_column(Text(heading), justify="left" if heading == "state" else "right")
+            left = heading == "state"
+            table.add_column(Text(heading), justify="left" if left else "right", min_width=8 if left else None)
         for trial in begun[-rows:]:
             style = "bold green" if best and trial.number == best.number else STYLES[trial.state]
             table.add_row(*self._cells(trial), style=style)
@@ -89,16 +90,16 @@ class StudyDisplay:
         parts = [f"{ended} of {len(trials)} trials"]
         parts += [f"{pruned} pruned"] * bool(pruned) + [f"{failed} failed"] * bool(failed)
         if best := best_trial(self.plan.spec, trials):
-            parts.append(
-                f"best {objective_title(self.plan.spec.objectives[0])} {best.values[0]:.4f} (trial {best.number})"
-            )
+            equals = sum(trial.values[:1] == best.values[:1] for trial in trials) - 1
+            which = f"trial {best.number}" + (f" and {equals} others" if equals else "")
+            parts.append(f"best {objective_title(self.plan.spec.objectives[0])} {best.values[0]:.4f} ({which})")
         if ended < len(trials):
             seconds = seconds_left(trials, self.jobs, self._progress, datetime.now())
             parts.append(f"ETA {timedelta(seconds=round(seconds))}" if seconds is not None else "ETA ?")
         return ", ".join(parts)
 
     def _cells(self, trial: TrialRecord) -> list[str]:
-        values = [f"{value:.4f}" if value < 10 else f"{value:,.0f}" for value in trial.values]
+        values = list(map(shown_value, self.plan.spec.objectives, trial.values))
         values += [""] * (len(self.plan.spec.objectives) - len(values))
         state = str(trial.state) + (" (done before)" if trial.cached else "")
         seconds = trial.seconds
@@ -118,9 +119,11 @@ class StudyDisplay:
         return rows[-1]["iteration"] / total if rows else 0.0
 
     def _line(self, trial: TrialRecord) -> str:
-        params = ", ".join(f"{path.rpartition('.')[2]} {printed(value)}" for path, value in trial.params.items())
-        titles = map(objective_title, self.plan.spec.objectives)
-        values = ", ".join(f"{title} {value:.4f}" for title, value in zip(titles, trial.values, strict=False))
+        params = ", ".join(f"{short_name(path)} {printed(value)}" for path, value in trial.params.items())
+        values = ", ".join(
+            f"{objective_title(name)} {shown_value(name, value)}"
+            for name, value in zip(self.plan.spec.objectives, trial.values, strict=False)
+        )
         text = {"failed": f"failed: {trial.error}", "pruned": "pruned"}.get(trial.state, values)
         before = " (done before)" if trial.cached else ""
         return f"trial {trial.number} ({params}): {text}{before}"

@@ -15,7 +15,7 @@ from studies.pictures.style import DPI
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial
 from studies.sections import Section
-from studies.specs import objective_title
+from studies.specs import objective_title, short_name, shown_value
 from studies.trial import printed
 
 CSS_DPI = 96
@@ -82,14 +82,20 @@ def facts(plan: AnyPlan, trials: Sequence[TrialRecord]) -> list[str]:
 
 def headings(plan: AnyPlan) -> list[str]:
     """Of the table of trials."""
-    names = [path.rpartition(".")[2].replace("_", " ") for path in plan.spec.search]
-    return ["trial", *names, *map(objective_title, plan.spec.objectives), "state", "s", *plan.cost_headings]
+    return [
+        "trial",
+        *map(short_name, plan.spec.search),
+        *map(objective_title, plan.spec.objectives),
+        "state",
+        "s",
+        *plan.cost_headings,
+    ]
 
 
 def cells(plan: AnyPlan, trial: TrialRecord) -> list[str]:
     """A line of the table of trials."""
     params = [printed(trial.params[path]) if path in trial.params else "" for path in plan.spec.search]
-    values = [f"{value:.4f}" if value < 100 else f"{value:,.0f}" for value in trial.values]
+    values = list(map(shown_value, plan.spec.objectives, trial.values))
     values += [""] * (len(plan.spec.objectives) - len(values))
     seconds = f"{trial.seconds:.0f}" if trial.seconds is not None else ""
     state = f"{trial.state} (done before)" if trial.cached else trial.state

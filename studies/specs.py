@@ -199,6 +199,19 @@ def objective_title(objective: str) -> str:
     }[objective]
 
 
+def short_name(path: str) -> str:
+    """What people call a setting: the last part of its path, and the part before where that alone says little."""
+    *before, last = path.split(".")
+    return (f"{before[-1]} {last}" if before and last in ("name", "width") else last).replace("_", " ")
+
+
+def shown_value(objective: str, value: float) -> str:
+    """A metric to four digits; of a cost as many as matter."""
+    if objective in METRICS:
+        return f"{value:.4f}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def list_studies() -> list[str]:
     """Names of the studies that come with the project."""
     return sorted(path.stem for path in STUDIES.glob("*.yaml"))

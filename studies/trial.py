@@ -13,7 +13,7 @@ from benchmarks.running import POLL_SECONDS
 from benchmarks.training.curves import read_curve
 from benchmarks.watcher import StopRequested, Watcher
 from studies.scoring import job_cost, validation_scores
-from studies.specs import Choice
+from studies.specs import Choice, short_name
 
 if TYPE_CHECKING:
     import optuna
@@ -74,7 +74,7 @@ def _label(plan: TrainingPlan, job: Job, params: Mapping[str, Choice]) -> str:
     """As the table's row where it is one."""
     if plan.table is not None:
         return next(planned.label for planned in plan.table.jobs if planned.job.key == job.key)
-    settings = ", ".join(f"{path.rpartition('.')[2]} {printed(value)}" for path, value in params.items())
+    settings = ", ".join(f"{short_name(path)} {printed(value)}" for path, value in params.items())
     return f"{plan.spec.name}: {settings}"
 
 

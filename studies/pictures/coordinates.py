@@ -10,9 +10,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 
 from benchmarks.errors import UserError
-from studies.pictures.style import MAP, SMALL, completed, new_figure, positions, save, short
+from studies.pictures.style import MAP, SMALL, completed, new_figure, positions, save
 from studies.records import TrialRecord
-from studies.specs import StudySpec, maximised, objective_title
+from studies.specs import StudySpec, maximised, objective_title, short_name
 
 
 def draw_coordinates(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:
@@ -51,4 +51,4 @@ def draw_coordinates(spec: StudySpec, trials: Sequence[TrialRecord], path: Path)
 
 
 def _wrapped(path: str) -> str:
-    return short(path).replace(" ", "\n")
+    return short_name(path).replace(" ", "\n")

@@ -31,6 +31,8 @@ def draw_front(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> st
     axes.plot(
         *zip(*line, strict=True), color=BEST, linewidth=1.2, drawstyle="steps-post", label="Pareto front", zorder=2
     )
+    rings = axes.scatter([x for x, _ in line], [y for _, y in line], s=70, edgecolors=BEST, linewidths=1.4, zorder=4)
+    rings.set_facecolor("none")
     for trial in front:
         place = (trial.values[1], trial.values[0])
         axes.annotate(str(trial.number), place, (4, 4), textcoords="offset points", fontsize=6.5)
@@ -44,5 +46,5 @@ def draw_front(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> st
     save(figure, path)
     return (
         f"{objective_title(spec.objectives[0])} against {objective_title(spec.objectives[1])} of {len(done)} trials. "
-        f"No trial beats one on the line in both: {', '.join(str(trial.number) for trial in front)}."
+        f"No trial beats a ringed one in both: {', '.join(str(trial.number) for trial in front)}."
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.errors import UserError
-from studies.pictures.style import SMALL, TRIAL, completed, new_figure, save, short, tidy
+from studies.pictures.style import SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord, read_trials
-from studies.specs import StudySpec, maximised, objective_title
+from studies.specs import StudySpec, maximised, objective_title, short_name
 
 if TYPE_CHECKING:
     import optuna
@@ -56,7 +56,7 @@ def draw_importances(study: optuna.Study, spec: StudySpec, _: Sequence[TrialReco
     figure = new_figure(5.0, 0.8 + 0.28 * len(found))
     axes = figure.add_subplot()
     names = list(reversed(found))
-    bars = axes.barh([short(name) for name in names], [found[name] for name in names], color=TRIAL, height=0.6)
+    bars = axes.barh([short_name(name) for name in names], [found[name] for name in names], color=TRIAL, height=0.6)
     axes.bar_label(bars, fmt="%.2f", fontsize=SMALL, padding=2)
     axes.set_xlim(0, 1.1 * max(found.values()) or 1)
     axes.set_xlabel("importance", fontsize=SMALL)

@@ -19,11 +19,6 @@ MAP = "viridis"
 SMALL = 7.5
 
 
-def short(path: str) -> str:
-    """The last part of a dotted path, in words."""
-    return path.rpartition(".")[2].replace("_", " ")
-
-
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")

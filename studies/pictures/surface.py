@@ -13,9 +13,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.tri import Triangulation
 
 from benchmarks.errors import UserError
-from studies.pictures.style import BEST, MAP, SMALL, TRIAL, completed, new_figure, save, short, tidy
+from studies.pictures.style import BEST, MAP, SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord
-from studies.specs import Choice, Search, StudySpec, maximised, objective_title
+from studies.specs import Choice, Search, StudySpec, maximised, objective_title, short_name
 from studies.trial import printed
 
 Point = tuple[Choice, ...]
@@ -61,11 +61,11 @@ def _curve(spec: StudySpec, done: list[TrialRecord], published: Published, path:
             axes.set_xticks(range(len(search.values)), map(printed, search.values))
         elif search.log:
             axes.set_xscale("log")
-        axes.set_xlabel(short(name), fontsize=SMALL)
+        axes.set_xlabel(short_name(name), fontsize=SMALL)
         axes.set_ylabel(title, fontsize=SMALL)
         tidy(axes)
     save(figure, path)
-    return f"{objective_title(spec.objectives[0])} over {short(name)}." + _beside(published)
+    return f"{objective_title(spec.objectives[0])} over {short_name(name)}." + _beside(published)
 
 
 def _heat_maps(spec: StudySpec, done: list[TrialRecord], published: Published, path: Path) -> str:
@@ -83,12 +83,12 @@ def _heat_maps(spec: StudySpec, done: list[TrialRecord], published: Published, p
         axes.set_title(title, fontsize=8.5)
         axes.set_xticks(range(len(columns.values)), map(printed, columns.values))
         axes.set_yticks(range(len(rows.values)), map(printed, rows.values))
-        axes.set_xlabel(short(across), fontsize=SMALL)
-        axes.set_ylabel(short(down), fontsize=SMALL)
+        axes.set_xlabel(short_name(across), fontsize=SMALL)
+        axes.set_ylabel(short_name(down), fontsize=SMALL)
         axes.tick_params(labelsize=SMALL, length=0)
     save(figure, path)
     title = objective_title(spec.objectives[0])
-    return f"{title} over {short(down)} and {short(across)}; the best is framed.{_beside(published)}"
+    return f"{title} over {short_name(down)} and {short_name(across)}; the best is framed.{_beside(published)}"
 
 
 def _heat_map(figure: Figure, axes: Axes, table: np.ndarray, high_is_good: bool) -> None:
@@ -126,7 +126,7 @@ def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], pat
         search = spec.search[name]
         if search.values:
             axis.set_ticks(range(len(search.values)), [printed(value) for value in search.values])
-        axis.set_label_text(short(name), fontsize=SMALL)
+        axis.set_label_text(short_name(name), fontsize=SMALL)
     for name, scale in ((across, axes.set_xscale), (down, axes.set_yscale)):
         scale("log" if spec.search[name].log else "linear")
     bar = figure.colorbar(points, ax=axes)
@@ -138,8 +138,8 @@ def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], pat
     save(figure, path)
     others = "" if len(spec.search) == 2 else ", the two that decide most; the others differ from point to point"
     return (
-        f"{objective_title(spec.objectives[0])} over {short(across)} and {short(down)}{others}. Points are trials, the "
-        "circle is the best; between them it is interpolated."
+        f"{objective_title(spec.objectives[0])} over {short_name(across)} and {short_name(down)}{others}. Points are "
+        "trials, the circle is the best; between them it is interpolated."
     )
 
 

@@ -49,8 +49,8 @@ def test_a_log_has_a_line_for_each_trial_that_ends(tmp_path: Path, make_plan: Ca
             [before, record(1, "failed", error="RuntimeError: no memory"), record(2, "complete", values=(0.6,))]
         )
     assert text.getvalue().splitlines() == [
-        "trial 1 (learning_rate 0.002): failed: RuntimeError: no memory",
-        "trial 2 (learning_rate 0.003): validation PQ 0.6000",
+        "trial 1 (learning rate 0.002): failed: RuntimeError: no memory",
+        "trial 2 (learning rate 0.003): validation PQ 0.6000",
     ]
 
 
