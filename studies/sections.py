@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 from benchmarks.metrics import METRICS
 from studies.confirmation import Confirmation, read_confirmation
-from studies.inference.test import SHOWN, TestLook, read_look
+from studies.inference.final_look import SHOWN, FinalLook, read_look
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def _mean_and_spread(values: list[float]) -> list[str]:
     return [f"{fmean(values):.4f}", f"{stdev(values):.4f}" if len(values) > 1 else "one seed"]
 
 
-def test_section(look: TestLook) -> Section:
+def test_section(look: FinalLook) -> Section:
     """The test split under the chosen thresholds and the model's own."""
     lines = [
         f"The thresholds chosen on the validation split against the model's own, on the {len(look.best)} images of the "
@@ -65,7 +65,7 @@ def test_section(look: TestLook) -> Section:
     return Section("Test split", lines, ("metric", "own", "chosen", "difference", "95 % interval", "p"), rows)
 
 
-def _difference_row(look: TestLook, metric: str) -> list[str]:
+def _difference_row(look: FinalLook, metric: str) -> list[str]:
     own, chosen = (fmean(row[metric] for row in rows) for rows in (look.default, look.best))
     found = look.difference(metric)
     interval = f"{found.interval.low:+.4f} to {found.interval.high:+.4f}"

@@ -230,8 +230,8 @@ def show_results(
     """Write what the study found, and say where it is; returns the files."""
     from benchmarks.cli.reporting import report_table
     from studies.display import StudyDisplay
+    from studies.inference.final_look import look_at_test
     from studies.inference.plan import InferencePlan
-    from studies.inference.test import look_at_test
     from studies.page import write_page
     from studies.records import read_trials
     from studies.results import train_command, write_results

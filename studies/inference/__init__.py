@@ -2,5 +2,5 @@
 
 logits      what the network says of each image, on disk
 plan        the study on a model and data
-test        the best thresholds on the test split, once
+final_look  the best thresholds on the test split, once
 """

@@ -22,8 +22,8 @@ from benchmarks.prediction import segment_sample
 from benchmarks.saved_model import load_model
 from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_then_average
+from studies.inference.final_look import look_at_test, read_look
 from studies.inference.plan import InferencePlan, data_of, plan_inference
-from studies.inference.test import look_at_test, read_look
 from studies.plan import StudySettings, study_folder
 from studies.records import read_trials
 from studies.specs import parse_study

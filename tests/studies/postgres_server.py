@@ -1,6 +1,6 @@
 """A PostgreSQL server of one's own, from the distribution's packages: loopback, a temporary folder, no password.
 
-    python tests/studies/postgres.py    # starts one, prints its URL, stops it at Ctrl-C
+    python tests/studies/postgres_server.py    # starts one, prints its URL, stops it at Ctrl-C
 
 Debian and Ubuntu: apt-get install postgresql. The server refuses to run as root, so root lends it the user postgres.
 """

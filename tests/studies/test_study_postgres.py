@@ -7,15 +7,15 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import postgres
+import postgres_server
 import pytest
 import yaml
-from commands import PATIENCE, count, start, trials, wait_for, workers_of
 from optuna.trial import TrialState
+from study_commands import PATIENCE, count, start, trials, wait_for, workers_of
 from tiny_study import DATA, TINY
 
 SERVER = os.environ.get("PCTRANS_BENCH_POSTGRES")
-REASON = None if SERVER else postgres.missing()
+REASON = None if SERVER else postgres_server.missing()
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(REASON is not None, reason=REASON or "")]
 
@@ -25,7 +25,7 @@ def url() -> Iterator[str]:
     if SERVER:
         yield SERVER
     else:
-        with postgres.server() as found:
+        with postgres_server.server() as found:
             yield found
 
 

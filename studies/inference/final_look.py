@@ -22,7 +22,7 @@ SHOWN = ("pq", "f1", "aji", "dice")
 
 
 @dataclass(frozen=True)
-class TestLook:
+class FinalLook:
     """One look at the test split.
 
     Attributes:
@@ -46,7 +46,7 @@ class TestLook:
 
 def look_at_test(
     plan: InferencePlan, trials: Sequence[TrialRecord], folder: Path, progress: Progress | None = None
-) -> TestLook | None:
+) -> FinalLook | None:
     """The test split under the best trial's thresholds and the model's own; from test.json if these were tested before.
 
     Returns:
@@ -65,7 +65,7 @@ def look_at_test(
     split = plan.dataset.evaluation_split
     plan.fill(folder, split, progress)
     store = plan.store(folder)
-    look = TestLook(
+    look = FinalLook(
         best.params,
         store.scores(plan.dataset, split, plan.config),
         store.scores(plan.dataset, split, plan.thresholds(best.params)),
@@ -78,7 +78,7 @@ def look_at_test(
     return look
 
 
-def read_look(path: Path) -> TestLook | None:
+def read_look(path: Path) -> FinalLook | None:
     """What test.json holds; None where there is none.
 
     Raises:
@@ -90,6 +90,6 @@ def read_look(path: Path) -> TestLook | None:
         content = json.loads(path.read_text())
         if content["schema"] != SCHEMA:
             raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
-        return TestLook(content["params"], content["default"], content["best"], int(content["looks"]))
+        return FinalLook(content["params"], content["default"], content["best"], int(content["looks"]))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}). It says what the test split gave: restore it.") from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from test_tracking import record
+from test_study_tracking import record
 
 from studies.display import StudyDisplay, seconds_left
 from studies.plan import TrainingPlan

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from commands import PATIENCE, count, kill_all, start, trials, wait_for, workers_of
 from optuna.trial import TrialState
+from study_commands import PATIENCE, count, kill_all, start, trials, wait_for, workers_of
 from tiny_study import DATA, TINY
 
 pytestmark = pytest.mark.slow
