@@ -9,5 +9,6 @@ worker       a process that runs trials
 conductor    the process that starts workers and watches them
 records      trials as plain values, for everything that shows them
 inference/   thresholds on stored mask logits, without training
+documents    JSON files with the version of their form
 results      what a study leaves: the best settings, pictures, a page
 """

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import UserError
 from benchmarks.expansion import PlannedJob
-from benchmarks.files import write_json
+from studies.documents import read_document, write_document
 from studies.plan import TrainingPlan
 from studies.records import TrialRecord
 
@@ -62,7 +61,7 @@ def record_confirmation(best: TrialRecord, jobs: Sequence[PlannedJob], out: Path
         looks,
     )
     keys = [planned.job.key for planned in jobs]
-    write_json(path, {"schema": SCHEMA, **vars(confirmation), "jobs": keys})
+    write_document(path, SCHEMA, {**vars(confirmation), "jobs": keys})
     return confirmation
 
 
@@ -72,18 +71,14 @@ def read_confirmation(path: Path) -> Confirmation | None:
     Raises:
         UserError: it is damaged.
     """
-    if not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_text())
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
-        metrics = {int(seed): dict(values) for seed, values in content["metrics"].items()}
-        return Confirmation(
-            content["trial"], content["params"], content["split"], content["images"], metrics, content["looks"]
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it and say --confirm again.") from error
+    return read_document(path, SCHEMA, _parse, "Delete it and say --confirm again.")
+
+
+def _parse(content: dict[str, Any]) -> Confirmation:
+    metrics = {int(seed): dict(values) for seed, values in content["metrics"].items()}
+    return Confirmation(
+        content["trial"], content["params"], content["split"], content["images"], metrics, content["looks"]
+    )
 
 
 def _result(planned: PlannedJob, out: Path) -> Mapping[str, Any]:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import Dataset
-from benchmarks.errors import UserError
-from benchmarks.files import write_json
 from benchmarks.jobs import Job
 from benchmarks.prediction import segment_sample
 from benchmarks.saved_model import load_model
 from benchmarks.scoring import mean_scores, score_image
+from studies.documents import read_document, write_document
 from studies.specs import COSTS
 
 SCHEMA = 1
@@ -34,8 +33,8 @@ def validation_scores(
         UserError: the file is damaged, or the job has no model.
     """
     path = job.folder(out) / "validation_scores.json"
-    if path.exists():
-        return _read(path)["metrics"]
+    if found := read_document(path, SCHEMA, _parse, "Delete it: it is made again in seconds."):
+        return found
     model = load_model(job.folder(out) / "model", device)
     ids = dataset.ids(SPLIT)
     rows = []
@@ -46,9 +45,9 @@ def validation_scores(
         rows.append({"id": id, **score_image(sample.labels, labels)})
         if progress:
             progress(done, len(ids))
-    scores = {"schema": SCHEMA, "key": job.key, "split": SPLIT, "metrics": mean_scores(rows), "images": rows}
-    write_json(path, scores)
-    return mean_scores(rows)
+    means = mean_scores(rows)
+    write_document(path, SCHEMA, {"key": job.key, "split": SPLIT, "metrics": means, "images": rows})
+    return means
 
 
 def job_cost(job: Job, out: Path) -> dict[str, float | None]:
@@ -57,11 +56,7 @@ def job_cost(job: Job, out: Path) -> dict[str, float | None]:
     return {name: cost.get(name) for name in COSTS}
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        scores = json.loads(path.read_text())
-        if scores["schema"] != SCHEMA or scores["split"] != SPLIT or not isinstance(scores["metrics"], dict):
-            raise ValueError(f"expected schema {SCHEMA} of the split {SPLIT}")
-        return scores
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it: it is made again in seconds.") from error
+def _parse(content: dict[str, Any]) -> dict[str, float]:
+    if content["split"] != SPLIT:
+        raise ValueError(f"scores of the split {content['split']}, expected {SPLIT}")
+    return dict(content["metrics"])

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
 from benchmarks.scales import ScaleName
+from benchmarks.specifications import list_names
 from benchmarks.suggestions import suggestion
 from benchmarks.tables import DottedPath
 
@@ -214,7 +215,7 @@ def shown_value(objective: str, value: float) -> str:
 
 def list_studies() -> list[str]:
     """Names of the studies that come with the project."""
-    return sorted(path.stem for path in STUDIES.glob("*.yaml"))
+    return list_names(STUDIES)
 
 
 def load_study(name: str) -> StudySpec:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import Field
 
 from benchmarks.errors import UserError
+from benchmarks.specifications import NamedSpecification, find_specification, list_names, read_named
 from benchmarks.suggestions import suggestion
 from benchmarks.tables import load_table
 
@@ -17,12 +17,9 @@ FIGURES = Path(__file__).parent
 Kind = Literal["activations", "segmentations", "candidates", "similarity"]
 
 
-class FigureSpec(BaseModel):
+class FigureSpec(NamedSpecification):
     """A figure of the paper."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
-
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
     title: str
     caption: str
     kind: Kind
@@ -37,7 +34,7 @@ class FigureSpec(BaseModel):
 
 def list_figures() -> list[str]:
     """Names of the figures that can be made."""
-    return sorted(path.stem for path in FIGURES.glob("*.yaml"))
+    return list_names(FIGURES)
 
 
 def load_figure(name: str) -> FigureSpec:
@@ -46,10 +43,7 @@ def load_figure(name: str) -> FigureSpec:
     Raises:
         UserError: no such figure (the message suggests the nearest name).
     """
-    known = list_figures()
-    if name not in known:
-        raise UserError(f"There is no figure '{name}': {suggestion(name, known)}")
-    return read_figure(FIGURES / f"{name}.yaml")
+    return read_figure(find_specification(FIGURES, name, "figure"))
 
 
 def read_figure(path: Path) -> FigureSpec:
@@ -58,12 +52,7 @@ def read_figure(path: Path) -> FigureSpec:
     Raises:
         UserError: the file is not YAML, has an unknown or missing key, or names a row that its table does not run.
     """
-    try:
-        spec = FigureSpec.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UserError(f"{path} is not a figure specification: {error}") from error
-    if spec.name != path.stem:
-        raise UserError(f"{path} calls its figure '{spec.name}': name and file name have to agree.")
+    spec = read_named(path, FigureSpec, "figure")
     table = load_table(spec.table)
     run = [row.label for row in table.rows if table.method_of(row)]
     for label in spec.rows or ():

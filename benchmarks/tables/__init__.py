@@ -9,26 +9,26 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
 from benchmarks.scales import SCALES
-from benchmarks.suggestions import suggestion
+from benchmarks.specifications import (
+    Name,
+    NamedSpecification,
+    Specification,
+    find_specification,
+    list_names,
+    read_named,
+)
 
 TABLES = Path(__file__).parent
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 DottedPath = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*$")]
 Scalar = bool | int | float | str
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Condition(_Frozen):
+class Condition(Specification):
     """A value in result.json that a measurement shares with the published one.
 
     Without `value`, anything but null will do.
@@ -39,7 +39,7 @@ class Condition(_Frozen):
     value: Scalar | None = None
 
 
-class Published(_Frozen):
+class Published(Specification):
     """Where a table's published figures are, and when a measurement compares with them.
 
     Conditions on the job and its cost are asked of trained rows only.
@@ -53,7 +53,7 @@ class Published(_Frozen):
     conditions: list[Condition]
 
 
-class Column(_Frozen):
+class Column(Specification):
     """One column of switches: its heading, its column in the published CSV and the model's field it shows.
 
     With `absent`, the column holds check marks: a row has the component unless its override equals `absent`.
@@ -67,42 +67,42 @@ class Column(_Frozen):
     absent: Scalar | None = None
 
 
-class RowSpec(_Frozen):
+class RowSpec(Specification):
     """One row: a method and the fields of its configuration that it sets, by dotted path."""
 
     label: str
     method: Name | None = None  # None: the table's; a row without either only quotes the paper
-    overrides: dict[DottedPath, Scalar] = {}
+    overrides: dict[DottedPath, Scalar] = Field(default_factory=dict)
     published: str | None = None  # the row's name in the published CSV; None: the paper does not have it
 
 
-class Display(_Frozen):
+class Display(Specification):
     """How figures of a metric are printed: value × factor, so many digits. Published figures are printed ones."""
 
     factor: float = 1.0
     digits: int = 4
 
 
-class TableSpec(_Frozen):
+class TableSpec(NamedSpecification):
     """A table of the paper: what is run, and how it is shown.
 
     Its rows are variants of one method, told apart by `columns` of switches, or different methods, told apart
     by their labels (no columns).
     """
 
-    name: Name
     title: str
     caption: str
     method: Name | None = None
     reference: str  # label of the row that the paper argues for: every other is compared with it
     generated: Literal["synthetic-nuclei", "synthetic-rosettes"] = "synthetic-nuclei"  # where the user gives no data
     published: Published
-    fixed: dict[DottedPath, Scalar] = {}
-    scales: dict[Name, dict[DottedPath, Scalar]] = {}  # what trained rows share at one scale; the user may change it
-    columns: list[Column] = []
+    fixed: dict[DottedPath, Scalar] = Field(default_factory=dict)
+    # What trained rows share at one scale; the user may change it.
+    scales: dict[Name, dict[DottedPath, Scalar]] = Field(default_factory=dict)
+    columns: list[Column] = Field(default_factory=list)
     rows: Annotated[list[RowSpec], Field(min_length=1)]
     metrics: Annotated[list[Name], Field(min_length=1)]
-    display: dict[Name, Display] = {}
+    display: dict[Name, Display] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _check(self) -> TableSpec:
@@ -173,7 +173,7 @@ class TableSpec(_Frozen):
 
 def list_tables() -> list[str]:
     """Names of the tables that can be run."""
-    return sorted(path.stem for path in TABLES.glob("*.yaml"))
+    return list_names(TABLES)
 
 
 def load_table(name: str) -> TableSpec:
@@ -182,10 +182,7 @@ def load_table(name: str) -> TableSpec:
     Raises:
         UserError: no such table (the message suggests the nearest name).
     """
-    known = list_tables()
-    if name not in known:
-        raise UserError(f"There is no table '{name}': {suggestion(name, known)}")
-    return read_table(TABLES / f"{name}.yaml")
+    return read_table(find_specification(TABLES, name, "table"))
 
 
 def read_table(path: Path) -> TableSpec:
@@ -194,13 +191,7 @@ def read_table(path: Path) -> TableSpec:
     Raises:
         UserError: the file is not YAML, has an unknown or missing key, or contradicts itself.
     """
-    try:
-        spec = TableSpec.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UserError(f"{path} is not a table specification: {error}") from error
-    if spec.name != path.stem:
-        raise UserError(f"{path} calls its table '{spec.name}': name and file name have to agree.")
-    return spec
+    return read_named(path, TableSpec, "table")
 
 
 def _refuse_repeats(what: str, values: list[Any]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
+from benchmarks.specifications import read_specification
 from benchmarks.tables import TableSpec, list_tables, load_table
 
 CLAIMS = Path(__file__).parent.parent / "claims.yaml"
@@ -112,10 +112,7 @@ def load_claims(path: Path = CLAIMS) -> Claims:
     Raises:
         UserError: not YAML, an unknown key, or a claim about a table, a row or a metric that does not exist.
     """
-    try:
-        claims = Claims.model_validate(yaml.safe_load(path.read_text()))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise UserError(f"{path} is not a list of claims: {error}") from error
+    claims = read_specification(path, Claims, "a list of claims")
     ids = [claim.id for claim in claims.claims] + [oddity.id for oddity in claims.oddities]
     if repeated := sorted({id for id in ids if ids.count(id) > 1}):
         raise UserError(f"{path} has two entries called {repeated[0]}.")

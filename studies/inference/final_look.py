@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.errors import UserError
-from benchmarks.files import write_json
 from benchmarks.metrics import METRICS
 from benchmarks.scoring import mean_scores
 from reports.statistics import PairedDifference, paired_difference
+from studies.documents import read_document, write_document
 from studies.inference.logits import Progress
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
@@ -71,9 +69,9 @@ def look_at_test(
         store.scores(plan.dataset, split, plan.thresholds(best.params)),
         before.looks + 1 if before else 1,
     )
-    facts = {"schema": SCHEMA, "split": split, "params": look.params, "looks": look.looks}
+    facts = {"split": split, "params": look.params, "looks": look.looks}
     means = {"default_metrics": mean_scores(look.default), "best_metrics": mean_scores(look.best)}
-    write_json(path, facts | means | {"default": look.default, "best": look.best})
+    write_document(path, SCHEMA, facts | means | {"default": look.default, "best": look.best})
     store.forget(split)
     return look
 
@@ -84,12 +82,8 @@ def read_look(path: Path) -> FinalLook | None:
     Raises:
         UserError: it is damaged.
     """
-    if not path.exists():
-        return None
-    try:
-        content = json.loads(path.read_text())
-        if content["schema"] != SCHEMA:
-            raise ValueError(f"schema {content['schema']}, this version reads {SCHEMA}")
-        return FinalLook(content["params"], content["default"], content["best"], int(content["looks"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}). It says what the test split gave: restore it.") from error
+    return read_document(path, SCHEMA, _parse, "It says what the test split gave: restore it.")
+
+
+def _parse(content: dict[str, Any]) -> FinalLook:
+    return FinalLook(content["params"], content["default"], content["best"], int(content["looks"]))
