@@ -30,55 +30,88 @@ class Wishes:
         """Check nested overrides against a table.
 
         Raises:
-            UserError: a method that the table does not have, a field that not all its methods have, or a
-                wish that the table would silently undo.
+            UserError: a method that the table does not have, a field that not all its methods have, or one that tells
+                the table's rows apart.
         """
         shared = {name: section for name, section in overrides.items() if name != "methods"}
         by_method = overrides.get("methods", {})
         for section, where in [(shared.get("model", {}), "model"), (by_method, "methods")]:
             if not isinstance(section, Mapping):
                 raise UserError(f"the section {where} has to hold fields, such as {where}.…=…, but is {section!r}.")
-        methods = {method for row in table.rows if (method := table.method_of(row))}
+        methods = _methods(table)
         for name, sections in by_method.items():
             if name not in methods:
-                raise UserError(f"{table.name} has no row of a method '{name}': it has {', '.join(sorted(methods))}.")
+                raise UserError(f"{table.name} has no row of a method '{name}': it has {', '.join(methods)}.")
             if not isinstance(sections, Mapping) or set(sections) - {"model", "training", "testing"}:
                 raise UserError(f"methods.{name} has to hold model.…, training.… or testing.…, but is {sections!r}.")
         if len(methods) > 1 and (own := sorted(set(shared.get("model", {})) - {"backbone"})):
             raise UserError(
                 f"model.{own[0]}: the rows of {table.name} are of different methods, so say which one it is for, "
-                f"such as --set methods.{sorted(methods)[0]}.model.{own[0]}=…; only model.backbone is for all."
+                f"such as --set methods.{methods[0]}.model.{own[0]}=…; only model.backbone is for all."
             )
         wishes = cls(shared, by_method)
         wishes._refuse_undone(table)
         return wishes
 
     def of_row(self, table: TableSpec, row: RowSpec, scale: str) -> dict[str, Any]:
-        """What `make_job` is given for a row: table's scale < shared < the method's own < the row's switches."""
+        """What `make_job` is given for a row: what the table sets < shared < the method's own < the row's switches."""
         method = table.method_of(row)
         assert method is not None, "a row that only quotes the paper has no job"
         shared = dict(self.shared)
-        sections: dict[str, Any] = {}
+        of_table = {**table.fixed, **row.overrides}
         if get_method(method).trained:
-            sections = {"model": nest(table.scales.get(scale, {}))}
+            of_table = {**table.scales.get(scale, {}), **of_table}
         else:
             shared.pop("model", None)  # the only shared field of a model is the backbone
-        sections = merge(merge(sections, shared), self.by_method.get(method, {}))
-        return merge(sections, {"model": nest(table.overrides(row))})
+        switches = {path: row.overrides[path] for path in _telling_apart(table, method) if path in row.overrides}
+        wished = merge(shared, self.by_method.get(method, {}))
+        return merge(merge({"model": nest(of_table)}, wished), {"model": nest(switches)})
 
     def _refuse_undone(self, table: TableSpec) -> None:
-        switches = {column.path for column in table.columns} | set(table.fixed)
-        self._refuse(table, self.shared.get("model", {}), switches, "model")
-        for name, sections in self.by_method.items():
-            of_rows = {path for row in table.rows if table.method_of(row) == name for path in row.overrides}
-            self._refuse(table, sections.get("model", {}), switches | of_rows, f"methods.{name}.model")
+        for method in _methods(table):
+            for path in sorted(_telling_apart(table, method)):
+                for sections, where in ((self.shared, ""), (self.by_method.get(method, {}), f"methods.{method}.")):
+                    if _holds(sections, f"model.{path}"):
+                        raise UserError(
+                            f"{where}model.{path} is what tells the rows of {table.name} apart; it cannot be "
+                            "overridden in this table."
+                        )
 
-    def _refuse(self, table: TableSpec, model: Any, switches: set[str], where: str) -> None:
-        for path in sorted(switches):
-            value = model
-            for part in path.split("."):
-                value = value.get(part) if isinstance(value, Mapping) else None
-            if value is not None:
-                raise UserError(
-                    f"{where}.{path} is what {table.name} sets itself; it cannot be overridden in this table."
-                )
+
+def for_method(overrides: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Overrides of a table as they are for one method, for `make_job`.
+
+    Raises:
+        UserError: they are for other methods only.
+    """
+    by_method = overrides.get("methods")
+    shared = {name: section for name, section in overrides.items() if name != "methods"}
+    if by_method is None:
+        return shared
+    if not isinstance(by_method, Mapping) or method not in by_method:
+        held = ", ".join(by_method) if isinstance(by_method, Mapping) else repr(by_method)
+        raise UserError(f"methods. holds settings of {held}, but none of {method}.")
+    own = by_method[method]
+    if not isinstance(own, Mapping):
+        raise UserError(f"methods.{method} has to hold sections, such as model.…, but is {own!r}.")
+    return merge(shared, own)
+
+
+def _methods(table: TableSpec) -> list[str]:
+    """Methods that the table runs."""
+    return sorted({method for row in table.rows if (method := table.method_of(row))})
+
+
+def _telling_apart(table: TableSpec, method: str) -> set[str]:
+    """Fields of the model that columns show, or in which the method's rows differ."""
+    rows = [row.overrides for row in table.rows if table.method_of(row) == method]
+    paths = {path for overrides in rows for path in overrides}
+    differing = {path for path in paths if any(overrides.get(path) != rows[0].get(path) for overrides in rows)}
+    return differing | {column.path for column in table.columns}
+
+
+def _holds(sections: Any, path: str) -> bool:
+    """Whether nested sections say anything at a dotted path."""
+    for part in path.split("."):
+        sections = sections.get(part) if isinstance(sections, Mapping) else None
+    return sections is not None

@@ -19,7 +19,7 @@ def value_at(job: Job, path: str) -> Any:
     Raises:
         KeyError: there is no such setting, or it is a section.
     """
-    return dict(_leaves({section: _dumped(job)[section] for section in SECTIONS}))[path]
+    return dict(leaves({section: _dumped(job)[section] for section in SECTIONS}))[path]
 
 
 def check_paths(spec: StudySpec, base: Job, make: Callable[[Mapping[str, Choice]], Job]) -> None:
@@ -32,7 +32,7 @@ def check_paths(spec: StudySpec, base: Job, make: Callable[[Mapping[str, Choice]
     Raises:
         UserError: names the setting, and the value that is not valid for it.
     """
-    known = dict(_leaves({section: _dumped(base)[section] for section in SECTIONS}))
+    known = dict(leaves({section: _dumped(base)[section] for section in SECTIONS}))
     for path, search in spec.search.items():
         if path not in known:
             inside = [name for name in known if name.startswith(f"{path}.")]
@@ -49,9 +49,10 @@ def _dumped(job: Job) -> dict[str, Any]:
     return job.model_dump(mode="json")
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """{"a": {"b": 1}} -> ("a.b", 1)."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -17,7 +17,7 @@ from benchmarks.jobs import BOOKKEEPING, Job, make_job, nest
 from benchmarks.scales import merge
 from benchmarks.tables import load_table
 from benchmarks.tracking.folder import flatten
-from studies.paths import check_paths, value_at
+from studies.paths import check_paths, leaves, value_at
 from studies.specs import Choice, StudySpec
 from studies.trial import run_trial
 
@@ -84,8 +84,21 @@ class TrainingPlan:
         return run_trial(trial, params, self, out, device, stopping)
 
     def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
-        """All that makes a job at this scale the one of a point, nested, as `--config` takes it."""
+        """All that makes a job at this scale the one of a point, nested, as `make_job` takes it."""
         return merge(merge(self.fixed, self.settings.overrides), nest(dict(params)))
+
+    def config_of(self, params: Mapping[str, Choice]) -> dict[str, Any]:
+        """The same as `--config` takes it everywhere: what was found is the method's own, the rest is for all.
+
+        So `run` gives it to the rows of the method, in tables of several methods too.
+        """
+        chosen = (*self.spec.search, *self.spec.fixed)
+        own: dict[str, Any] = {}
+        shared: dict[str, Any] = {}
+        for path, value in leaves(self.overrides(params)):
+            of_method = path.startswith("model.") or (path.startswith("training.") and path in chosen)
+            (own if of_method else shared)[path] = value
+        return {"methods": {self.spec.method: nest(own)}, **nest(shared)}
 
     @property
     def defaults(self) -> Params | None:

@@ -62,15 +62,16 @@ def best_settings(plan: AnyPlan, trials: Sequence[TrialRecord], best: TrialRecor
     head = (
         f"# Best of {sum(trial.ended for trial in trials)} trials of the study {plan.spec.name}: {title} "
         f"{best.values[0]:.4f} (trial {best.number}).\n# Found on {plan.settings.data} at scale {plan.scale}; it is "
-        f"meant for that scale:\n# {train_command(plan, Path('best.yaml'))}\n"
+        f"meant for that scale, in `train` and in tables:\n# {train_command(plan, Path('best.yaml'))}\n"
     )
-    return head + yaml.safe_dump(plan.overrides(best.params), sort_keys=False)
+    return head + yaml.safe_dump(plan.config_of(best.params), sort_keys=False)
 
 
 def train_command(plan: AnyPlan, best: Path) -> str:
     """The command that trains with the best settings."""
+    protocol = f"--protocol {plan.settings.protocol} " if plan.settings.protocol else ""
     return (
-        f"pctrans-bench train {plan.spec.method} --data '{plan.settings.data}' --scale {plan.scale} "
+        f"pctrans-bench train {plan.spec.method} --data '{plan.settings.data}' --scale {plan.scale} {protocol}"
         f"--config {best} --out model"
     )
 

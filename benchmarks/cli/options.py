@@ -113,6 +113,7 @@ def one_job(
     """The job that the options of `train` and `speed` describe."""
     from benchmarks.expansion import reference
     from benchmarks.jobs import make_job
+    from benchmarks.wishes import for_method
 
     return make_job(
         method,
@@ -121,7 +122,7 @@ def one_job(
         scale=default_scale(scale),
         protocol=protocol or dataset.protocol,
         seed=seed,
-        overrides=read_overrides(config, assignments),
+        overrides=for_method(read_overrides(config, assignments), method),
         device=device,
     )
 

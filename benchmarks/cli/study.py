@@ -64,6 +64,7 @@ def study(
     from rich.console import Console
 
     from benchmarks.environment import choose_device
+    from benchmarks.wishes import for_method
     from studies.plan import StudySettings
     from studies.planning import make_plan
     from studies.specs import load_study
@@ -77,7 +78,7 @@ def study(
         data=data or default_data(spec, model),
         scale=_scale(spec, scale),
         protocol=protocol,
-        overrides=read_overrides(config, set_),
+        overrides=for_method(read_overrides(config, set_), spec.method),
         device=choose_device(device),
         model=str(model) if model else None,
     )

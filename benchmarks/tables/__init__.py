@@ -96,6 +96,7 @@ class TableSpec(NamedSpecification):
     reference: str  # label of the row that the paper argues for: every other is compared with it
     generated: Literal["synthetic-nuclei", "synthetic-rosettes"] = "synthetic-nuclei"  # where the user gives no data
     published: Published
+    # What all rows have in the paper; the user may change it.
     fixed: dict[DottedPath, Scalar] = Field(default_factory=dict)
     # What trained rows share at one scale; the user may change it.
     scales: dict[Name, dict[DottedPath, Scalar]] = Field(default_factory=dict)

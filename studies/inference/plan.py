@@ -85,8 +85,12 @@ class InferencePlan:
         return InferenceConfig.model_validate(self.config.model_dump() | changes)
 
     def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
-        """What makes a job test with a point's thresholds, nested, as `--config` takes it."""
+        """What makes a job test with a point's thresholds, nested, as `make_job` takes it."""
         return nest({**self.spec.fixed, **params})
+
+    def config_of(self, params: Mapping[str, Choice]) -> dict[str, Any]:
+        """The same as the method's own, as `--config` takes it everywhere."""
+        return {"methods": {self.spec.method: self.overrides(params)}}
 
     def store(self, folder: Path) -> LogitStore:
         """Where the study keeps logits."""

@@ -106,7 +106,10 @@ def test_a_method_without_training_is_run_once_and_compared_on_the_data_only(dat
         ("model.num_queries=5", "say which one it is for, such as --set methods.discriminative.model.num_queries"),
         ("methods.maskformer.model.num_queries=5", "no row of a method 'maskformer'"),
         ("methods.pctrans.augmentation=none", "has to hold"),
-        ("methods.pctrans.model.query_temperature=1", "is what table1 sets itself"),
+        (
+            "methods.watershed.model.min_area=1",
+            "methods.watershed.model.min_area is what tells the rows of table1 apart",
+        ),
         ("methods=5", "section methods has to hold fields"),
     ],
 )
@@ -114,6 +117,11 @@ def test_a_wish_that_cannot_be_granted_is_an_error(dataset: Dataset, wish: str, 
     with pytest.raises(UserError) as caught:
         plan(dataset, wish)
     assert message in str(caught.value)
+
+
+def test_the_users_temperature_wins_over_the_tables(dataset: Dataset) -> None:
+    job = labelled(plan(dataset, "methods.pctrans.model.query_temperature=0.5"))[-1][1]
+    assert job.method == "pctrans" and job.model["query_temperature"] == 0.5 and job.model["mask_temperature"] == 0.5
 
 
 def test_the_users_backbone_wins_over_the_tables(dataset: Dataset) -> None:

@@ -11,6 +11,7 @@ from benchmarks.expansion import expand_table
 from benchmarks.jobs import DataReference, Job, make_job, nest, read_job
 from benchmarks.scales import PROTOCOLS, SCALES, merge
 from benchmarks.tables import load_table
+from benchmarks.wishes import for_method
 
 DATA = DataReference(spec="folder:/a", name="a", fingerprint="f" * 64, decoding="ids")
 
@@ -159,10 +160,33 @@ def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:
         expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, rows=[9])
 
 
-@pytest.mark.parametrize("path", ["relative_coordinates", "query_temperature"])
-def test_an_override_that_the_table_would_undo_is_refused(dataset: Dataset, path: str) -> None:
-    with pytest.raises(UserError, match=f"model.{path} is what table4 sets itself"):
-        expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, overrides={"model": {path: 1}})
+def test_an_override_of_what_tells_rows_apart_is_refused(dataset: Dataset) -> None:
+    for table, path in (("table4", "relative_coordinates"), ("table5", "query_temperature")):
+        with pytest.raises(UserError, match=f"model.{path} is what tells the rows of {table} apart"):
+            expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides={"model": {path: 1}})
+
+
+def test_what_a_table_fixes_for_all_rows_can_be_changed(dataset: Dataset) -> None:
+    for overrides in (
+        {"model": {"query_temperature": 2}},
+        {"methods": {"pctrans": {"model": {"query_temperature": 2}}}},
+    ):
+        plan = expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, overrides=overrides)
+        assert {planned.job.model["query_temperature"] for planned in plan.jobs} == {2}
+        assert {planned.job.model["mask_temperature"] for planned in plan.jobs} == {1}
+        assert [planned.job.model["relative_coordinates"] for planned in plan.jobs[:3]] == [False, False, True]
+
+
+def test_settings_by_method_are_for_one_job_too() -> None:
+    overrides = {"training": {"iterations": 5}, "methods": {"pctrans": {"model": {"num_queries": 7}}, "osformer": {}}}
+    assert for_method(overrides, "pctrans") == {"training": {"iterations": 5}, "model": {"num_queries": 7}}
+    assert for_method(overrides, "osformer") == {"training": {"iterations": 5}}
+    assert for_method({"training": {"iterations": 5}}, "pctrans") == {"training": {"iterations": 5}}
+    with pytest.raises(UserError, match="settings of pctrans, osformer, but none of mask2former"):
+        for_method(overrides, "mask2former")
+    for damaged in ({"methods": 5}, {"methods": {"pctrans": 5}}):
+        with pytest.raises(UserError, match="methods"):
+            for_method(damaged, "pctrans")
 
 
 def test_a_local_checkpoint_enters_the_key_by_content(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from benchmarks.expansion import reference
 from benchmarks.jobs import Job, make_job
 from benchmarks.prediction import segment_sample
 from benchmarks.saved_model import load_model
+from benchmarks.wishes import for_method
 from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_then_average
 from studies.inference.final_look import look_at_test, read_look
@@ -194,6 +195,6 @@ def test_a_best_point_is_what_train_accepts(dataset: Dataset, finished: Path) ->
     point = {"model.inference.binarise_threshold": 0.4, "model.inference.group_threshold": 0.2}
     job: Job = make_job(
         "pctrans", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
-        overrides=plan.overrides(point),
+        overrides=for_method(plan.config_of(point), "pctrans"),
     )  # fmt: skip
     assert job.model["inference"]["group_threshold"] == 0.2

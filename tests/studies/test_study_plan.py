@@ -9,8 +9,10 @@ import pytest
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.expansion import expand_table
+from benchmarks.expansion import expand_table, reference
+from benchmarks.jobs import make_job
 from benchmarks.tables import load_table
+from benchmarks.wishes import for_method
 from studies.plan import TrainingPlan
 
 Make = Callable[..., TrainingPlan]
@@ -28,18 +30,35 @@ def test_trials_of_a_grid_study_are_the_rows_of_its_table(
     assert sorted(plan.job(point).key for point in plan.grid()) == sorted(planned.job.key for planned in rows.jobs)
 
 
-def test_a_point_with_its_overrides_is_the_same_job_for_train(make_plan: Make, dataset: Dataset) -> None:
-    from benchmarks.expansion import reference
-    from benchmarks.jobs import make_job
+@pytest.mark.parametrize("study", ["temperatures", "layers", "learning-rate", "loss-weights", "budget"])
+def test_a_point_as_configuration_is_the_same_job_for_train(make_plan: Make, dataset: Dataset, study: str) -> None:
+    plan = make_plan(study)
+    point = {path: search.examples()[-1] for path, search in plan.spec.search.items()}
+    again = make_job(
+        "pctrans", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
+        overrides=for_method(plan.config_of(point), "pctrans"),
+    )  # fmt: skip
+    assert again.key == plan.job(point).key
 
-    for name in ("temperatures", "layers"):
-        plan = make_plan(name)
-        point = plan.grid()[-1]
-        again = make_job(
-            "pctrans", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
-            overrides=plan.overrides(point),
-        )  # fmt: skip
-        assert again.key == plan.job(point).key
+
+def test_a_point_is_for_its_methods_row_of_a_table_of_several(make_plan: Make, dataset: Dataset) -> None:
+    plan = make_plan("learning-rate")
+    config = plan.config_of({"training.learning_rate": 0.02, "training.weight_decay": 0.3})
+    assert config["training"] == {"iterations": 2}  # all rows have the budget that the user gave all trials
+    jobs = expand_table(load_table("table1"), dataset, scale="smoke", seeds=1, overrides=config).jobs
+    rates = {planned.job.method: planned.job.training.learning_rate for planned in jobs if planned.job.trained}
+    assert rates.pop("pctrans") == 0.02 and 0.02 not in rates.values()
+    assert {planned.job.training.iterations for planned in jobs if planned.job.trained} == {2}
+
+
+@pytest.mark.parametrize("table", ["table1", "table2", "table3", "table4", "table6", "table7", "table8"])
+def test_temperatures_that_were_found_are_for_every_table_but_their_own(
+    make_plan: Make, dataset: Dataset, table: str
+) -> None:
+    config = make_plan("temperatures").config_of({"model.query_temperature": 0.5, "model.mask_temperature": 2.0})
+    jobs = expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides=config).jobs
+    found = [planned.job.model for planned in jobs if planned.job.method == "pctrans"]
+    assert {(model["query_temperature"], model["mask_temperature"]) for model in found} == {(0.5, 2.0)}
 
 
 def test_seeds_of_a_point_are_seeds_of_the_row(make_plan: Make, dataset: Dataset) -> None:

@@ -60,7 +60,9 @@ def test_best_is_what_train_takes(tmp_path: Path, temperatures: tuple[optuna.Stu
     files = write_results(study, plan, tmp_path)
     assert files.best is not None
     settings = yaml.safe_load(files.best.read_text())
-    assert settings["model"] == {"query_temperature": 0.5, "mask_temperature": 2.0}
+    own = settings.pop("methods")["pctrans"]
+    assert own == {"model": {"query_temperature": 0.5, "mask_temperature": 2.0}}
+    assert settings == {"training": {"iterations": 2}}
     assert "validation PQ 0.5500" in files.best.read_text()
 
 
