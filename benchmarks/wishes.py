@@ -90,7 +90,7 @@ def for_method(overrides: Mapping[str, Any], method: str) -> dict[str, Any]:
         return shared
     if not isinstance(by_method, Mapping) or method not in by_method:
         held = ", ".join(by_method) if isinstance(by_method, Mapping) else repr(by_method)
-        raise UserError(f"methods. holds settings of {held}, but none of {method}.")
+        raise UserError(f"the section methods holds settings of {held}, and none of {method}.")
     own = by_method[method]
     if not isinstance(own, Mapping):
         raise UserError(f"methods.{method} has to hold sections, such as model.…, but is {own!r}.")

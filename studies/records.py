@@ -69,6 +69,12 @@ def read_trials(study: optuna.Study) -> list[TrialRecord]:
     return [_record(trial) for trial in study.get_trials(deepcopy=False)]
 
 
+def unresolved_failures(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Failed trials in whose place in the budget no other trial has come to an end."""
+    resolved = {trial.slot for trial in trials if trial.state in ("complete", "pruned")}
+    return [trial for trial in trials if trial.state == "failed" and trial.slot not in resolved]
+
+
 def best_trial(spec: StudySpec, trials: Sequence[TrialRecord]) -> TrialRecord | None:
     """The complete trial with the best first objective; the earlier of equals. None where none is complete."""
     complete = [trial for trial in trials if trial.state == "complete"]

@@ -96,6 +96,22 @@ def create_or_join(plan: Planned, storage: optuna.storages.BaseStorage) -> optun
     return study
 
 
+def queue_failed_again(study: optuna.Study) -> int:
+    """Add a trial for every slot that has only failed ones, with the last one's settings; returns how many.
+
+    The failed ones stay on record.
+    """
+    from optuna.trial import TrialState
+
+    slots: dict[Any, list[optuna.trial.FrozenTrial]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        slots.setdefault(trial.user_attrs.get(SLOT), []).append(trial)
+    failed = {slot: found[-1] for slot, found in slots.items() if all(t.state == TrialState.FAIL for t in found)}
+    for slot, trial in failed.items():
+        study.enqueue_trial(trial.params or trial.system_attrs.get("fixed_params", {}), user_attrs={SLOT: slot})
+    return len(failed)
+
+
 def load(plan: Planned, storage: optuna.storages.BaseStorage) -> optuna.Study:
     """The study of a plan, made by `create_or_join` before."""
     import optuna

@@ -22,16 +22,8 @@ from benchmarks.cli.options import (
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
-    import optuna
-    from rich.console import Console
-
-    from benchmarks.expansion import Plan
-    from studies.plan import TrainingPlan
     from studies.planning import AnyPlan
-    from studies.records import TrialRecord
-    from studies.sections import Section
     from studies.specs import StudySpec
-    from studies.tracking import StudyTracker
 
 
 def study(
@@ -49,6 +41,9 @@ def study(
     model: Annotated[
         Path | None, typer.Option("--model", help="Finished model, of a study without training such as `inference`.")
     ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try failed trials again, once their cause is mended.")
+    ] = False,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Train the best settings over seeds and test them on the test split.")
     ] = False,
@@ -63,6 +58,7 @@ def study(
     """Search settings for the best validation PQ; a trial is an ordinary job. The same command continues, or joins."""
     from rich.console import Console
 
+    from benchmarks.cli.studying import StudyWishes, run_study
     from benchmarks.environment import choose_device
     from benchmarks.wishes import for_method
     from studies.plan import StudySettings
@@ -85,7 +81,11 @@ def study(
     with console.status("checking the data"):
         plan = make_plan(settings)
         plan.dataset.validate()
-    _run(console, plan, out, jobs, storage, tracking_uri, _seeds(plan, seeds) if confirm else 0)
+    wishes = StudyWishes(
+        out, jobs, storage, tracking_uri, retry_failed=retry_failed, seeds=_seeds(plan, seeds) if confirm else 0
+    )
+    if not run_study(console, plan, wishes):
+        raise typer.Exit(1)
 
 
 def _seeds(plan: AnyPlan, asked: int | None) -> int:
@@ -125,157 +125,3 @@ def _with_budget(spec: StudySpec, trials: int | None) -> StudySpec:
     for change in fields["scales"].values():
         change["trials"] = trials
     return parse_study(fields, f"study {spec.name}")
-
-
-def _run(
-    console: Console,
-    plan: AnyPlan,
-    out: Path,
-    jobs: int,
-    storage_url: str | None,
-    tracking_uri: str | None,
-    seeds: int,
-) -> None:
-    """Run a study to its end, confirm its best with `seeds` seeds (0: do not), and report."""
-    from benchmarks.tracking.store import shown
-    from studies.conductor import Conductor
-    from studies.display import StudyDisplay
-    from studies.folder import enter_folder
-    from studies.inference.plan import InferencePlan
-    from studies.plan import TrainingPlan
-    from studies.storage import create_or_join, open_storage
-    from studies.tracking import StudyTracker
-
-    if plan.table is not None:
-        from benchmarks.cli.planning import refuse_other_runs
-
-        refuse_other_runs(plan.table, out)
-    folder = enter_folder(plan, out)
-    study = create_or_join(plan, open_storage(storage_url, folder))
-    if plan.table is not None:
-        _save_table(plan.table, out)
-    if isinstance(plan, InferencePlan):
-        with console.status("mask logits of the validation split") as status:
-            plan.fill(
-                folder, "val", lambda done, of: status.update(f"mask logits of the validation split: {done}/{of}")
-            )
-    conductor = Conductor(study, plan.spec.name, folder, out, jobs, plan.settings.device, storage_url)
-    tracker = StudyTracker(plan, out, tracking_uri)
-    tracker.start()
-    try:
-        with StudyDisplay(console, plan, out, jobs) as display:
-
-            def look(trials: list[TrialRecord]) -> None:
-                display.look(trials)
-                tracker.look(trials)
-
-            trials = conductor.run(look)
-            tracker.look(trials)
-        if seeds and isinstance(plan, TrainingPlan):
-            confirm_best(console, plan, trials, folder, out, jobs, seeds, tracker)
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-    failed = any(trial.state == "failed" for trial in trials)
-    tracker.finish(show_results(console, study, plan, folder, out, storage_url), failed=failed)
-    console.print(
-        f"{'tracking':>11}  {shown(tracker.uri)}  (pctrans-bench ui --out {out})", markup=False, soft_wrap=True
-    )
-    if failed:
-        raise typer.Exit(1)
-
-
-def _save_table(table: Plan, out: Path) -> None:
-    """Tell reports which jobs stand for which row, unless the table was run with these and more."""
-    import json
-
-    path = out / "runs" / f"{table.table.name}.json"
-    if not path.exists() or not {planned.job.key for planned in table.jobs} <= set(
-        json.loads(path.read_text())["jobs"]
-    ):
-        table.save(out)
-
-
-def confirm_best(
-    console: Console,
-    plan: TrainingPlan,
-    trials: list[TrialRecord],
-    folder: Path,
-    out: Path,
-    jobs: int,
-    seeds: int,
-    tracker: StudyTracker,
-) -> None:
-    """Train the best settings over seeds and record what they give on the test split.
-
-    Raises:
-        UserError: one of the seeds failed.
-    """
-    from benchmarks.cli.executing import execute
-    from benchmarks.executors.options import ExecutorOptions
-    from studies.confirmation import confirmation_jobs, record_confirmation
-    from studies.records import best_trial
-
-    best = best_trial(plan.spec, trials)
-    if best is None:
-        return
-    planned = confirmation_jobs(plan, best, seeds)
-    outcomes = execute(console, planned, out, plan.settings.device, ExecutorOptions(jobs), tracker, [plan.dataset])
-    if any(outcome.status == "failed" for outcome in outcomes):
-        raise UserError(f"The best settings of {plan.spec.name} are not confirmed: a seed failed, see above.")
-    record_confirmation(best, planned, out, folder)
-
-
-def show_results(
-    console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, out: Path, storage_url: str | None
-) -> list[Path]:
-    """Write what the study found, and say where it is; returns the files."""
-    from benchmarks.cli.reporting import report_table
-    from studies.display import StudyDisplay
-    from studies.inference.final_look import look_at_test
-    from studies.inference.plan import InferencePlan
-    from studies.page import write_page
-    from studies.records import read_trials
-    from studies.results import train_command, write_results
-    from studies.sections import read_sections
-
-    trials = read_trials(study)
-    if isinstance(plan, InferencePlan):
-        with console.status("the test split, once"):
-            look_at_test(plan, trials, folder)
-    results = write_results(study, plan, folder)
-    dashboard = dashboard_command(folder, storage_url)
-    commands = [dashboard]
-    if results.best:
-        commands.insert(0, train_command(plan, results.best))
-    page = write_page(plan, trials, results.pictures, read_sections(folder), commands, folder)
-    files = [page, *results.files]
-    if plan.table is not None:
-        files += report_table(console, out, plan.table.table.name)
-    StudyDisplay(console, plan, out, 1).print_results(trials)
-    for section in read_sections(folder):
-        _show_section(console, section)
-    places = {"page": page, "best": results.best or "none: no trial is complete", "trials": results.trials}
-    places |= {name: picture.path for name, picture in results.pictures.items() if picture.path}
-    for title, place in places.items():
-        console.print(f"{title:>11}  {place}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{'look closer':>11}  {dashboard}", markup=False, highlight=False, soft_wrap=True)
-    return files
-
-
-def _show_section(console: Console, section: Section) -> None:
-    from rich.table import Table
-
-    table = Table(*section.headings, title=section.title, title_justify="left")
-    for row in section.rows:
-        table.add_row(*row)
-    console.print(table)
-    console.print(" ".join(section.lines), style="dim", highlight=False)
-
-
-def dashboard_command(folder: Path, storage_url: str | None) -> str:
-    """The command that opens the study in Optuna's own pages."""
-    from benchmarks.tracking.store import shown
-    from studies.storage import journal
-
-    place = journal(folder) if storage_url is None else f"'{shown(storage_url)}'"
-    return f"optuna-dashboard {place}  (pip install 'pctrans-bench[dashboard]')"

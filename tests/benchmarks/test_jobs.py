@@ -182,7 +182,7 @@ def test_settings_by_method_are_for_one_job_too() -> None:
     assert for_method(overrides, "pctrans") == {"training": {"iterations": 5}, "model": {"num_queries": 7}}
     assert for_method(overrides, "osformer") == {"training": {"iterations": 5}}
     assert for_method({"training": {"iterations": 5}}, "pctrans") == {"training": {"iterations": 5}}
-    with pytest.raises(UserError, match="settings of pctrans, osformer, but none of mask2former"):
+    with pytest.raises(UserError, match="settings of pctrans, osformer, and none of mask2former"):
         for_method(overrides, "mask2former")
     for damaged in ({"methods": 5}, {"methods": {"pctrans": 5}}):
         with pytest.raises(UserError, match="methods"):

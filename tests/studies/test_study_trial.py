@@ -20,10 +20,10 @@ from benchmarks.watcher import StopRequested
 from studies import trial as trial_module
 from studies.claims import Worker
 from studies.plan import TrainingPlan
-from studies.records import read_trials
+from studies.records import read_trials, unresolved_failures
 from studies.scoring import validation_scores
 from studies.specs import StudySpec, parse_study
-from studies.storage import create_or_join, open_storage, pruner_for
+from studies.storage import create_or_join, open_storage, pruner_for, queue_failed_again
 from studies.trial import PrunedTraining, TrialFailedError, run_trial
 from studies.worker import run_trials
 
@@ -175,6 +175,24 @@ def test_how_trials_end(tmp_path: Path) -> None:
     found = read_trials(study)
     assert [trial.state for trial in found] == ["complete", "failed", "pruned", "failed"]
     assert [trial.error for trial in found] == [None, "no memory", None, "ValueError: odd"]
+
+
+def test_failed_trials_are_tried_again_with_their_settings_where_asked(tmp_path: Path) -> None:
+    plan = Scripted([0.5, ValueError("odd"), PrunedTraining(), ValueError("odd"), ValueError("again"), 0.7, 0.8])
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    states = []
+    for _ in range(3):
+        with Worker(tmp_path, "w") as worker:
+            run_trials(study, plan, worker, tmp_path, "cpu", threading.Event())  # type: ignore[arg-type]
+        states.append([trial.state for trial in read_trials(study)])
+        failed = len(unresolved_failures(read_trials(study)))
+        assert queue_failed_again(study) == (2, 1, 0)[len(states) - 1] and (failed > 0) == (len(states) < 3)
+    assert states[0] == ["complete", "failed", "pruned", "failed"]
+    assert states[1] == [*states[0], "failed", "complete"] and states[2] == [*states[1], "complete"]
+    found = read_trials(study)
+    assert found[1].params == found[4].params == found[6].params != found[3].params == found[5].params
+    assert [trial.slot for trial in found] == [0, 1, 2, 3, 1, 3, 1]
+    assert create_or_join(plan, open_storage(None, tmp_path)).trials[-1].number == 6, "joining adds nothing"
 
 
 def test_a_stopped_workers_trial_waits_again(tmp_path: Path) -> None:
