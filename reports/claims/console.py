@@ -15,6 +15,9 @@ from reports.claims.evaluation import ClaimsReport, ClaimVerdict
 from reports.claims.verdicts import RULE, PartVerdict, Verdict
 from reports.claims.writing import comparison_cells, count_verdicts, pairs, says, where
 
+LONGEST_WORD = 12
+"""Of a row's label that is not broken; longer ones would leave figures no place."""
+
 _COLOURS: dict[Verdict, str] = {"supported": "green", "contradicted": "red", "undecided": "yellow", "missing": "dim"}
 
 
@@ -46,8 +49,9 @@ def _claim(claim: ClaimVerdict) -> Iterator[RenderableType]:
 def _comparisons(part: PartVerdict) -> Table:
     """What fits a terminal of 80 columns; the rest is in the files."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("vs", overflow="fold")
-    for heading in ("metric", "difference", "95 % interval", "p (Holm)", "pairs", ""):
+    words = [word for one, _ in part.judged() for word in one.worse.split()]
+    table.add_column("vs", overflow="fold", min_width=min(LONGEST_WORD, max(map(len, words))))
+    for heading in ("metric", "diff.", "95 % interval", "p Holm", "pairs", ""):
         table.add_column(heading, no_wrap=True)
     for one, verdict in part.judged():
         _, metric, difference, interval, _, p_holm, *_ = comparison_cells(one)

@@ -138,7 +138,11 @@ def pairs(claim: ClaimVerdict) -> str:
     if not claim.comparisons:
         return "-"
     images, seeds = ({getattr(one, name) for one in claim.comparisons} for name in ("images", "seeds"))
-    return f"{_range(images)} images × {_range(seeds)} seeds"
+    return f"{_counted(images, 'image')} × {_counted(seeds, 'seed')}"
+
+
+def _counted(values: set[int], noun: str) -> str:
+    return f"{_range(values)} {noun}" + ("" if values == {1} else "s")
 
 
 def _range(values: set[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 from tiny_study import TINY
 
 from benchmarks.errors import UserError
-from studies.specs import list_studies, load_study, parse_study
+from studies.specs import StudySpec, list_studies, load_study, parse_study
 
 
 def test_those_asked_for_are_there() -> None:
@@ -92,3 +93,17 @@ def test_what_a_scale_changes() -> None:
     assert spec.at("smoke").trials == 2
     assert spec.at("smoke").fixed == {"model.num_queries": 8}
     assert spec.at("smoke").at("smoke") == spec.at("smoke")
+
+
+def test_the_example_of_the_docs_is_a_study() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    spec = parse_study(yaml.safe_load(example), "docs/studies.md")
+    assert spec.at("smoke").trials == 4 and spec.pruner is not None
+    table = {line.split("|")[1].strip(" `"): line.split("|")[4].strip() for line in page.splitlines() if "| `" in line}
+    assert table == {name: str(len_of(load_study(name))) for name in list_studies()}
+
+
+def len_of(spec: StudySpec) -> int:
+    """The budget."""
+    return spec.trials or math.prod(len(search.values or ()) for search in spec.search.values())
