@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,25 @@ def report_experiments(
     for one in experiments:
         if one.figure is not None:
             files[one.name] = _report_figure(console, one, out, device)
-    written = {path.stem for path in (out / "runs").glob("*.json") if (out / "reports" / f"{path.stem}.md").exists()}
+    written = {path.stem for path in (out / "runs").glob("*.json") if _is_current(path, out)}
     report_folder(console, out, tables_already_written=written)
     return files
+
+
+def _is_current(run: Path, out: Path) -> bool:
+    """Whether a table's own reports are of its last plan, and of all results and failures of its jobs."""
+    report = out / "reports" / f"{run.stem}.md"
+    try:
+        keys = json.loads(run.read_text())["jobs"]
+        jobs = [out / "jobs" / str(key) / name for key in keys for name in ("result.json", "error.json")]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # who reports it says what is wrong
+    return report.exists() and _is_newer(report, [run, *jobs])
+
+
+def _is_newer(report: Path, sources: Iterable[Path]) -> bool:
+    written = report.stat().st_mtime_ns
+    return all(path.stat().st_mtime_ns <= written for path in sources if path.exists())
 
 
 def _report_figure(console: Console, experiment: Experiment, out: Path, device: str) -> list[Path]:
@@ -61,7 +78,7 @@ def reports_are_newer(experiments: Sequence[Experiment], out: Path) -> bool:
     sources = [*made, *(folder / name for folder in folders for name in ("result.json", "error.json"))]
     if not all(path.exists() for path in made):
         return False
-    return all(path.stat().st_mtime_ns <= page.stat().st_mtime_ns for path in sources if path.exists())
+    return _is_newer(page, sources)
 
 
 def report_table(console: Console, out: Path, table: str) -> list[Path]:

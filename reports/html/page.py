@@ -19,6 +19,7 @@ from reports.folder import Folder, read_folder
 from reports.html import distributions
 from reports.html.figures import figure_sections
 from reports.html.jobs import commits, read_jobs
+from reports.html.neighbours import neighbours
 from reports.html.tables import table_section
 from reports.table import ReportPaths
 
@@ -64,6 +65,7 @@ def write_html(
             claims=claims,
             counts=count_verdicts(claims) if claims else {},
             figures=figure_sections(out),
+            neighbours=neighbours(out, path),
             jobs=jobs,
             commits=list(commits(jobs)),
             problems=[*problems, *jobs.problems],

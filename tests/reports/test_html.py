@@ -6,6 +6,7 @@ import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from PIL import Image, PngImagePlugin
@@ -64,6 +65,26 @@ def test_page_shows_what_the_folder_holds(scores: Path) -> None:
     mean = sum(row.measured("pq")) / 2
     assert f"{mean:.4f} ± " in page.words
     assert "training.crop" in page.words
+
+
+def test_leads_to_pages_of_studies_and_protocols(tmp_path: Path) -> None:
+    out = synthesise_scores(tmp_path / "a b", tables=["table8"], seeds=1, images=3)
+    assert "beside" not in {attributes.get("id") for _, attributes in Page(write_html(out)).tags}
+    study = out / "studies" / "queries"
+    study.mkdir(parents=True)
+    (study / "report.html").write_text("page")
+    (study / "best.yaml").write_text("# Best of 3: <b>PQ</b> 0.5.\nmodel: {}\n")
+    (out / "studies" / "layers").mkdir()
+    (out / "studies" / "layers" / "report.html").write_text("page")
+    (out / "reports" / "table8_protocol.md").write_text("protocol")
+    for path in (None, tmp_path / "elsewhere.html"):
+        written = write_html(out, path)
+        page = Page(written)
+        links = [unquote(a["href"] or "") for a in page.of("a") if not (a["href"] or "").startswith("#")]
+        places = [(written.parent / link).resolve() for link in links]
+        assert places == [out / "studies" / "layers" / "report.html", study / "report.html",
+                          out / "reports" / "table8_protocol.md"]  # fmt: skip
+        assert "Study queries : Best of 3: <b>PQ</b> 0.5." in page.words and "No best settings." in page.words
 
 
 def test_needs_nothing_from_outside(scores: Path) -> None:

@@ -1,0 +1,34 @@
+"""Which tables are reported again, after a run of others."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from rich.console import Console
+from synthesis import edit_result, fail, synthesise_scores
+
+from benchmarks.cli.reporting import report_experiments
+
+
+def test_a_table_is_reported_again_when_a_result_of_it_is_newer(tmp_path: Path) -> None:
+    tables = ["table7", "table8"]
+    out = synthesise_scores(tmp_path, tables=tables, seeds=1, images=3)
+    reports = [out / "reports" / f"{table}.md" for table in tables]
+
+    def again() -> list[bool]:
+        """Which reports were written anew."""
+        before = [path.stat().st_mtime_ns if path.exists() else 0 for path in reports]
+        time.sleep(0.01)  # a file system may tell times less finely than it writes
+        report_experiments(Console(quiet=True), [], out, "cpu")
+        return [path.stat().st_mtime_ns > then for path, then in zip(reports, before, strict=True)]
+
+    assert again() == [True, True]
+    assert again() == [False, False]
+    edit_result(out, "table7-row2-seed0", "metrics", {"pq": 0.987})
+    assert again() == [True, False] and "0.987" in reports[0].read_text()
+    fail(out, "table8-row1-seed0", "no memory")
+    assert again() == [False, True]
+    os.utime(out / "runs" / "table8.json")
+    assert again() == [False, True]
