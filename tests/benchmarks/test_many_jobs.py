@@ -2,48 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from table_commands import RUN, finish, start, wait_for, weights
 
 pytestmark = pytest.mark.slow
 
-DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
-RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
 LONG = ["--set", "training.iterations=100", "--set", "training.checkpoint_every=10", "--set", "training.log_every=1"]
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.cli", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # A test run in the background of a script inherits an ignored SIGINT; a user's terminal does not.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
-    text, _ = process.communicate(timeout=900)
-    assert process.returncode == code, text
-    return text
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 300) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.05)
 
 
 def workers(out: Path) -> list[int]:
@@ -59,12 +32,6 @@ def _workers(out: Path) -> Iterator[int]:
             continue
         if "benchmarks.worker" in command and any(part.startswith(f"{out}/") for part in command):
             yield int(entry.name)
-
-
-def weights(out: Path) -> dict[str, str]:
-    """Digest of what each finished job learned; its scores at this scale are all zero."""
-    models = [path.parent / "model" / "model.safetensors" for path in out.glob("jobs/*/result.json")]
-    return {model.parents[1].name: hashlib.sha256(model.read_bytes()).hexdigest() for model in models}
 
 
 def same_as(undisturbed: dict[str, str], out: Path, jobs: int) -> bool:

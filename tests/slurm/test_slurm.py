@@ -8,19 +8,16 @@ tests/slurm/cluster.sh stop /tmp/slurm
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from table_commands import RUN, finish, start, wait_for, weights
 
 
 def no_slurm() -> str:
@@ -36,40 +33,8 @@ pytestmark = [
     pytest.mark.skipif(bool(no_slurm()), reason=f"{no_slurm()}; see tests/slurm/cluster.sh"),
 ]
 
-DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
-RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
 LONG = ["--set", "training.iterations=30", "--set", "training.log_every=1", "--set", "training.checkpoint_every=10"]
 SLURM = ["--executor", "slurm", "--slurm-time", "60", "--slurm-memory", "2", "--slurm-cpus", "1"]
-
-
-def start(*arguments: object) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.cli", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-
-
-def finish(process: subprocess.Popen[str], code: int = 0) -> str:
-    text, _ = process.communicate(timeout=1500)
-    assert process.returncode == code, text
-    return text
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 600) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.1)
-
-
-def weights(out: Path) -> dict[str, str]:
-    """Digest of what each finished job learned; its scores at this scale are all zero."""
-    models = [path.parent / "model" / "model.safetensors" for path in out.glob("jobs/*/result.json")]
-    return {model.parents[1].name: hashlib.sha256(model.read_bytes()).hexdigest() for model in models}
 
 
 def iterations(folder: Path) -> int:
