@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from statistics import fmean
 from types import TracebackType
@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.executors.pace import duration
 from benchmarks.training.curves import read_curve
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial
@@ -95,7 +96,7 @@ class StudyDisplay:
             parts.append(f"best {objective_title(self.plan.spec.objectives[0])} {best.values[0]:.4f} ({which})")
         if ended < len(trials):
             seconds = seconds_left(trials, self.jobs, self._progress, datetime.now())
-            parts.append(f"ETA {timedelta(seconds=round(seconds))}" if seconds is not None else "ETA ?")
+            parts.append(f"ETA {duration(seconds)}")
         return ", ".join(parts)
 
     def _cells(self, trial: TrialRecord) -> list[str]:
@@ -149,6 +150,6 @@ def seconds_left(
     if not took:
         return None
     each = fmean(took)
-    waiting = sum(trial.state == "waiting" for trial in trials)
-    running = sum(max(0.0, each - seconds) for seconds in spent.values())
-    return (waiting * each + running) / jobs
+    left = [max(0.0, each - seconds) for seconds in spent.values()]
+    left += [each for trial in trials if trial.state == "waiting"]
+    return max(sum(left) / jobs, max(left, default=0.0))  # the last trials leave processes idle

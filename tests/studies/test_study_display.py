@@ -29,6 +29,8 @@ def test_time_left() -> None:
         record(5, "waiting"),
     ]
     assert seconds_left(trials, 2, lambda _: 0.0, NOW) == pytest.approx(20)
+    assert seconds_left(trials[:4], 2, lambda _: 0.0, NOW) == pytest.approx(10), "the last one is one process's"
+    assert seconds_left(trials[:3], 2, lambda _: 0.0, NOW) == 0
 
 
 def test_time_left_from_the_first_trials_progress() -> None:
@@ -60,7 +62,7 @@ def test_the_table_shows_states_and_the_best(tmp_path: Path, make_plan: Callable
     display = StudyDisplay(console, make_plan(), tmp_path, 1)
     trials = [record(0, "complete", values=(0.4,)), record(1, "complete", values=(0.7,)), record(2, "waiting")]
     console.print(display.table(trials))
-    assert "2 of 3 trials, best validation PQ 0.7000 (trial 1), ETA 0:00:01" in text.getvalue()
+    assert "2 of 3 trials, best validation PQ 0.7000 (trial 1), ETA 1 s" in text.getvalue()
     assert "waiting" not in text.getvalue()
 
 
