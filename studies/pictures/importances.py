@@ -1,4 +1,4 @@
-"""Which setting decides, by PED-ANOVA (Watanabe et al., IJCAI 2023)."""
+"""Which setting decides: shares of the variance over a grid, else PED-ANOVA (Watanabe et al., IJCAI 2023)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from benchmarks.errors import UserError
 from studies.pictures.style import SMALL, TRIAL, completed, new_figure, save, tidy
@@ -20,18 +22,51 @@ FEWEST = 8
 
 
 def importances(study: optuna.Study, spec: StudySpec) -> dict[str, float]:
-    """Share of each setting in being among the best tenth of the trials, in falling order.
-
-    The evaluator takes low targets for good ones, so a figure that is to be high goes in with its sign changed.
+    """How much each setting decides, in falling order: `main_effects` of a grid, else `being_among_the_best`.
 
     Raises:
         UserError: there is nothing to weigh.
     """
-    import optuna
-
     done = completed(read_trials(study))
     if len(spec.search) < 2:
         raise UserError("No importances: only one setting was searched.")
+    found = main_effects(spec, done) if spec.sampler == "grid" else being_among_the_best(study, spec, done)
+    return dict(sorted(found.items(), key=lambda pair: pair[1], reverse=True))
+
+
+def main_effects(spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, float]:
+    """Share of the variance over a whole grid that each setting explains by itself, the others averaged out.
+
+    What is missing from 1 is their interplay, and noise. (The main effects of a full factorial design.)
+
+    Raises:
+        UserError: a point has no figure, or all have the same.
+    """
+    choices = [search.values or [] for search in spec.search.values()]
+    values = np.full([len(values) for values in choices], np.nan)
+    for trial in done:
+        place = [values.index(trial.params[path]) for path, values in zip(spec.search, choices, strict=True)]
+        values[tuple(place)] = trial.values[0]
+    if np.isnan(values).any():
+        missing = int(np.isnan(values).sum())
+        raise UserError(f"No importances: of the {values.size} points of the grid, {missing} without a figure.")
+    if values.var() == 0:
+        raise UserError("No importances: all trials reached the same.")
+    axes = range(values.ndim)
+    means = [values.mean(axis=tuple(other for other in axes if other != axis)) for axis in axes]
+    return {path: float(mean.var() / values.var()) for path, mean in zip(spec.search, means, strict=True)}
+
+
+def being_among_the_best(study: optuna.Study, spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, float]:
+    """Share of each setting in whether a trial is among the best tenth (PED-ANOVA).
+
+    The evaluator takes low targets for good ones, so a figure that is to be high goes in with its sign changed.
+
+    Raises:
+        UserError: too few trials, or all with the same figure.
+    """
+    import optuna
+
     if len(done) < FEWEST:
         raise UserError(f"No importances: {len(done)} complete trials, and fewer than {FEWEST} tell nothing.")
     if len({trial.values[0] for trial in done}) < 2:
@@ -62,6 +97,11 @@ def draw_importances(study: optuna.Study, spec: StudySpec, _: Sequence[TrialReco
     axes.set_xlabel("importance", fontsize=SMALL)
     tidy(axes)
     save(figure, path)
+    if spec.sampler == "grid":
+        return (
+            f"Share of the variance of {objective_title(spec.objectives[0])} over the grid that each setting explains "
+            f"by itself; the other {max(0.0, 1 - sum(found.values())):.2f} are their interplay and noise."
+        )
     return (
         f"How much each setting decides whether a trial is among the best tenth by "
         f"{objective_title(spec.objectives[0])} (PED-ANOVA; shares of 1)."

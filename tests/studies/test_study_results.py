@@ -70,8 +70,9 @@ def test_pictures_are_there_or_say_why_not(tmp_path: Path, temperatures: tuple[o
     study, plan = temperatures
     pictures = write_results(study, plan, tmp_path).pictures
     assert {name for name, picture in pictures.items() if picture.path} == {
-        "history", "map", "coordinates", "importances",
+        "history", "map", "coordinates",
     }  # fmt: skip
+    assert pictures["importances"].caption == "No importances: of the 9 points of the grid, 1 without a figure."
     assert "front" not in pictures  # of one objective there is none
     for picture in pictures.values():
         if picture.path:
@@ -104,7 +105,7 @@ def test_the_page_needs_no_network_and_escapes(tmp_path: Path, temperatures: tup
     page = write_page(plan, trials, results.pictures, [], ["train <x>"], tmp_path).read_text()
     links = Links()
     links.feed(page)
-    assert len(links.found) == 4 and all(link.startswith("data:image/png;base64,") for link in links.found)
+    assert len(links.found) == 3 and all(link.startswith("data:image/png;base64,") for link in links.found)
     assert not re.search(r"url\(|@import|<script", page)
     assert "&lt;b&gt;no&lt;/b&gt; memory &amp; no hope" in page and "<b>no</b>" not in page
     assert "0.5500" in page and "train &lt;x&gt;" in page
@@ -139,6 +140,32 @@ def test_importances_are_of_being_good_not_of_being_bad(make_plan: Make, storage
     found = importances(study, plan.spec)
     assert next(iter(found)) == "training.learning_rate"
     assert found["training.learning_rate"] > 2 * found["training.weight_decay"]
+
+
+@pytest.mark.parametrize(
+    ("interplay", "shares"),
+    [
+        (0.0, {"model.mask_temperature": 0.8, "model.query_temperature": 0.2}),
+        # Effects 0, 1, 2 and 0, 2, 4 have variances 2/3 and 8/3; ±1 in the corners has 4/9 and no main effect.
+        (1.0, {"model.mask_temperature": 24 / 34, "model.query_temperature": 6 / 34}),
+    ],
+)
+def test_importances_of_a_grid_by_hand(
+    make_plan: Make, storage: optuna.storages.BaseStorage, tmp_path: Path, interplay: float, shares: dict[str, float]
+) -> None:
+    plan = make_plan("temperatures")
+    study = create_or_join(plan, storage)
+    level = {0.5: 0, 1.0: 1, 2.0: 2}
+
+    def value(params: dict[str, Any]) -> float:
+        q, m = level[params["model.query_temperature"]], level[params["model.mask_temperature"]]
+        return q + 2 * m + interplay * (q - 1) * (m - 1)
+
+    fill(study, plan, value)
+    found = importances(study, plan.spec)
+    assert list(found) == list(shares) and found == pytest.approx(shares)
+    caption = write_results(study, plan, tmp_path).pictures["importances"].caption
+    assert f"the other {1 - sum(shares.values()):.2f} are" in caption
 
 
 def test_importances_of_too_few_trials_are_refused(temperatures: Any, make_plan: Make, tmp_path: Path) -> None:
