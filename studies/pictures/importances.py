@@ -94,7 +94,7 @@ def draw_importances(study: optuna.Study, spec: StudySpec, _: Sequence[TrialReco
     bars = axes.barh([short_name(name) for name in names], [found[name] for name in names], color=TRIAL, height=0.6)
     axes.bar_label(bars, fmt="%.2f", fontsize=SMALL, padding=2)
     axes.set_xlim(0, 1.1 * max(found.values()) or 1)
-    axes.set_xlabel("importance", fontsize=SMALL)
+    axes.set_xlabel("share of the variance" if spec.sampler == "grid" else "importance", fontsize=SMALL)
     tidy(axes)
     save(figure, path)
     if spec.sampler == "grid":
