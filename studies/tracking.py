@@ -10,8 +10,9 @@ from typing import Literal
 from benchmarks.tracking import Note, Tracker
 from benchmarks.tracking.folder import finite
 from studies.planning import AnyPlan
-from studies.records import TrialRecord
+from studies.records import TrialRecord, best_trial
 from studies.specs import COSTS
+from studies.trial import printed
 
 SYNC_SECONDS = 60.0
 """Between two looks at the jobs that are being trained."""
@@ -72,8 +73,15 @@ class StudyTracker:
         """Send a job of the study that is no trial."""
         return self._tracker.sync(job_dir)
 
-    def finish(self, files: Iterable[Path], *, failed: bool) -> None:
-        """Mark the study's run as ended, with its files."""
+    def finish(self, trials: Sequence[TrialRecord], files: Iterable[Path], *, failed: bool) -> None:
+        """Mark the study's run as ended, with its best trial and its files."""
+        if best := best_trial(self.plan.spec, trials):
+            settings = {path: printed(value) for path, value in best.params.items()}
+            tags = {
+                "optuna.best_trial": str(best.number),
+                "optuna.best_settings": ", ".join(f"{path}={value}" for path, value in settings.items()),
+            }
+            self._tracker.annotate_table(Note(tags, self._values(best, "best_"), "FINISHED"))
         self._tracker.finish_table(files, failed=failed)
 
     def _tell(self, trial: TrialRecord) -> None:
@@ -92,9 +100,13 @@ class StudyTracker:
         }
         if trial.error:
             tags["mlflow.note.content"] = trial.error
+        return Note(tags, self._values(trial), STATUS[trial.state])
+
+    def _values(self, trial: TrialRecord, prefix: str = "") -> dict[str, float]:
+        """Of the objectives, by MLflow's name."""
         names = [name if name in COSTS else f"validation_{name}" for name in self.plan.spec.objectives]
-        values = {f"study/{name}": value for name, value in zip(names, trial.values, strict=False)}
-        return Note(tags, {k: v for k, v in values.items() if finite(v) is not None}, STATUS[trial.state])
+        values = {f"study/{prefix}{name}": value for name, value in zip(names, trial.values, strict=False)}
+        return {name: value for name, value in values.items() if finite(value) is not None}
 
     def _folder(self, trial: TrialRecord) -> Path | None:
         """Of the trial's job; None where it has none here."""

@@ -85,7 +85,7 @@ def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     failed = unresolved_failures(trials)
-    tracker.finish(show_results(console, study, plan, folder, wishes), failed=bool(failed))
+    tracker.finish(trials, show_results(console, study, plan, folder, wishes), failed=bool(failed))
     _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {wishes.out})")
     if failed:
         console.print(f"{len(failed)} trials failed: mend the cause and say --retry-failed.", style="red")

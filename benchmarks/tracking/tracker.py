@@ -115,6 +115,10 @@ class Tracker:
 
         return self._attempt(act)
 
+    def annotate_table(self, note: Note) -> bool:
+        """Add what a study found to the table's own run, whose status stays; True if it worked."""
+        return self._attempt(lambda client: send_note(client, self._parent(client), note, end=False))
+
     def tell_child(self, key: str, name: str, parameters: dict[str, str], note: Note) -> bool:
         """A run below the current table's that is no job, once for each `key`; True if MLflow has it."""
 

@@ -40,13 +40,15 @@ def test_a_run_a_study_and_below_it_one_a_trial_pruned_and_failed_ones_marked(
         tracker.start()
         tracker.look([*ended, running])
         tracker.look([*ended, running])
-        tracker.finish([], failed=True)
+        tracker.finish(ended, [], failed=True)
     client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("pctrans-bench")
     runs = {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
     assert set(runs) == {"study tiny", "trial 0", "stopped, seed 0", "trial 2"}
     parent = runs["study tiny"]
     assert parent.info.status == "FAILED" and parent.data.params["scale"] == "smoke"
+    assert parent.data.metrics == {"study/best_validation_pq": 0.5} and parent.data.tags["optuna.best_trial"] == "0"
+    assert parent.data.tags["optuna.best_settings"] == "training.learning_rate=0.001"
     for name, state, status in (
         ("trial 0", "complete", "FINISHED"),
         ("stopped, seed 0", "pruned", "KILLED"),
