@@ -18,7 +18,7 @@ from rich.text import Text
 from benchmarks.executors.pace import duration
 from benchmarks.training.curves import read_curve
 from studies.planning import AnyPlan
-from studies.records import TrialRecord, best_trial
+from studies.records import TrialRecord, best_trial, pareto_front
 from studies.specs import objective_title, short_name, shown_value
 from studies.trial import printed
 
@@ -64,6 +64,11 @@ class StudyDisplay:
     def print_results(self, trials: Sequence[TrialRecord]) -> None:
         """Every trial, at the end."""
         self.console.print(self.table(trials, rows=len(trials)))
+        if len(self.plan.spec.objectives) > 1 and (front := pareto_front(self.plan.spec, trials)):
+            numbers = ", ".join(str(trial.number) for trial in front)
+            self.console.print(
+                f"no trial is better in everything than: trial {numbers} (the Pareto front)", highlight=False
+            )
         for trial in trials:
             if trial.state == "failed":
                 reason = (trial.error or "no reason known").partition("\n")[0]
@@ -74,11 +79,13 @@ class StudyDisplay:
         begun = [trial for trial in trials if trial.state != "waiting"]
         rows = max(5, self.console.height - 8) if rows is None else rows
         best = best_trial(self.plan.spec, trials)
-        table = Table(title=Text(self.plan.spec.title, "bold"), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
-        names = map(short_name, self.plan.spec.search)
-        for heading in ("#", *names, "state", *map(objective_title, self.plan.spec.objectives), "s"):
+        title = Text(self.plan.spec.title, "bold")
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        names, objectives = map(short_name, self.plan.spec.search), map(objective_title, self.plan.spec.objectives)
+        for heading in ("#", "state", *objectives, "s", *names):  # a narrow terminal cuts what is last
             left = heading == "state"
-            table.add_column(Text(heading), justify="left" if left else "right", min_width=8 if left else None)
+            width = 8 if left else max(map(len, heading.split()))  # words of headings stay whole
+            table.add_column(Text(heading), justify="left" if left else "right", min_width=width)
         for trial in begun[-rows:]:
             style = "bold green" if best and trial.number == best.number else STYLES[trial.state]
             table.add_row(*self._cells(trial), style=style)
@@ -109,7 +116,7 @@ class StudyDisplay:
             state += f" {done:.0%}" if done else ""
             seconds = (datetime.now() - trial.started).total_seconds() if trial.started else None
         params = [printed(trial.params[path]) if path in trial.params else "" for path in self.plan.spec.search]
-        return [str(trial.number), *params, state, *values, f"{seconds:.0f}" if seconds is not None else ""]
+        return [str(trial.number), state, *values, f"{seconds:.0f}" if seconds is not None else "", *params]
 
     def _progress(self, trial: TrialRecord) -> float:
         """Share of the iterations that a running trial's job has done, as far as its folder is here."""

@@ -14,6 +14,9 @@ from studies.pictures.style import MAP, SMALL, completed, new_figure, positions,
 from studies.records import TrialRecord
 from studies.specs import StudySpec, maximised, objective_title, short_name
 
+PAPER = {"facecolor": "w", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
+"""Behind labels, which lie on lines."""
+
 
 def draw_coordinates(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:
     """Draw all complete trials, the best ones on top; returns the caption.
@@ -33,7 +36,16 @@ def draw_coordinates(spec: StudySpec, trials: Sequence[TrialRecord], path: Path)
     for column, (_, ticks) in enumerate(columns):
         axes.axvline(column, color="0.3", linewidth=0.8)
         for height, text in ticks:
-            axes.annotate(text, (column, height), (3, 0), textcoords="offset points", fontsize=6.5, va="center")
+            axes.annotate(
+                text,
+                (column, height),
+                (3, 0),
+                textcoords="offset points",
+                fontsize=6.5,
+                va="center",
+                zorder=5,
+                bbox=PAPER,
+            )
     for index, trial in enumerate(done):
         heights = [places[index] for places, _ in columns] + [norm(trial.values[0])]
         axes.plot(range(len(heights)), heights, color=colormaps[MAP](norm(trial.values[0])), linewidth=1.1, alpha=0.85)
