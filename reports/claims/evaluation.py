@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.tables import TableSpec, load_table
 from reports.caption import comparability, unequal
-from reports.claims.missing import PlannedRun, command, missing_jobs, read_planned
+from reports.claims.missing import PlannedRun, command, first_command, missing_jobs, read_planned
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
 from reports.claims.verdicts import PartVerdict, Verdict, joint
 from reports.collect import Outcome, RowResults, TableResults, collect
@@ -84,7 +84,8 @@ def evaluate_claims(
     names = dict.fromkeys(claim.table for claim in claims.claims)
     outcomes: dict[str, Outcome] = {}
     tables = {name: _Table(out, load_table(name), (collected or {}).get(name), outcomes) for name in names}
-    verdicts = tuple(_evaluate(claim, tables[claim.table]) for claim in claims.claims)
+    runs = [table.planned for table in tables.values() if table.planned]
+    verdicts = tuple(_evaluate(claim, tables[claim.table], runs) for claim in claims.claims)
     oddities = tuple(f"{oddity.text} (Paper, {oddity.source}.)" for oddity in claims.oddities)
     return ClaimsReport(out, verdicts, oddities)
 
@@ -113,7 +114,7 @@ class _Table:
         return (*unequal(self.results), comparability(self.results))
 
 
-def _evaluate(claim: Claim, table: _Table) -> ClaimVerdict:
+def _evaluate(claim: Claim, table: _Table, runs: Sequence[PlannedRun]) -> ClaimVerdict:
     needed = claim.labels(table.spec)
     rows = {row.label: row for row in table.results.rows if row.label in needed} if table.results else {}
     attempts = [list(_attempts(part, rows)) for part in claim.parts]
@@ -128,12 +129,18 @@ def _evaluate(claim: Claim, table: _Table) -> ClaimVerdict:
         verdict=joint(part.verdict for part in parts),
         parts=parts,
         missing=tuple(missing),
-        command=command(table.out, table.spec, table.planned, table.results, labels) if labels else None,
+        command=_command(table, labels, runs) if labels else None,
         scale=table.planned.scale if table.planned else None,
         data=table.planned.data.spec if table.planned else None,
         notes=tuple(_notes(parts)),
         conditions=table.conditions,
     )
+
+
+def _command(table: _Table, labels: Sequence[str], runs: Sequence[PlannedRun]) -> str:
+    if table.planned is None or table.results is None:
+        return first_command(table.out, table.spec, labels, runs)
+    return command(table.out, table.spec, table.planned, table.results, labels)
 
 
 def _incomplete(row: RowResults | None) -> bool:

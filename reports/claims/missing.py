@@ -69,15 +69,23 @@ def _line(row: RowResults, key: str | None, seed: int | None, reason: str) -> st
     return f"{', '.join(parts)}: {reason}"
 
 
-def command(
-    out: Path, spec: TableSpec, planned: PlannedRun | None, results: TableResults | None, labels: Sequence[str]
-) -> str:
-    """The command that runs the rows of these labels, with the data and settings the table was run with."""
+def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Sequence[PlannedRun]) -> str:
+    """The command that runs the rows of these labels of a table that was not run.
+
+    Args:
+        others: runs of other tables into `out`; if all are on the same data with the same scale and seeds, so is this.
+    """
     words = ["pctrans-bench", "run", spec.name]
-    if planned is None or results is None:
-        numbers = [number for number, row in enumerate(spec.rows, 1) if row.label in labels]
-        return shlex.join([*words, "--rows", _rows(numbers), "--out", str(out)])
-    words += ["--data", planned.data.spec, "--scale", planned.scale, "--seeds", str(len(planned.seeds))]
+    shared = {(other.data.spec, other.scale, len(other.seeds)) for other in others}
+    if len(shared) == 1:
+        words += _data_words(others[0])
+    numbers = [number for number, row in enumerate(spec.rows, 1) if row.label in labels]
+    return shlex.join([*words, "--rows", _rows(numbers), "--out", str(out)])
+
+
+def command(out: Path, spec: TableSpec, planned: PlannedRun, results: TableResults, labels: Sequence[str]) -> str:
+    """The command that runs the rows of these labels, with the data and settings the table was run with."""
+    words = ["pctrans-bench", "run", spec.name, *_data_words(planned)]
     words += ["--rows", _rows([row.number for row in results.rows if row.label in labels])]
     for path, value in flatten(planned.overrides):
         words += ["--set", f"{path}={value}"]
@@ -87,6 +95,10 @@ def command(
         if row.origin == "external" and row.results:
             words += ["--external", f"{row.label}={lookup(row.results[0].job, 'model.folder')}"]
     return shlex.join([*words, "--out", str(out)])
+
+
+def _data_words(planned: PlannedRun) -> list[str]:
+    return ["--data", planned.data.spec, "--scale", planned.scale, "--seeds", str(len(planned.seeds))]
 
 
 def _rows(numbers: Sequence[int]) -> str:

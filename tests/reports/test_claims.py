@@ -213,6 +213,19 @@ def test_a_table_that_was_not_run_is_missing(tmp_path: Path) -> None:
     assert (found.scale, found.data, found.comparisons) == (None, None, ())
 
 
+def test_a_table_that_was_not_run_is_to_be_as_the_others_were_if_those_agree(folder: Path) -> None:
+    for path in (folder / "runs").iterdir():
+        if path.stem not in ("table4", "table8"):
+            path.unlink()
+    found = claim(evaluate_claims(folder), "sota-bbbc")
+    data = "--data folder:/nowhere --scale smoke --seeds 3"
+    assert found.command == f"pctrans-bench run table1 {data} --rows 15,16,17 --out {folder}"
+    path = folder / "runs" / "table8.json"
+    path.write_text(path.read_text().replace('"smoke"', '"quick"'))
+    found = claim(evaluate_claims(folder), "sota-bbbc")
+    assert found.command == f"pctrans-bench run table1 --rows 15,16,17 --out {folder}"
+
+
 def test_tables_may_be_on_different_data(tmp_path: Path) -> None:
     synthesise_scores(tmp_path, tables=["table1"], data="folder:/nuclei")
     synthesise_scores(tmp_path, tables=["table2"], data="folder:/leaves", scale="quick")
