@@ -42,7 +42,7 @@ def read_folder(out: Path) -> Folder:
     if not names:
         raise UserError(
             f"{out} holds no run: expected {out / 'runs' / '<table>.json'}. "
-            f"Run a table first, such as `pctrans-bench run table4 --out {out}`."
+            f"Run a table first, such as `pctrans-bench run table4 --out {out}`.{_studies(out)}"
         )
     tables, problems = [], []
     outcomes: dict[str, Outcome] = {}
@@ -53,3 +53,9 @@ def read_folder(out: Path) -> Folder:
         except UserError as error:
             problems.append(str(error))
     return Folder(out, tuple(tables), tuple(problems))
+
+
+def _studies(out: Path) -> str:
+    """Where the pages of studies are, whose trials are of no table."""
+    pages = sorted((out / "studies").glob("*/report.html"))
+    return f" Studies have pages of their own: {', '.join(map(str, pages))}." if pages else ""

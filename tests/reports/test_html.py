@@ -169,7 +169,12 @@ def test_a_damaged_file_is_a_note(tmp_path: Path, path: str, content: str) -> No
 
 
 def test_nothing_was_run(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="pctrans-bench run"):
+    with pytest.raises(UserError, match=r"pctrans-bench run .*`\.$"):
+        write_html(tmp_path)
+    page = tmp_path / "studies" / "budget" / "report.html"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    with pytest.raises(UserError, match=f"Studies have pages of their own: {page}"):
         write_html(tmp_path)
 
 
