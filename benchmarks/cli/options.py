@@ -91,12 +91,25 @@ def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> di
             raise UserError(f"{config} cannot be read as YAML: {error}") from error
         if not isinstance(overrides, dict):
             raise UserError(f"{config} has to hold sections (model:, training:, …), not a {type(overrides).__name__}.")
+    typed: dict[str, Any] = {}
     for assignment in assignments or ():
         path, equals, text = assignment.partition("=")
         if not equals or not all(path.split(".")):
             raise UserError(f"--set {assignment}: expected a.b=c, such as training.iterations=300.")
-        overrides = merge(overrides, nest({path: _value(text)}))
-    return overrides
+        if isinstance(by_method := overrides.get("methods"), dict):
+            overrides["methods"] = {name: _without(sections, path.split(".")) for name, sections in by_method.items()}
+        typed = merge(typed, nest({path: _value(text)}))
+    return merge(overrides, typed)
+
+
+def _without(sections: Any, path: Sequence[str]) -> Any:
+    """Nested sections less what they hold at a path: a file's for one method would win over what is typed for all."""
+    first, *rest = path
+    if not isinstance(sections, dict) or first not in sections:
+        return sections
+    if rest:
+        return sections | {first: _without(sections[first], rest)}
+    return {name: section for name, section in sections.items() if name != first}
 
 
 def one_job(

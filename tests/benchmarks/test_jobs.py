@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cli.options import one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.expansion import expand_table
@@ -187,6 +188,22 @@ def test_settings_by_method_are_for_one_job_too() -> None:
     for damaged in ({"methods": 5}, {"methods": {"pctrans": 5}}):
         with pytest.raises(UserError, match="methods"):
             for_method(damaged, "pctrans")
+
+
+def test_train_takes_a_file_with_settings_by_method(dataset: Dataset, tmp_path: Path) -> None:
+    config = tmp_path / "best.yaml"
+    config.write_text("methods: {pctrans: {model: {num_queries: 7}}}\ntraining: {iterations: 5}\n")
+
+    def job(method: str, *assignments: str) -> Job:
+        return one_job(
+            method, dataset, scale="smoke", protocol=None, seed=0, config=config, assignments=assignments, device="cpu"
+        )
+
+    assert (job("pctrans").model["num_queries"], job("pctrans").training.iterations) == (7, 5)
+    assert job("pctrans", "model.num_queries=9").model["num_queries"] == 9, "what is typed wins over the file"
+    assert job("pctrans", "methods.pctrans.model.num_queries=9", "model.num_queries=8").model["num_queries"] == 9
+    with pytest.raises(UserError, match="none of osformer"):
+        job("osformer")
 
 
 def test_a_local_checkpoint_enters_the_key_by_content(tmp_path: Path) -> None:
