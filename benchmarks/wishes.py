@@ -12,6 +12,9 @@ from benchmarks.methods import get_method
 from benchmarks.scales import merge
 from benchmarks.tables import RowSpec, TableSpec
 
+NOTHING = object()
+"""No wish; None is one."""
+
 
 @dataclass(frozen=True)
 class Wishes:
@@ -68,13 +71,16 @@ class Wishes:
         return merge(merge({"model": nest(of_table)}, wished), {"model": nest(switches)})
 
     def _refuse_undone(self, table: TableSpec) -> None:
+        absent = {column.path: column.absent for column in table.columns if column.absent is not None}
         for method in _methods(table):
             for path in sorted(_telling_apart(table, method)):
                 for sections, where in ((self.shared, ""), (self.by_method.get(method, {}), f"methods.{method}.")):
-                    if _holds(sections, f"model.{path}"):
+                    wished = value_at(sections, f"model.{path}")
+                    # A component's weight may be another one, in the rows that have the component.
+                    if wished is not NOTHING and (path not in absent or wished in (absent[path], None)):
                         raise UserError(
                             f"{where}model.{path} is what tells the rows of {table.name} apart; it cannot be "
-                            "overridden in this table."
+                            f"{'left out of all' if path in absent else 'overridden'} in this table."
                         )
 
 
@@ -110,8 +116,10 @@ def _telling_apart(table: TableSpec, method: str) -> set[str]:
     return differing | {column.path for column in table.columns}
 
 
-def _holds(sections: Any, path: str) -> bool:
-    """Whether nested sections say anything at a dotted path."""
+def value_at(sections: Any, path: str) -> Any:
+    """What nested sections hold at a dotted path; NOTHING where they say nothing of it."""
     for part in path.split("."):
-        sections = sections.get(part) if isinstance(sections, Mapping) else None
-    return sections is not None
+        if not isinstance(sections, Mapping) or part not in sections:
+            return NOTHING
+        sections = sections[part]
+    return sections

@@ -1,23 +1,27 @@
 """Which process runs which trial, and what becomes of the trial of a process that died.
 
 A worker holds the lock of a file of its own, which goes with the process however it ends. Whoever sees a running trial
-of a worker whose lock is free puts it back, once; a second death is the trial's failure. Workers elsewhere, whose file
-is not here, are told alive by a counter that they raise.
+of a worker of this machine whose lock is free puts it back, once; a second death is the trial's failure. Workers of
+other machines are told alive by a counter that they raise: not every network folder shares locks.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
 from benchmarks.files import exclusive
+from benchmarks.watcher import StopRequested
+from studies.slots import DOUBLE, doubles
 from studies.specs import StudySpec
 from studies.storage import running_trial, sampler_for, set_attribute, set_state
 
@@ -48,11 +52,16 @@ class Worker:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = path.open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock.write(socket.gethostname())
+        self._lock.flush()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """A worker that ends by itself has no trial any more."""
-        _lock_file(self.folder, self.name).unlink(missing_ok=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """A worker that ends by itself has no trial any more; of one that dies, the free lock tells."""
+        if kind is None or issubclass(kind, StopRequested):
+            _lock_file(self.folder, self.name).unlink(missing_ok=True)
         assert self._lock is not None
         self._lock.close()
 
@@ -62,9 +71,16 @@ class Worker:
         from optuna.trial import TrialState
 
         with exclusive(self.folder / "claims.lock"):
-            for frozen in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            trials = study.get_trials(deepcopy=False)
+            left_out = doubles(trials)
+            for frozen in trials:
+                if frozen.state != TrialState.WAITING:
+                    continue
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                    if set_state(study, frozen.number, TrialState.RUNNING):
+                    if frozen.number in left_out:
+                        set_attribute(study, frozen.number, DOUBLE, True)
+                        set_state(study, frozen.number, TrialState.FAIL)
+                    elif set_state(study, frozen.number, TrialState.RUNNING):
                         set_attribute(study, frozen.number, WORKER, self.name)
                         study.sampler = sampler_for(spec, frozen.number)
                         return running_trial(study, frozen.number)
@@ -141,7 +157,7 @@ class Undertaker:
         return dead
 
     def _is_dead(self, number: int, worker: str | None, beat: str) -> bool:
-        if worker is not None and (lock := _lock_file(self.folder, worker)).exists():
+        if worker is not None and _is_of_this_machine(lock := _lock_file(self.folder, worker)):
             return not _held(lock)
         mark, since = self._seen.get(number, ("", 0.0))
         if mark != f"{worker} {beat}":
@@ -154,10 +170,17 @@ def _lock_file(folder: Path, worker: str) -> Path:
     return folder / "workers" / f"{worker.replace('/', '_')}.lock"
 
 
+def _is_of_this_machine(lock: Path) -> bool:
+    try:
+        return lock.read_text() == socket.gethostname()
+    except OSError:
+        return False
+
+
 def _held(path: Path) -> bool:
     """Whether a living process holds the lock."""
     try:
-        with path.open() as lock:
+        with path.open("r+") as lock:  # network file systems give exclusive locks to writers only
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

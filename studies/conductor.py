@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
@@ -9,13 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from benchmarks.errors import UserError
 from benchmarks.executors.devices import accelerators, environment_of_worker, share_of_threads
+from benchmarks.files import write_json
 from studies.claims import Undertaker
+from studies.patience import patiently, storage_errors
+from studies.plan import StudySettings
 from studies.records import TrialRecord, read_trials
 from studies.worker import STORAGE_VARIABLE
 
@@ -42,15 +46,21 @@ class Conductor:
     """
 
     study: optuna.Study
-    name: str
+    settings: StudySettings
     folder: Path
     out: Path
     jobs: int
-    device: str
     storage_url: str | None
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
     _workers: list[_Process] = field(default_factory=list, repr=False)
     _started: int = 0
     _failed_starts: int = 0
+    _had_trials: set[str] = field(default_factory=set, repr=False)
+
+    @property
+    def settings_file(self) -> Path:
+        """Where its workers read what they run: each command has its own paths and device."""
+        return self.folder / "workers" / f"{self.name}.json"
 
     def run(self, look: Look) -> list[TrialRecord]:
         """Run until every trial has ended, here or elsewhere; returns them.
@@ -59,11 +69,13 @@ class Conductor:
             UserError: workers cannot be started.
         """
         undertaker = Undertaker(self.study, self.folder)
-        undertaker.recover(counted=False)
+        write_json(self.settings_file, asdict(self.settings))
         try:
+            patiently(lambda: undertaker.recover(counted=False))
             while True:
                 self._bury(undertaker)
-                trials = read_trials(self.study)
+                trials = patiently(lambda: read_trials(self.study))
+                self._had_trials |= {trial.worker for trial in trials if trial.worker}
                 look(trials)
                 waiting = sum(trial.state == "waiting" for trial in trials)
                 if not waiting and not any(trial.state == "running" for trial in trials):
@@ -73,7 +85,9 @@ class Conductor:
                 time.sleep(LOOK_SECONDS)
         finally:
             self._stop()
-            undertaker.recover(counted=False)
+            self.settings_file.unlink(missing_ok=True)
+            with contextlib.suppress(*storage_errors()):  # who goes on will find them
+                undertaker.recover(counted=False)
 
     def _idle(self, trials: Sequence[TrialRecord]) -> int:
         """Workers that have no trial yet: each will take one that waits."""
@@ -88,10 +102,12 @@ class Conductor:
         """Forget workers that ended, and put back what the dead among them had."""
         ended = [worker for worker in self._workers if worker.process.poll() is not None]
         self._workers = [worker for worker in self._workers if worker not in ended]
-        recovered = undertaker.recover(counted=True)
+        patiently(lambda: undertaker.recover(counted=True))
         for worker in ended:
             worker.close()
-            if worker.process.returncode and not recovered:
+            if worker.name in self._had_trials:
+                self._failed_starts = 0
+            elif worker.process.returncode:
                 self._failed_starts += 1
                 if self._failed_starts >= FAILED_STARTS:
                     raise UserError(
@@ -125,12 +141,15 @@ class _Process:
 
     @classmethod
     def start(cls, index: int, conductor: Conductor) -> _Process:
-        name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}-{index}"
+        name = f"{conductor.name}-{index}"
         log = conductor.folder / "workers" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         stream = log.open("ab")
         process = subprocess.Popen(
-            [sys.executable, "-m", "studies.worker", str(conductor.out), conductor.name, name],
+            [
+                *(sys.executable, "-m", "studies.worker", str(conductor.out), conductor.settings.spec["name"]),
+                *(str(conductor.settings_file), name),
+            ],
             stdin=subprocess.PIPE,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -150,7 +169,7 @@ class _Process:
 
 def _environment(index: int, conductor: Conductor) -> dict[str, str]:
     """The worker's share of the threads, and an accelerator, which more workers than accelerators have to share."""
-    devices = accelerators() if conductor.device == "cuda" else []
+    devices = accelerators() if conductor.settings.device == "cuda" else []
     own = (devices[index % len(devices)],) if devices else None
     environment = environment_of_worker(os.environ, share_of_threads(conductor.jobs), own)
     if conductor.storage_url is not None:

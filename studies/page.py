@@ -14,11 +14,16 @@ from reports.pictures import Picture
 from studies.pictures.style import DPI
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial
+from studies.scoring import has_test_split
 from studies.sections import Section
 from studies.specs import objective_title, short_name, shown_value
 from studies.trial import printed
 
 CSS_DPI = 96
+NO_TEST = (
+    "these data have no other split with truth, so tables show the best settings on the images that chose them, which "
+    "flatters them"
+)
 
 
 def write_page(
@@ -68,15 +73,19 @@ def facts(plan: AnyPlan, trials: Sequence[TrialRecord]) -> list[str]:
     counts = {state: sum(trial.state == state for trial in trials) for state in ("complete", "pruned", "failed")}
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     how = "every combination once" if spec.sampler == "grid" else f"TPE, sampler's seed {spec.seed}"
-    titles = " and ".join(map(objective_title, spec.objectives))
+    first, *others = map(objective_title, spec.objectives)
+    beside = f", beside {others[0]}" if others else ""
+    test = "the test split has no part in it" if has_test_split(data) else NO_TEST
     lines = [
         f"{len(trials)} trials ({states or 'none has ended'}): {how}.",
-        f"Chosen by {titles}, on all {len(data.ids('val'))} images of the validation split of {plan.settings.data}; "
-        "the test split has no part in it.",
+        f"Chosen by {first}{beside}, on all {len(data.ids('val'))} images of the validation split of "
+        f"{plan.settings.data}; {test}.",
         *plan.notes,
     ]
     if cached := sum(trial.cached for trial in trials):
-        lines.append(f"{cached} trials had been done before, as jobs of a table or of another study.")
+        lines.append(
+            f"{cached} trials had their results before: as jobs of a table or another study, or of an equal trial."
+        )
     return lines
 
 

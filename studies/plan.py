@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import wishes
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.expansion import Plan, expand_table, reference
@@ -125,6 +126,11 @@ class TrainingPlan:
         if self.settings.overrides:
             changes = ", ".join(f"{path}={value}" for path, value in flatten(self.settings.overrides))
             lines.append(f"Changed from the scale's settings: {changes}.")
+        if {"train_seconds", "seconds_per_iteration", "seconds_per_image"} & set(self.spec.objectives):
+            lines.append(
+                "Seconds are of the clock: of trials that ran beside others, on other machines or in several parts "
+                "they are not alike. --jobs 1 on a quiet machine makes them so."
+            )
         if self.spec.pruner:
             lines.append(
                 f"Stopped early by {self.spec.pruner.kind} (one in {self.spec.pruner.reduction} goes on) on the PQ of "
@@ -258,11 +264,10 @@ def _table_rows(spec: StudySpec, plan: Plan) -> dict[tuple[Choice, ...], Job]:
 def _refuse_undone(spec: StudySpec, overrides: Mapping[str, Any]) -> None:
     """What a study sets itself, the user cannot set for all of its trials."""
     for path in (*spec.search, *spec.fixed):
-        value: Any = overrides
-        for part in path.split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        if value is not None:
+        if wishes.value_at(overrides, path) is not wishes.NOTHING:
             raise UserError(f"{path} is what the study {spec.name} sets itself; it cannot be overridden.")
+    if spec.pruner and wishes.value_at(overrides, "training.validate_every") is not wishes.NOTHING:
+        raise UserError(f"training.validate_every follows from the pruner of the study {spec.name}.")
 
 
 def _refuse_bookkeeping(spec: StudySpec) -> None:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from studies.claims import DEATHS, ERROR, WORKER
+from studies.slots import SLOT, doubles
 from studies.specs import Choice, StudySpec, maximised
-from studies.storage import SLOT
 from studies.trial import CACHED, COSTS_NOTED, KEY
 
 if TYPE_CHECKING:
@@ -65,8 +65,10 @@ class TrialRecord:
 
 
 def read_trials(study: optuna.Study) -> list[TrialRecord]:
-    """Every trial of a study, as it is now."""
-    return [_record(trial) for trial in study.get_trials(deepcopy=False)]
+    """Every trial of a study, as it is now, less those that were queued twice."""
+    trials = study.get_trials(deepcopy=False)
+    left_out = doubles(trials)
+    return [_record(trial) for trial in trials if trial.number not in left_out]
 
 
 def unresolved_failures(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -53,6 +54,8 @@ def write_results(study: optuna.Study, plan: AnyPlan, folder: Path) -> StudyFile
     best = best_trial(plan.spec, trials)
     if best:
         write_atomic(folder / "best.yaml", best_settings(plan, trials, best))
+    else:
+        (folder / "best.yaml").unlink(missing_ok=True)  # of an earlier state of the study
     return StudyFiles(folder / "best.yaml" if best else None, path, draw_pictures(study, plan, trials, folder))
 
 
@@ -71,8 +74,8 @@ def train_command(plan: AnyPlan, best: Path) -> str:
     """The command that trains with the best settings."""
     protocol = f"--protocol {plan.settings.protocol} " if plan.settings.protocol else ""
     return (
-        f"pctrans-bench train {plan.spec.method} --data '{plan.settings.data}' --scale {plan.scale} {protocol}"
-        f"--config {best} --out model"
+        f"pctrans-bench train {plan.spec.method} --data {shlex.quote(plan.settings.data)} --scale {plan.scale} "
+        f"{protocol}--config {shlex.quote(str(best))} --out model"
     )
 
 

@@ -50,6 +50,11 @@ def validation_scores(
     return means
 
 
+def has_test_split(dataset: Dataset) -> bool:
+    """Whether a model can be tested on images that had no part in choosing it."""
+    return dataset.evaluation_split != SPLIT
+
+
 def job_cost(job: Job, out: Path) -> dict[str, float | None]:
     """What a finished job cost, and nothing else of its result."""
     cost = json.loads((job.folder(out) / "result.json").read_text())["cost"]

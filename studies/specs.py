@@ -1,17 +1,18 @@
 """A study as data: what is searched, how, for how long, and what is best.
 
-A study is a YAML file beside this module, or a user's own. Its name is the file's name without suffix.
+A study is a YAML file beside this module, called as the study, or a user's own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
@@ -32,6 +33,14 @@ class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def number(value: Any) -> Any:
+    """1e-4, which YAML 1.1 takes for text, as the number it is, like `--set` does; all else as it is."""
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return float(value)
+    return value
+
+
 class Search(_Frozen):
     """The values one setting may take: a list, or a range with both ends included."""
 
@@ -41,6 +50,11 @@ class Search(_Frozen):
     log: bool = False
     """Draw the logarithm evenly."""
     integer: bool = False
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _numbers(cls, values: Any) -> Any:
+        return [number(value) for value in values] if isinstance(values, list) else values
 
     @model_validator(mode="after")
     def _check(self) -> Search:
@@ -129,6 +143,11 @@ class StudySpec(_Frozen):
     """Where the user gives none; None: as every command."""
     scales: dict[ScaleName, ScaleChanges] = {}
 
+    @field_validator("fixed", mode="before")
+    @classmethod
+    def _numbers(cls, fixed: Any) -> Any:
+        return {path: number(value) for path, value in fixed.items()} if isinstance(fixed, Mapping) else fixed
+
     @model_validator(mode="after")
     def _check(self) -> StudySpec:
         if self.sampler == "grid":
@@ -157,6 +176,8 @@ class StudySpec(_Frozen):
         return self
 
     def _check_inference(self) -> None:
+        if self.method != "pctrans":
+            raise ValueError(f"thresholds of cluster-then-average are pctrans', not {self.method}'s")
         if self.pruner or self.table:
             raise ValueError("a study on stored logits has neither pruner nor table")
         if any(name in COSTS for name in self.objectives):

@@ -1,11 +1,11 @@
-"""The Optuna study behind a study: one storage, a slot for each trial of the budget."""
+"""The Optuna study behind a study: its storage, its sampler, its pruner."""
 
 from __future__ import annotations
 
 import hashlib
+import random
 import time
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,9 +16,8 @@ from studies.specs import Choice, StudySpec
 if TYPE_CHECKING:
     import optuna
 
-SLOT, PLANNED = "slot", "planned"
-PLANNING_SECONDS = 30.0
-"""How long to wait for the process that made a study to plan it, before doing so in its place."""
+FIRST_STARTS = 8
+"""Tries to make the tables of a new database, which several machines may do at once."""
 
 
 class Planned(Protocol):
@@ -57,7 +56,7 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
             f"--storage {url}: expected a URL, such as sqlite:///PATH.db or postgresql+pg8000://USER@HOST/DB."
         )
     try:
-        return optuna.storages.get_storage(url)
+        return _connect(url)
     except ImportError as error:
         raise UserError(
             f"--storage {shown(url)} needs a driver that is not installed ({error.__cause__ or error}). For "
@@ -68,48 +67,32 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
         raise UserError(f"--storage {shown(url)} cannot be used: {type(error).__name__}: {reason}") from error
 
 
+def _connect(url: str) -> optuna.storages.BaseStorage:
+    """The storage of a URL; who comes first makes its tables, and those who wanted to at the same moment try again."""
+    import optuna
+    from sqlalchemy.exc import DBAPIError
+
+    for _ in range(FIRST_STARTS - 1):
+        try:
+            return optuna.storages.get_storage(url)
+        except DBAPIError as error:
+            if not any(words in str(error) for words in ("already exists", "duplicate key")):
+                raise
+            time.sleep(random.uniform(0.2, 2.0))
+    return optuna.storages.get_storage(url)
+
+
 def study_name(plan: Planned) -> str:
     """The name in the storage, which many studies may share."""
     return f"{plan.spec.name}-{plan.digest}"
 
 
-def create_or_join(plan: Planned, storage: optuna.storages.BaseStorage) -> optuna.Study:
-    """The study of a plan, with as many slots for trials as its budget has.
-
-    Whoever makes the study plans its trials; all others wait until that is done, so that no point of a grid is there
-    twice, whatever the number of processes and machines. A larger budget than before adds slots.
-    """
+def other_studies(plan: Planned, storage: optuna.storages.BaseStorage) -> list[str]:
+    """Studies of the same name in the storage that this one has no trial in common with."""
     import optuna
 
-    name = study_name(plan)
-    try:
-        study = optuna.create_study(study_name=name, storage=storage, directions=plan.spec.directions)
-    except optuna.exceptions.DuplicatedStudyError:
-        study = optuna.load_study(study_name=name, storage=storage)
-        _wait_until_planned(study)
-    points = _points(plan)
-    taken = {trial.user_attrs.get(SLOT) for trial in study.get_trials(deepcopy=False)}
-    for slot, params in enumerate(points):
-        if slot not in taken:
-            study.enqueue_trial(params, user_attrs={SLOT: slot})
-    study.set_user_attr(PLANNED, len(points))
-    return study
-
-
-def queue_failed_again(study: optuna.Study) -> int:
-    """Add a trial for every slot that has only failed ones, with the last one's settings; returns how many.
-
-    The failed ones stay on record.
-    """
-    from optuna.trial import TrialState
-
-    slots: dict[Any, list[optuna.trial.FrozenTrial]] = {}
-    for trial in study.get_trials(deepcopy=False):
-        slots.setdefault(trial.user_attrs.get(SLOT), []).append(trial)
-    failed = {slot: found[-1] for slot, found in slots.items() if all(t.state == TrialState.FAIL for t in found)}
-    for slot, trial in failed.items():
-        study.enqueue_trial(trial.params or trial.system_attrs.get("fixed_params", {}), user_attrs={SLOT: slot})
-    return len(failed)
+    names = optuna.get_all_study_names(storage)
+    return sorted(name for name in names if name.rpartition("-")[0] == plan.spec.name and name != study_name(plan))
 
 
 def load(plan: Planned, storage: optuna.storages.BaseStorage) -> optuna.Study:
@@ -156,20 +139,6 @@ def suggest(trial: optuna.Trial, spec: StudySpec) -> dict[str, Choice]:
         else:
             params[path] = trial.suggest_float(path, search.low or 0.0, search.high or 0.0, log=search.log)
     return params
-
-
-def _points(plan: Planned) -> list[dict[str, Choice]]:
-    """What each slot fixes: a grid's point; else the defaults first, and nothing after them."""
-    if plan.spec.sampler == "grid":
-        return plan.grid()
-    assert plan.spec.trials is not None
-    return [plan.defaults or {}, *({} for _ in range(plan.spec.trials - 1))]
-
-
-def _wait_until_planned(study: optuna.Study, now: Callable[[], float] = time.monotonic) -> None:
-    until = now() + PLANNING_SECONDS
-    while PLANNED not in study.user_attrs and now() < until:
-        time.sleep(0.2)
 
 
 def set_state(study: optuna.Study, number: int, state: optuna.trial.TrialState) -> bool:

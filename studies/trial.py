@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from benchmarks.jobs import Job
 from benchmarks.running import POLL_SECONDS
 from benchmarks.training.curves import read_curve
 from benchmarks.watcher import StopRequested, Watcher
+from studies.patience import patiently
 from studies.scoring import job_cost, validation_scores
 from studies.specs import Choice, short_name
 
@@ -55,7 +57,7 @@ def run_trial(
         PrunedTraining: the pruner stopped it; the job can be continued.
     """
     job = plan.job(params)
-    trial.set_user_attr(KEY, job.key)
+    patiently(partial(trial.set_user_attr, KEY, job.key))
     watcher = _watcher(trial, plan, job, out, stopping)
     label = _label(plan, job, params)
     while (outcome := run_job(job, plan.dataset, out, device, watcher, label=label)).status == "busy":
@@ -63,10 +65,10 @@ def run_trial(
         time.sleep(POLL_SECONDS)
     if outcome.status == "failed":
         raise TrialFailedError(outcome.error)
-    trial.set_user_attr(CACHED, outcome.status == "cached")
+    patiently(partial(trial.set_user_attr, CACHED, outcome.status == "cached"))
     scores = validation_scores(job, plan.dataset, out, device, lambda *_: check(stopping))
     costs = job_cost(job, out)
-    trial.set_user_attr(COSTS_NOTED, costs)
+    patiently(partial(trial.set_user_attr, COSTS_NOTED, costs))
     return [_value(name, scores, costs) for name in plan.spec.objectives]
 
 
@@ -91,7 +93,8 @@ def _value(objective: str, scores: Mapping[str, float], costs: Mapping[str, floa
 
 
 def _watcher(trial: optuna.Trial, plan: TrainingPlan, job: Job, out: Path, stopping: Stopping) -> Watcher:
-    report = _Reporter(trial, plan.validate_every, job.folder(out) / "validation.csv") if plan.spec.pruner else None
+    curve = job.folder(out) / "validation.csv"
+    report = _Reporter(trial, plan.validate_every, plan.validations, curve) if plan.spec.pruner else None
 
     def training(*_: object) -> None:
         if report:
@@ -101,10 +104,15 @@ def _watcher(trial: optuna.Trial, plan: TrainingPlan, job: Job, out: Path, stopp
 
 
 class _Reporter:
-    """Tells the pruner of every validation, once, as the job's file has it, so that a continued job tells all."""
+    """Tells the pruner of every validation, once, as the job's file has it, so that a continued job tells all.
 
-    def __init__(self, trial: optuna.Trial, every: int | None, curve: Path):
-        self.trial, self.every, self.curve = trial, every or 1, curve
+    Args:
+        every: iterations between two validations.
+        last: number of the last one.
+    """
+
+    def __init__(self, trial: optuna.Trial, every: int | None, last: int, curve: Path):
+        self.trial, self.every, self.last, self.curve = trial, every or 1, last, curve
         self.told: set[int] = set()
         self.size = -1
 
@@ -122,6 +130,7 @@ class _Reporter:
             step, rest = divmod(int(row["iteration"]), self.every)
             if rest == 0 and step not in self.told:
                 self.told.add(step)
-                self.trial.report(row["pq"], step)
-                if self.trial.should_prune():
+                patiently(partial(self.trial.report, row["pq"], step))
+                # At the last validation there is nothing to save any more, and a figure to lose.
+                if step < self.last and patiently(self.trial.should_prune):
                     raise PrunedTraining

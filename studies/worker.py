@@ -1,14 +1,16 @@
-"""A process that runs trials of one study until none waits: `python -m studies.worker OUT STUDY NAME`.
+"""A process that runs trials of one study until none waits: `python -m studies.worker OUT STUDY SETTINGS NAME`.
 
 It is started by the conductor, which holds the other end of its standard input: when that closes, because the conductor
-wants it or has died, the worker stops at the next safe point and puts its trial back.
+wants it or has died, or at SIGTERM, the worker stops at the next safe point and puts its trial back.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
 import threading
 import traceback
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.watcher import StopRequested
 from studies.claims import ERROR, Worker, put_back
+from studies.patience import patiently
 from studies.plan import StudySettings, study_folder
 from studies.planning import make_plan
 from studies.storage import load, open_storage, pruner_for, suggest
@@ -39,15 +42,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m studies.worker")
     parser.add_argument("out", type=Path)
     parser.add_argument("study")
+    parser.add_argument("settings", type=Path, help="JSON file of what the command was started with")
     parser.add_argument("name", help="what the worker is called in the storage")
     arguments = parser.parse_args()
     stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
     folder = study_folder(arguments.out, arguments.study)
-    settings = StudySettings(**json.loads((folder / "study.json").read_text())["settings"])
+    settings = StudySettings(**json.loads(arguments.settings.read_text()))
     plan = make_plan(settings)
     storage = open_storage(os.environ.get(STORAGE_VARIABLE), folder)
-    study = load(plan, storage)
+    study = patiently(lambda: load(plan, storage))
     with Worker(folder, arguments.name) as worker:
         try:
             run_trials(study, plan, worker, arguments.out, settings.device, stop)
@@ -67,7 +72,7 @@ def run_trials(
     study.pruner = pruner_for(plan.spec, plan.validations)
     while True:
         check(stop.is_set)
-        trial = worker.claim(study, plan.spec)
+        trial = patiently(lambda: worker.claim(study, plan.spec))
         if trial is None:
             return
         with worker.alive(trial):
@@ -84,19 +89,17 @@ def _finish(
     """Run one trial and tell the storage how it ended."""
     from optuna.trial import TrialState
 
-    params = suggest(trial, plan.spec)
+    params = patiently(lambda: suggest(trial, plan.spec))
     print(f"trial {trial.number}: {params}", flush=True)
     try:
         values = plan.run(trial, params, out, device, stopping)
     except PrunedTraining:
         _tell(study, trial, state=TrialState.PRUNED)
     except TrialFailedError as error:
-        trial.set_user_attr(ERROR, str(error))
-        _tell(study, trial, state=TrialState.FAIL)
+        _tell(study, trial, state=TrialState.FAIL, error=str(error))
     except Exception as error:
         traceback.print_exc()
-        trial.set_user_attr(ERROR, f"{type(error).__name__}: {error}")
-        _tell(study, trial, state=TrialState.FAIL)
+        _tell(study, trial, state=TrialState.FAIL, error=f"{type(error).__name__}: {error}")
     else:
         _tell(study, trial, values=values)
 
@@ -106,18 +109,23 @@ def _tell(
     trial: optuna.Trial,
     values: list[float] | None = None,
     state: TrialState | None = None,
+    error: str | None = None,
 ) -> None:
     """End a trial, unless another machine took this worker for dead and ended it meanwhile."""
     import optuna
 
     try:
-        study.tell(trial, values, state)
-    except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as error:
-        print(f"trial {trial.number}: not told, {error}", flush=True)
+        if error is not None:
+            patiently(lambda: trial.set_user_attr(ERROR, error))
+        patiently(lambda: study.tell(trial, values, state))
+    except (ValueError, optuna.exceptions.UpdateFinishedTrialError) as refused:
+        print(f"trial {trial.number}: not told, {refused}", flush=True)
 
 
 def _wait_for_end_of_input(stop: threading.Event) -> None:
-    sys.stdin.read()
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):  # not sys.stdin, whose lock a thread that waits would hold at the end of the process
+            pass
     stop.set()
 
 

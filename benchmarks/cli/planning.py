@@ -173,9 +173,14 @@ def refuse_other_runs(plan: Plan, out: Path) -> None:
         before = json.loads(path.read_text())
         then = before["data"]["fingerprint"], before["scale"], before["overrides"]
         name = before["data"]["name"]
-    except (ValueError, KeyError, TypeError) as error:
+        keys = {row["row"]: row["keys"][0] for row in before["rows"]}
+    except (ValueError, LookupError, TypeError) as error:
         raise UserError(f"{path} is damaged ({error}); delete it, the results under jobs/ stay.") from error
-    if then != (plan.data.fingerprint, plan.scale, plan.overrides):
+    now = {row["row"]: row["keys"][0] for row in plan.described()["rows"]}
+    # Settings may be given in several ways, for all or for one method: what they make tells whether they are the same.
+    if then != (plan.data.fingerprint, plan.scale, plan.overrides) and any(
+        keys.get(row) != key for row, key in now.items()
+    ):
         raise UserError(
             f"{out} holds {plan.table.name} on {name} at scale {then[1]} with the settings "
             f"{then[2] or 'of that scale'}; give {plan.data.name} at scale {plan.scale} with "

@@ -29,9 +29,13 @@ def report_experiments(
     for one in experiments:
         if one.figure is not None:
             files[one.name] = _report_figure(console, one, out, device)
-    written = {path.stem for path in (out / "runs").glob("*.json") if _is_current(path, out)}
-    report_folder(console, out, tables_already_written=written)
+    report_folder(console, out, tables_already_written=current_tables(out))
     return files
+
+
+def current_tables(out: Path) -> set[str]:
+    """Names of the tables whose own reports are up to date."""
+    return {path.stem for path in (out / "runs").glob("*.json") if _is_current(path, out)}
 
 
 def _is_current(run: Path, out: Path) -> bool:

@@ -63,12 +63,12 @@ def study(
     from benchmarks.wishes import for_method
     from studies.plan import StudySettings
     from studies.planning import make_plan
+    from studies.scoring import has_test_split
     from studies.specs import load_study
 
     console = Console()
     spec = _with_budget(load_study(name), trials)
-    if confirm and spec.kind == "inference":
-        raise UserError(f"--confirm: the study {spec.name} trains nothing and tells of the test split by itself.")
+    _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=protocol)
     settings = StudySettings(
         spec=spec.model_dump(mode="json"),
         data=data or default_data(spec, model),
@@ -81,11 +81,31 @@ def study(
     with console.status("checking the data"):
         plan = make_plan(settings)
         plan.dataset.validate()
+    if confirm and not has_test_split(plan.dataset):
+        raise UserError(
+            f"--confirm: {plan.settings.data} has no other split with truth than the one that chooses. Confirm the "
+            "best settings on other data: `train --config best.yaml`."
+        )
     wishes = StudyWishes(
         out, jobs, storage, tracking_uri, retry_failed=retry_failed, seeds=_seeds(plan, seeds) if confirm else 0
     )
     if not run_study(console, plan, wishes):
         raise typer.Exit(1)
+
+
+def _refuse_idle_options(
+    spec: StudySpec, *, model: Path | None, confirm: bool, seeds: int | None, protocol: str | None
+) -> None:
+    """Options that would have no effect."""
+    if spec.kind == "inference":
+        if confirm:
+            raise UserError(f"--confirm: the study {spec.name} trains nothing and tells of the test split by itself.")
+        if protocol:
+            raise UserError(f"--protocol {protocol}: the study {spec.name} tests as its model's job did.")
+    elif model is not None:
+        raise UserError(f"--model {model}: the study {spec.name} trains its own models.")
+    if seeds is not None and not confirm:
+        raise UserError(f"--seeds {seeds} are those of --confirm; the trials of a study have seed 0.")
 
 
 def _seeds(plan: AnyPlan, asked: int | None) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from rich.table import Table
 
 from benchmarks.cli.executing import execute
 from benchmarks.cli.planning import refuse_other_runs
-from benchmarks.cli.reporting import report_table
+from benchmarks.cli.reporting import current_tables, report_folder, report_table
 from benchmarks.errors import UserError
 from benchmarks.executors.options import ExecutorOptions
 from benchmarks.expansion import Plan
@@ -31,7 +32,8 @@ from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial, read_trials, unresolved_failures
 from studies.results import train_command, write_results
 from studies.sections import Section, read_sections
-from studies.storage import create_or_join, journal, open_storage, queue_failed_again
+from studies.slots import create_or_join, queue_failed_again
+from studies.storage import journal, open_storage, other_studies
 from studies.tracking import StudyTracker
 
 if TYPE_CHECKING:
@@ -68,10 +70,7 @@ def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
     if plan.table is not None:
         refuse_other_runs(plan.table, wishes.out)
     folder = enter_folder(plan, wishes.out)
-    study = create_or_join(plan, open_storage(wishes.storage_url, folder))
-    if wishes.retry_failed:
-        with exclusive(folder / "claims.lock"):
-            queue_failed_again(study)
+    study = _join(console, plan, folder, wishes)
     if plan.table is not None:
         _save_table(plan.table, wishes.out)
     if isinstance(plan, InferencePlan):
@@ -80,16 +79,42 @@ def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
     tracker.start()
     try:
         trials = _conduct(console, study, plan, folder, wishes, tracker)
-        if wishes.seeds and isinstance(plan, TrainingPlan):
-            confirm_best(console, plan, trials, folder, wishes, tracker)
+        confirmed = confirm_best(console, plan, trials, folder, wishes, tracker)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    except UserError:
+        tracker.finish(read_trials(study), [], failed=True)
+        raise
     failed = unresolved_failures(trials)
-    tracker.finish(trials, show_results(console, study, plan, folder, wishes), failed=bool(failed))
+    files = show_results(console, study, plan, folder, wishes)
+    tracker.finish(trials, files, failed=bool(failed) or not confirmed)
     _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {wishes.out})")
     if failed:
         console.print(f"{len(failed)} trials failed: mend the cause and say --retry-failed.", style="red")
-    return not failed
+    if not confirmed:
+        console.print("The best settings are not confirmed: a seed failed, see above.", style="red")
+    return confirmed and not failed
+
+
+def _join(console: Console, plan: AnyPlan, folder: Path, wishes: StudyWishes) -> optuna.Study:
+    """The study in its storage, new or going on; says which."""
+    storage = open_storage(wishes.storage_url, folder)
+    with console.status("joining the study"), exclusive(folder / "claims.lock"):
+        study = create_or_join(plan, storage)
+        again = queue_failed_again(study) if wishes.retry_failed else 0
+    trials = read_trials(study)
+    begun = sum(trial.state != "waiting" for trial in trials)
+    told = f"goes on: {begun} of {len(trials)} trials have begun" if begun else f"{len(trials)} trials to do"
+    console.print(f"study {study.study_name}, {told}" + (f", {again} of failed ones again" if again else ""))
+    if wishes.storage_url is not None and (others := other_studies(plan, storage)):
+        console.print(
+            f"The storage also holds {', '.join(others)}: of other data, scale, settings, precision or version, and "
+            "without a trial in common.",
+            style="yellow",
+        )
+    if plan.spec.trials is not None and len(trials) - again > plan.spec.trials:
+        console.print(f"The study has more trials than the {plan.spec.trials} that were asked for; none is taken back.")
+    return study
 
 
 def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
@@ -101,9 +126,7 @@ def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
 def _conduct(
     console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes, tracker: StudyTracker
 ) -> list[TrialRecord]:
-    conductor = Conductor(
-        study, plan.spec.name, folder, wishes.out, wishes.jobs, plan.settings.device, wishes.storage_url
-    )
+    conductor = Conductor(study, plan.settings, folder, wishes.out, wishes.jobs, wishes.storage_url)
     with StudyDisplay(console, plan, wishes.out, wishes.jobs) as display:
 
         def look(trials: list[TrialRecord]) -> None:
@@ -126,26 +149,27 @@ def _save_table(table: Plan, out: Path) -> None:
 
 def confirm_best(
     console: Console,
-    plan: TrainingPlan,
+    plan: AnyPlan,
     trials: list[TrialRecord],
     folder: Path,
     wishes: StudyWishes,
     tracker: StudyTracker,
-) -> None:
-    """Train the best settings over seeds and record what they give on the test split.
+) -> bool:
+    """Train the best settings over seeds and record what they give on the test split, if that is wished.
 
-    Raises:
-        UserError: one of the seeds failed.
+    Returns:
+        False if a seed failed.
     """
     best = best_trial(plan.spec, trials)
-    if best is None:
-        return
+    if best is None or not wishes.seeds or not isinstance(plan, TrainingPlan):
+        return True
     planned = confirmation_jobs(plan, best, wishes.seeds)
     options = ExecutorOptions(wishes.jobs)
     outcomes = execute(console, planned, wishes.out, plan.settings.device, options, tracker, [plan.dataset])
     if any(outcome.status == "failed" for outcome in outcomes):
-        raise UserError(f"The best settings of {plan.spec.name} are not confirmed: a seed failed, see above.")
+        return False
     record_confirmation(best, planned, wishes.out, folder)
+    return True
 
 
 def show_results(console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes) -> list[Path]:
@@ -163,6 +187,8 @@ def show_results(console: Console, study: optuna.Study, plan: AnyPlan, folder: P
     files = [page, *results.files]
     if plan.table is not None:
         files += report_table(console, wishes.out, plan.table.table.name)
+    if any((wishes.out / "runs").glob("*.json")):
+        files += report_folder(console, wishes.out, tables_already_written=current_tables(wishes.out))
     StudyDisplay(console, plan, wishes.out, 1).print_results(trials)
     for section in read_sections(folder):
         _show_section(console, section)
@@ -188,5 +214,5 @@ def _show_section(console: Console, section: Section) -> None:
 
 def dashboard_command(folder: Path, storage_url: str | None) -> str:
     """The command that opens the study in Optuna's own pages."""
-    place = journal(folder) if storage_url is None else f"'{shown(storage_url)}'"
-    return f"optuna-dashboard {place}  (pip install 'pctrans-bench[dashboard]')"
+    place = str(journal(folder)) if storage_url is None else shown(storage_url)
+    return f"optuna-dashboard {shlex.quote(place)}  # pip install 'pctrans-bench[dashboard]'"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.files import exclusive
 from benchmarks.metrics import METRICS
 from benchmarks.scoring import mean_scores
 from reports.statistics import PairedDifference, paired_difference
@@ -14,6 +15,7 @@ from studies.documents import read_document, write_document
 from studies.inference.logits import Progress
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
+from studies.scoring import has_test_split
 
 SCHEMA = 1
 SHOWN = ("pq", "f1", "aji", "dice")
@@ -47,19 +49,27 @@ def look_at_test(
 ) -> FinalLook | None:
     """The test split under the best trial's thresholds and the model's own; from test.json if these were tested before.
 
+    Commands that share the study take turns.
+
     Returns:
-        None where no trial is complete.
+        None where no trial is complete, or the data have no other split with truth than the one that chose.
 
     Raises:
         UserError: test.json is damaged.
     """
     best = best_trial(plan.spec, trials)
-    if best is None:
+    if best is None or not has_test_split(plan.dataset):
         return None
-    path = folder / "test.json"
-    before = read_look(path)
-    if before is not None and before.params == best.params:
-        return before
+    with exclusive(folder / "test.lock"):
+        before = read_look(folder / "test.json")
+        if before is not None and before.params == best.params:
+            return before
+        return _look(plan, best, before, folder, progress)
+
+
+def _look(
+    plan: InferencePlan, best: TrialRecord, before: FinalLook | None, folder: Path, progress: Progress | None
+) -> FinalLook:
     split = plan.dataset.evaluation_split
     plan.fill(folder, split, progress)
     store = plan.store(folder)
@@ -71,7 +81,7 @@ def look_at_test(
     )
     facts = {"split": split, "params": look.params, "looks": look.looks}
     means = {"default_metrics": mean_scores(look.default), "best_metrics": mean_scores(look.best)}
-    write_document(path, SCHEMA, facts | means | {"default": look.default, "best": look.best})
+    write_document(folder / "test.json", SCHEMA, facts | means | {"default": look.default, "best": look.best})
     store.forget(split)
     return look
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.jobs import Job, nest, parse_job
+from benchmarks.jobs import NUMERICS, Job, nest, parse_job
 from benchmarks.methods import describe
 from benchmarks.saved_model import HARNESS_FILE, find_model, load_model
 from benchmarks.scoring import mean_scores
@@ -23,7 +23,7 @@ from pctrans import PCTrans
 from pctrans.config import InferenceConfig
 from studies.inference.logits import LogitStore, Progress
 from studies.plan import StudySettings, digest, study_folder
-from studies.specs import Choice, StudySpec
+from studies.specs import Choice, Search, StudySpec
 from studies.trial import check
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class InferencePlan:
         """Sixteen hex digits that change when trials could not be compared any more."""
         data = [self.dataset.fingerprint, self.dataset.decoding]
         testing = self.job.testing.model_dump(mode="json", exclude={"batch_size"})
-        return digest(self.spec, {"model": self.model_digest, "data": data, "testing": testing})
+        facts = {"model": self.model_digest, "data": data, "testing": testing, "numerics": NUMERICS}
+        return digest(self.spec, facts)
 
     @property
     def defaults(self) -> dict[str, Choice] | None:
@@ -94,7 +95,7 @@ class InferencePlan:
 
     def store(self, folder: Path) -> LogitStore:
         """Where the study keeps logits."""
-        return LogitStore(folder / "logits", self.job.tile, self.job.testing, self.job.training.precision)
+        return LogitStore(folder / "logits" / self.digest, self.job.tile, self.job.testing, self.job.training.precision)
 
     def fill(self, folder: Path, split: str, progress: Progress | None = None) -> None:
         """Have the logits of a split, running the network where they are not stored yet."""
@@ -177,12 +178,13 @@ def _digest_of(folder: Path) -> str:
 
 
 def _check(spec: StudySpec, config: InferenceConfig) -> None:
-    for path, search in spec.search.items():
+    fixed = {path: Search(values=[value]) for path, value in spec.fixed.items()}
+    for path, search in {**spec.search, **fixed}.items():
         name = path.removeprefix(PREFIX)
         if name not in InferenceConfig.model_fields:
             known = [f"{PREFIX}{field}" for field in InferenceConfig.model_fields]
             raise UserError(
-                f"study {spec.name} searches {path}, which {spec.method} does not have: {suggestion(path, known)}"
+                f"study {spec.name} sets {path}, which {spec.method} does not have: {suggestion(path, known)}"
             )
         for value in search.examples():
             try:

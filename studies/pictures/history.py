@@ -29,11 +29,12 @@ def draw_history(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> 
     numbers, values = [trial.number for trial in done], [trial.values[0] for trial in done]
     best = list(accumulate(values, max if maximised(objective) else min))
     axes.plot(numbers, values, "o", color=TRIAL, markersize=3.5, label="complete")
-    axes.step(numbers, best, where="post", color=BEST, linewidth=1.2, label="best so far")
+    last = max(trial.number for trial in trials if trial.ended)
+    axes.step([*numbers, last], [*best, best[-1]], where="post", color=BEST, linewidth=1.2, label="best so far")
     pruned = [trial for trial in trials if trial.state == "pruned" and trial.intermediate]
     if pruned:
-        last = [trial.intermediate[max(trial.intermediate)] for trial in pruned]
-        axes.plot([t.number for t in pruned], last, "x", color=OTHER, markersize=4, label="pruned (last validation)")
+        reached = [trial.intermediate[max(trial.intermediate)] for trial in pruned]
+        axes.plot([t.number for t in pruned], reached, "x", color=OTHER, markersize=4, label="pruned (last validation)")
     for trial in trials:
         if trial.state == "failed":
             axes.axvline(trial.number, color=OTHER, linewidth=0.6, linestyle=":")

@@ -50,7 +50,7 @@ def main_effects(spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, floa
     if np.isnan(values).any():
         missing = int(np.isnan(values).sum())
         raise UserError(f"No importances: of the {values.size} points of the grid, {missing} without a figure.")
-    if values.var() == 0:
+    if np.ptp(values) == 0:  # the variance of equal numbers need not be 0
         raise UserError("No importances: all trials reached the same.")
     axes = range(values.ndim)
     means = [values.mean(axis=tuple(other for other in axes if other != axis)) for axis in axes]

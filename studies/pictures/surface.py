@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.tri import Triangulation
 
 from benchmarks.errors import UserError
-from studies.pictures.style import BEST, MAP, SMALL, TRIAL, completed, new_figure, save, tidy
+from studies.pictures.style import BEST, MAP, OTHER, SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord
 from studies.specs import Choice, Search, StudySpec, maximised, objective_title, short_name
 from studies.trial import printed
@@ -42,7 +42,7 @@ def draw_surface(
         return _curve(spec, done, published, path)
     if len(spec.search) == 2 and all(search.values for search in spec.search.values()):
         return _heat_maps(spec, done, published, path)
-    return _contours(spec, done, pair, path)
+    return _contours(spec, done, [trial for trial in trials if trial.state == "pruned"], pair, path)
 
 
 def _curve(spec: StudySpec, done: list[TrialRecord], published: Published, path: Path) -> str:
@@ -109,7 +109,9 @@ def _heat_map(figure: Figure, axes: Axes, table: np.ndarray, high_is_good: bool)
         bar.ax.tick_params(labelsize=6.5)
 
 
-def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], path: Path) -> str:
+def _contours(
+    spec: StudySpec, done: list[TrialRecord], pruned: list[TrialRecord], pair: Sequence[str], path: Path
+) -> str:
     across, down = pair[:2]
     x = np.array([_place(spec.search[across], trial.params[across]) for trial in done])
     y = np.array([_place(spec.search[down], trial.params[down]) for trial in done])
@@ -118,6 +120,8 @@ def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], pat
     axes = figure.add_subplot()
     _fill(axes, spec, pair, x, y, values)
     points = axes.scatter(x, y, c=values, cmap=MAP, s=18, edgecolors="w", linewidths=0.5, zorder=3)
+    places = [[_place(spec.search[name], trial.params[name]) for trial in pruned] for name in (across, down)]
+    axes.plot(*places, "x", color=OTHER, markersize=4, zorder=2)
     best = values.argmax() if maximised(spec.objectives[0]) else values.argmin()
     axes.plot(
         x[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=BEST, markeredgewidth=1.6, zorder=4
@@ -127,19 +131,20 @@ def _contours(spec: StudySpec, done: list[TrialRecord], pair: Sequence[str], pat
         if search.values:
             axis.set_ticks(range(len(search.values)), [printed(value) for value in search.values])
         axis.set_label_text(short_name(name), fontsize=SMALL)
-    for name, scale in ((across, axes.set_xscale), (down, axes.set_yscale)):
-        scale("log" if spec.search[name].log else "linear")
+    for name, scale, limits in ((across, axes.set_xscale, axes.set_xlim), (down, axes.set_yscale, axes.set_ylim)):
+        search = spec.search[name]
+        scale("log" if search.log else "linear")
+        limits(_limits(search))
     bar = figure.colorbar(points, ax=axes)
     bar.ax.tick_params(labelsize=SMALL)
     bar.set_label(objective_title(spec.objectives[0]), fontsize=SMALL)
-    axes.tick_params(labelsize=SMALL, length=2)
-    axes.use_sticky_edges = False  # else trials on the border are cut
-    axes.margins(0.05)
+    axes.tick_params(labelsize=SMALL, length=2, which="both")
     save(figure, path)
     others = "" if len(spec.search) == 2 else ", the two that decide most; the others differ from point to point"
     return (
         f"{objective_title(spec.objectives[0])} over {short_name(across)} and {short_name(down)}{others}. Points are "
         "trials, the circle is the best; between them it is interpolated."
+        + (" Crosses were stopped early." if pruned else "")
     )
 
 
@@ -160,6 +165,18 @@ def _place(search: Search, value: Choice) -> float:
     if search.values is not None:
         return float(search.values.index(value))
     return float(value or 0)
+
+
+def _limits(search: Search) -> tuple[float, float]:
+    """Of an axis with all that is searched, and a twentieth to either side, so that nothing on the border is cut."""
+    if search.values is not None:
+        return -0.3, len(search.values) - 0.7
+    assert search.low is not None and search.high is not None
+    if search.log:
+        margin = (search.high / search.low) ** 0.05
+        return search.low / margin, search.high * margin
+    margin = 0.05 * (search.high - search.low)
+    return search.low - margin, search.high + margin
 
 
 def _order(search: Search, value: Choice) -> float:

@@ -162,9 +162,31 @@ def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:
 
 
 def test_an_override_of_what_tells_rows_apart_is_refused(dataset: Dataset) -> None:
-    for table, path in (("table4", "relative_coordinates"), ("table5", "query_temperature")):
+    for table, path, value in (
+        ("table4", "relative_coordinates", False),
+        ("table4", "mask_head", "inner_product"),
+        ("table5", "query_temperature", 1),
+        ("table5", "query_temperature", None),
+    ):
         with pytest.raises(UserError, match=f"model.{path} is what tells the rows of {table} apart"):
-            expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides={"model": {path: 1}})
+            expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides={"model": {path: value}})
+
+
+def test_another_weight_of_a_component_is_for_the_rows_that_have_it(dataset: Dataset) -> None:
+    weights = {"semantic": 3.0, "query_contrast": 0.7}
+    jobs = expand_table(
+        load_table("table4"), dataset, scale="smoke", seeds=1, overrides={"model": {"loss_weights": weights}}
+    ).jobs
+    assert [planned.job.model["loss_weights"]["semantic"] for planned in jobs] == [0, 0, 0, 3, 3, 3, 3, 3]
+    assert [planned.job.model["loss_weights"]["query_contrast"] for planned in jobs] == [0, 0, 0, 0, 0, 0.7, 0, 0.7]
+    with pytest.raises(UserError, match=r"loss_weights\.semantic is what tells .* cannot be left out of all"):
+        expand_table(
+            load_table("table4"),
+            dataset,
+            scale="smoke",
+            seeds=1,
+            overrides={"model": {"loss_weights": {"semantic": 0}}},
+        )
 
 
 def test_what_a_table_fixes_for_all_rows_can_be_changed(dataset: Dataset) -> None:

@@ -18,7 +18,8 @@ from studies.claims import Undertaker, Worker, put_back
 from studies.plan import StudySettings, TrainingPlan
 from studies.planning import make_plan as make_plan_of
 from studies.records import read_trials
-from studies.storage import create_or_join, open_storage, suggest
+from studies.slots import create_or_join, queue_failed_again
+from studies.storage import open_storage, suggest
 
 Make = Callable[..., TrainingPlan]
 
@@ -108,6 +109,55 @@ def test_a_dead_workers_trial_waits_again_once(tmp_path: Path, make_plan: Make) 
     assert (first.state, first.deaths) == ("failed", 2)
     assert first.error is not None and "its worker died twice" in first.error
     assert len(study.trials) == 2
+
+
+def test_a_worker_that_dies_by_an_error_is_found_at_once(tmp_path: Path, make_plan: Make) -> None:
+    plan = make_plan(trials=1)
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    with pytest.raises(ZeroDivisionError), Worker(tmp_path, "unlucky") as worker:
+        assert worker.claim(study, plan.spec) is not None
+        raise ZeroDivisionError
+    assert Undertaker(study, tmp_path).recover(counted=True) == [0]
+    assert list((tmp_path / "workers").iterdir()) == []
+
+
+def test_a_free_lock_of_another_machine_tells_nothing(tmp_path: Path, make_plan: Make) -> None:
+    """Its folder may be shared and its locks not."""
+    plan = make_plan(trials=1)
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    with Worker(tmp_path, "far") as worker:
+        assert worker.claim(study, plan.spec) is not None
+    (tmp_path / "workers" / "far.lock").write_text("another-machine")
+    assert Undertaker(study, tmp_path).recover(counted=True) == []
+
+
+def test_of_two_trials_for_one_slot_the_first_is_run(tmp_path: Path, make_plan: Make) -> None:
+    """Two machines with folders of their own fill the slots of one storage at the same moment."""
+    plan = make_plan(trials=2)
+    study = create_or_join(plan, open_storage(None, tmp_path))
+    for slot in (0, 1, 1):
+        study.enqueue_trial({}, user_attrs={"slot": slot})
+    assert [trial.number for trial in read_trials(study)] == [0, 1]
+    with Worker(tmp_path, "one") as worker:
+        for _ in range(2):
+            trial = worker.claim(study, plan.spec)
+            assert trial is not None
+            suggest(trial, plan.spec)
+            study.tell(trial, 0.5)
+        assert worker.claim(study, plan.spec) is None
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE", "COMPLETE", "FAIL", "FAIL", "FAIL"]
+    assert [trial.state for trial in read_trials(study)] == ["complete", "complete"]
+    assert queue_failed_again(study) == 0
+
+
+def test_several_commands_that_enlarge_a_study_fill_each_slot_once(tmp_path: Path, make_plan: Make) -> None:
+    create_or_join(make_plan(trials=1), open_storage(None, tmp_path))
+    plan = make_plan(trials=20)
+    with ProcessPoolExecutor(4) as pool:
+        runs = [pool.submit(claim_all, tmp_path, f"worker-{index}", plan.settings) for index in range(4)]
+    assert sorted(number for run in runs for number in run.result())[:1] == [0]
+    trials = read_trials(create_or_join(plan, open_storage(None, tmp_path)))
+    assert sorted(trial.slot for trial in trials if trial.slot is not None) == list(range(20))
 
 
 def test_an_interrupt_of_all_counts_for_nothing(tmp_path: Path, make_plan: Make) -> None:

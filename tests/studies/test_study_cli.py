@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -12,10 +13,15 @@ from tiny_study import DATA, TINY
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
+from benchmarks.cli.planning import refuse_other_runs
+from benchmarks.data import Dataset
 from benchmarks.errors import UserError
+from benchmarks.expansion import Plan, expand_table
+from benchmarks.tables import load_table
 from studies.folder import enter_folder
 from studies.plan import TrainingPlan
-from studies.storage import create_or_join, load, open_storage
+from studies.slots import create_or_join
+from studies.storage import load, open_storage
 
 Make = Callable[..., TrainingPlan]
 
@@ -42,6 +48,10 @@ def test_studies_are_listed() -> None:
         (["inference", "--confirm"], "tells of the test split by itself"),
         (["temperatures", "--scale", "smoke", "--set", "model.mask_temperature=2"], "sets itself"),
         (["temperatures", "--scale", "small"], "There is no scale 'small'"),
+        (["temperatures", "--scale", "smoke", "--seeds", "2"], "are those of --confirm"),
+        (["temperatures", "--scale", "smoke", "--model", "m"], "trains its own models"),
+        (["inference", "--model", "m", "--protocol", "leaves"], "tests as its model's job did"),
+        (["learning-rate", "--scale", "smoke", "--set", "training.validate_every=3"], "follows from the pruner"),
     ],
 )
 def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:
@@ -87,3 +97,25 @@ def test_sqlite_is_a_storage(tmp_path: Path, make_plan: Make) -> None:
     url = f"sqlite:///{tmp_path / 'study.db'}"
     create_or_join(make_plan(), open_storage(url, tmp_path))
     assert len(load(make_plan(), open_storage(url, tmp_path)).trials) == 4
+
+
+def test_confirm_is_refused_where_no_other_split_has_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: Dataset
+) -> None:
+    monkeypatch.setattr(type(dataset), "evaluation_split", "val")
+    said = refused(
+        "queries", "--scale", "smoke", "--confirm", "--data", DATA, "--out", str(tmp_path), "--device", "cpu"
+    )
+    assert "no other split with truth" in said
+
+
+def test_the_same_settings_given_in_two_ways_are_the_same_table(tmp_path: Path, dataset: Dataset) -> None:
+    """As a study writes them, and as its best.yaml gives them to `run`."""
+
+    def plan(overrides: dict[str, Any]) -> Plan:
+        return expand_table(load_table("table5"), dataset, scale="smoke", seeds=1, overrides=overrides)
+
+    plan({"training": {"learning_rate": 0.01}}).save(tmp_path)
+    refuse_other_runs(plan({"methods": {"pctrans": {"training": {"learning_rate": 0.01}}}}), tmp_path)
+    with pytest.raises(UserError, match="another --out folder"):
+        refuse_other_runs(plan({"methods": {"pctrans": {"training": {"learning_rate": 0.02}}}}), tmp_path)

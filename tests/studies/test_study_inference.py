@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,12 @@ from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_then_average
 from studies.inference.final_look import look_at_test, read_look
 from studies.inference.plan import InferencePlan, data_of, plan_inference
+from studies.page import facts
 from studies.plan import StudySettings, study_folder
 from studies.records import read_trials
+from studies.slots import create_or_join
 from studies.specs import parse_study
-from studies.storage import create_or_join, open_storage, suggest
+from studies.storage import open_storage, suggest
 
 SEARCH = {
     "model.inference.binarise_threshold": {"low": 0.3, "high": 0.7},
@@ -111,7 +114,7 @@ def test_the_network_sees_each_image_once(tmp_path: Path, dataset: Dataset, fini
     plan = planned(dataset, finished)
     plan.fill(tmp_path, "val")
     assert plan.store(tmp_path).missing(dataset, "val") == []
-    shutil.rmtree(tmp_path / "logits" / "val")
+    shutil.rmtree(plan.store(tmp_path).folder / "val")
     seen: list[int] = []
     plan.fill(tmp_path, "val", lambda done, of: seen.append(done))
     plan.fill(tmp_path, "val", lambda done, of: seen.append(done))
@@ -136,6 +139,31 @@ def test_the_choice_never_sees_the_test_split_which_is_looked_at_once(
     assert spied.loaded == set()
     expected = np.mean([b["pq"] - d["pq"] for b, d in zip(look.best, look.default, strict=True)])
     assert look.difference("pq").effect == pytest.approx(expected)
+
+
+def test_commands_that_share_a_study_take_turns_at_the_test_split(
+    tmp_path: Path, dataset: Dataset, finished: Path
+) -> None:
+    plan = planned(dataset, finished)
+    trials = read_trials(run_all(plan, tmp_path))
+    with ThreadPoolExecutor(3) as pool:
+        looks = [pool.submit(look_at_test, plan, trials, study_folder(tmp_path, "tiny")) for _ in range(3)]
+    found = [look.result() for look in looks]
+    assert found[0] is not None and found[0].looks == 1 and found[0] == found[1] == found[2]
+
+
+def test_where_the_split_that_is_tested_has_chosen_there_is_no_look(
+    tmp_path: Path, dataset: Dataset, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of CVPPP A1, whose test images have no public truth."""
+    monkeypatch.setattr(type(dataset), "evaluation_split", "val")
+    plan = planned(dataset, finished)
+    trials = read_trials(run_all(plan, tmp_path))
+    folder = study_folder(tmp_path, "tiny")
+    assert look_at_test(plan, trials, folder) is None and not (folder / "test.json").exists()
+    assert plan.store(folder).missing(dataset, "val") == []
+    said = " ".join(facts(plan, trials))
+    assert "no part in it" not in said and "on the images that chose them" in said
 
 
 def test_a_second_look_says_so(tmp_path: Path, dataset: Dataset, finished: Path) -> None:

@@ -11,6 +11,7 @@ import postgres_server
 import pytest
 import yaml
 from optuna.trial import TrialState
+from sqlalchemy import create_engine, make_url, text
 from study_commands import PATIENCE, count, start, trials, wait_for, workers_of
 from tiny_study import DATA, TINY
 
@@ -56,3 +57,19 @@ def test_another_machine_joins_with_a_folder_of_its_own(tmp_path: Path, url: str
     jobs = [{path.parent.name for path in out.glob("jobs/*/result.json")} for out in outs]
     assert jobs[0] and jobs[1] and not jobs[0] & jobs[1]
     assert jobs[0] | jobs[1] == {trial.user_attrs["key"] for trial in found}
+
+
+def test_three_machines_start_on_a_new_database(tmp_path: Path, url: str) -> None:
+    """All want to make Optuna's tables, and all to fill the slots."""
+    path = tmp_path / "tiny.yaml"
+    path.write_text(yaml.safe_dump(TINY | {"trials": 3, "seed": 3}))
+    with create_engine(url, isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text("CREATE DATABASE new_studies"))
+    new = make_url(url).set(database="new_studies").render_as_string(hide_password=False)
+    outs = [tmp_path / name for name in ("a", "b", "c")]
+    commands = [start(out, str(path), "--scale", "smoke", "--data", DATA, "--storage", new) for out in outs]
+    for command, out in zip(commands, outs, strict=True):
+        assert command.wait(PATIENCE) == 0, (out / "log").read_text()[-3000:]
+    found = trials(outs[0], "tiny", new)
+    assert count(found, TrialState.COMPLETE) == 3
+    assert all(trial.user_attrs.get("double") for trial in found if trial.state != TrialState.COMPLETE)

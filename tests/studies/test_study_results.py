@@ -17,11 +17,12 @@ from PIL import Image
 
 from benchmarks.errors import UserError
 from studies.page import write_page
-from studies.pictures.importances import importances
+from studies.pictures.importances import importances, main_effects
 from studies.plan import TrainingPlan
 from studies.records import best_trial, pareto_front, read_trials
 from studies.results import published_points, write_results
-from studies.storage import create_or_join, suggest
+from studies.slots import create_or_join
+from studies.storage import suggest
 
 Make = Callable[..., TrainingPlan]
 
@@ -64,6 +65,13 @@ def test_best_is_what_train_takes(tmp_path: Path, temperatures: tuple[optuna.Stu
     assert own == {"model": {"query_temperature": 0.5, "mask_temperature": 2.0}}
     assert settings == {"training": {"iterations": 2}}
     assert "validation PQ 0.5500" in files.best.read_text()
+
+
+def test_best_of_an_earlier_state_goes(tmp_path: Path, make_plan: Make, storage: optuna.storages.BaseStorage) -> None:
+    plan = make_plan()
+    (tmp_path / "best.yaml").write_text("model: {}")
+    assert write_results(create_or_join(plan, storage), plan, tmp_path).best is None
+    assert not (tmp_path / "best.yaml").exists()
 
 
 def test_pictures_are_there_or_say_why_not(tmp_path: Path, temperatures: tuple[optuna.Study, TrainingPlan]) -> None:
@@ -166,6 +174,17 @@ def test_importances_of_a_grid_by_hand(
     assert list(found) == list(shares) and found == pytest.approx(shares)
     caption = write_results(study, plan, tmp_path).pictures["importances"].caption
     assert f"the other {1 - sum(shares.values()):.2f} are" in caption
+
+
+def test_importances_of_equal_figures_are_refused(make_plan: Make, storage: optuna.storages.BaseStorage) -> None:
+    """Whose variance need not be 0: 0.1 is not the mean of so many 0.1."""
+    plan = make_plan("layers", overrides=None)
+    study = create_or_join(plan, storage)
+    fill(study, plan, lambda _: 0.1)
+    with pytest.raises(UserError, match="only one setting"):
+        importances(study, plan.spec)
+    with pytest.raises(UserError, match="all trials reached the same"):
+        main_effects(plan.spec, read_trials(study))
 
 
 def test_importances_of_too_few_trials_are_refused(temperatures: Any, make_plan: Make, tmp_path: Path) -> None:

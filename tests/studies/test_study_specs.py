@@ -107,3 +107,10 @@ def test_the_example_of_the_docs_is_a_study() -> None:
 def len_of(spec: StudySpec) -> int:
     """The budget."""
     return spec.trials or math.prod(len(search.values or ()) for search in spec.search.values())
+
+
+def test_numbers_that_yaml_takes_for_text_are_numbers() -> None:
+    search = {"training.learning_rate": {"values": ["1e-4", 0.001]}, "model.backbone.name": {"values": ["resnet18"]}}
+    spec = parse_study(TINY | {"sampler": "grid", "trials": None, "search": search, "fixed": {"model.x": "2e-3"}}, "x")
+    assert spec.search["training.learning_rate"].values == [0.0001, 0.001]
+    assert spec.search["model.backbone.name"].values == ["resnet18"] and spec.fixed == {"model.x": 0.002}

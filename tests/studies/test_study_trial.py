@@ -22,8 +22,9 @@ from studies.claims import Worker
 from studies.plan import TrainingPlan
 from studies.records import read_trials, unresolved_failures
 from studies.scoring import validation_scores
+from studies.slots import create_or_join, queue_failed_again
 from studies.specs import StudySpec, parse_study
-from studies.storage import create_or_join, open_storage, pruner_for, queue_failed_again
+from studies.storage import open_storage, pruner_for
 from studies.trial import PrunedTraining, TrialFailedError, run_trial
 from studies.worker import run_trials
 
@@ -117,7 +118,7 @@ def test_a_pruned_job_leaves_neither_result_nor_error_and_can_go_on(tmp_path: Pa
 def test_every_validation_is_reported_once(tmp_path: Path) -> None:
     """Those of an earlier start too; validations that are not the pruner's are left out."""
     trial, curve = new_trial(), tmp_path / "validation.csv"
-    reporter = trial_module._Reporter(trial, 10, curve)
+    reporter = trial_module._Reporter(trial, 10, 3, curve)
     reporter()
     curve.write_text("iteration,epoch,pq\n10,1,0.1\n15,1,0.9\n20,2,0.2\n")
     reporter()
@@ -126,6 +127,19 @@ def test_every_validation_is_reported_once(tmp_path: Path) -> None:
         file.write("30,3,0.3\n")
     reporter()
     assert trial.study.trials[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
+
+
+def test_what_is_trained_to_its_end_is_not_stopped_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trial, curve = new_trial(), tmp_path / "validation.csv"
+    monkeypatch.setattr(trial, "should_prune", lambda: True)
+    reporter = trial_module._Reporter(trial, 10, 2, curve)
+    curve.write_text("iteration,epoch,pq\n10,1,0.1\n")
+    with pytest.raises(PrunedTraining):
+        reporter()
+    with curve.open("a") as file:
+        file.write("20,2,0.2\n")
+    reporter()
+    assert trial.study.trials[0].intermediate_values == {1: 0.1, 2: 0.2}
 
 
 def test_successive_halving_lets_one_in_three_go_on() -> None:

@@ -1,0 +1,42 @@
+"""Waiting for a storage that is away for a moment: a network that blinks ends no study."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from benchmarks.errors import UserError
+
+PATIENCE_SECONDS = 600.0
+PAUSE_SECONDS = 5.0
+
+Answer = TypeVar("Answer")
+
+
+def storage_errors() -> tuple[type[Exception], ...]:
+    """What Optuna's storages raise where they cannot be reached."""
+    import optuna
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return optuna.exceptions.StorageInternalError, SQLAlchemyError, OSError
+
+
+def patiently(action: Callable[[], Answer]) -> Answer:
+    """What `action` returns, tried again for PATIENCE_SECONDS while the storage does not answer.
+
+    Raises:
+        UserError: it did not answer in that time.
+    """
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return action()
+        except storage_errors() as error:
+            if time.monotonic() >= until:
+                reason = str(error.__cause__ or error).splitlines()[0]
+                raise UserError(
+                    f"The study's storage has not answered for {PATIENCE_SECONDS / 60:.0f} minutes "
+                    f"({type(error).__name__}: {reason}). Nothing is lost: the same command goes on when it is back."
+                ) from error
+            time.sleep(PAUSE_SECONDS)
