@@ -43,6 +43,7 @@ class Conductor:
     Attributes:
         jobs: worker processes at a time; the threads of the machine are divided among them.
         storage_url: None for the journal in the study's folder.
+        say: tells the user.
     """
 
     study: optuna.Study
@@ -51,6 +52,7 @@ class Conductor:
     out: Path
     jobs: int
     storage_url: str | None
+    say: Callable[[str], None]
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
     _workers: list[_Process] = field(default_factory=list, repr=False)
     _started: int = 0
@@ -83,6 +85,9 @@ class Conductor:
                 while len(self._workers) < self.jobs and waiting > self._idle(trials):
                     self._start()
                 time.sleep(LOOK_SECONDS)
+        except KeyboardInterrupt:
+            self.say(f"Stopping: the trials end at their next safe point, within {STOP_SECONDS:.0f} seconds.")
+            raise
         finally:
             self._stop()
             self.settings_file.unlink(missing_ok=True)

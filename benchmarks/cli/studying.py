@@ -126,7 +126,9 @@ def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
 def _conduct(
     console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes, tracker: StudyTracker
 ) -> list[TrialRecord]:
-    conductor = Conductor(study, plan.settings, folder, wishes.out, wishes.jobs, wishes.storage_url)
+    conductor = Conductor(
+        study, plan.settings, folder, wishes.out, wishes.jobs, wishes.storage_url, lambda text: console.print(text)
+    )
     with StudyDisplay(console, plan, wishes.out, wishes.jobs) as display:
 
         def look(trials: list[TrialRecord]) -> None:

@@ -58,6 +58,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path: Path) -> None:
     wait_for(lambda: count(trials(tmp_path, "mask-channels"), TrialState.RUNNING) == 1, tmp_path)
     command.send_signal(signal.SIGINT)
     assert command.wait(PATIENCE) == 130
-    assert "the same command goes on" in (tmp_path / "log").read_text()
+    said = (tmp_path / "log").read_text()
+    assert "Stopping: the trials end" in said and "the same command goes on" in said
     assert count(trials(tmp_path, "mask-channels"), TrialState.RUNNING, TrialState.FAIL) == 0
     assert count(trials(tmp_path, "mask-channels"), TrialState.WAITING) >= 2
