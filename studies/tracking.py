@@ -97,9 +97,8 @@ class StudyTracker:
             "pctrans_bench.study": self.plan.spec.name,
             "optuna.trial": str(trial.number),
             "optuna.state": trial.state,
+            "mlflow.note.content": trial.error or "",  # a trial that was tried again may have the run of a failed one
         }
-        if trial.error:
-            tags["mlflow.note.content"] = trial.error
         return Note(tags, self._values(trial), STATUS[trial.state])
 
     def _values(self, trial: TrialRecord, prefix: str = "") -> dict[str, float]:
