@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 RETRY_AFTER = 300.0
 """Seconds without an attempt after one that failed: a server that is away does not slow a training."""
 
+COMPARED = 500
+"""Characters of a parameter's value; MLflow cuts longer ones somewhere above."""
+
 logger = logging.getLogger("pctrans_bench")
 
 Outcome = Literal["sent", "present", "failed"]
@@ -193,9 +196,17 @@ class Tracker:
         return run.info.run_id
 
     def _describe(self, client: MlflowClient, run_id: str, parameters: dict[str, str]) -> None:
-        """Send the parameters once, and again by the next tracker, as this one may have been cut off."""
+        """Send the parameters once, and again by the next tracker, as this one may have been cut off.
+
+        MLflow keeps the first value of a parameter. Where a job goes on elsewhere, with another commit or processor,
+        the new one is a tag.
+        """
         if self._described.get(run_id) != parameters:
-            send_parameters(client, run_id, parameters)
+            known = client.get_run(run_id).data.params
+            send_parameters(client, run_id, {name: value for name, value in parameters.items() if name not in known})
+            for name, value in parameters.items():
+                if known.get(name, value)[:COMPARED] != value[:COMPARED]:
+                    client.set_tag(run_id, f"continued.{name}", value)
             self._described[run_id] = parameters
 
     def _exists(self, client: MlflowClient, run_id: str) -> bool:

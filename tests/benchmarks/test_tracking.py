@@ -111,6 +111,24 @@ def only_run(out: Path, table: bool = False) -> Any:
     return found[0]
 
 
+def test_a_job_that_goes_on_elsewhere_keeps_its_run(out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """MLflow refuses to change a parameter: what is different now is a tag."""
+    job = write_job(out, "aaa", ended=None)
+    first = Tracker(out)
+    first.start_table("table4", TABLE)
+    assert first.sync(job)
+    write_job(out, "aaa")
+    (job / "environment.json").write_text(json.dumps({"torch": "2.13.0", "commit": "def456", "cpu": "new"}))
+    second = Tracker(out)
+    second.start_table("table4", TABLE)
+    assert second.sync(job) and caplog.records == []
+    run = only_run(out)
+    assert run.info.status == "FINISHED" and run.data.metrics["test/pq"] == 0.7
+    assert (run.data.params["environment.commit"], run.data.params["environment.cpu"]) == ("abc123", "new")
+    continued = {name: value for name, value in run.data.tags.items() if name.startswith("continued.")}
+    assert continued == {"continued.environment.commit": "def456"}
+
+
 def test_a_finished_job_arrives_whole(out: Path) -> None:
     job = write_job(out, "aaa")
     tracker = Tracker(out)
