@@ -58,13 +58,17 @@ def run_trial(
     """
     job = plan.job(params)
     patiently(partial(trial.set_user_attr, KEY, job.key))
-    watcher = _watcher(trial, plan, job, out, stopping)
+    curve = job.folder(out) / "validation.csv"
+    report = _Reporter(trial, plan.validate_every, plan.validations, curve) if plan.spec.pruner else None
+    watcher = _watcher(report, stopping)
     label = _label(plan, job, params)
     while (outcome := run_job(job, plan.dataset, out, device, watcher, label=label)).status == "busy":
         check(stopping)  # another process, of a table perhaps, is at the same job
         time.sleep(POLL_SECONDS)
     if outcome.status == "failed":
         raise TrialFailedError(outcome.error)
+    if report:
+        report(prune=False)  # a job that was done before is what others are compared with
     patiently(partial(trial.set_user_attr, CACHED, outcome.status == "cached"))
     scores = validation_scores(job, plan.dataset, out, device, lambda *_: check(stopping))
     costs = job_cost(job, out)
@@ -92,13 +96,10 @@ def _value(objective: str, scores: Mapping[str, float], costs: Mapping[str, floa
     return float(value)
 
 
-def _watcher(trial: optuna.Trial, plan: TrainingPlan, job: Job, out: Path, stopping: Stopping) -> Watcher:
-    curve = job.folder(out) / "validation.csv"
-    report = _Reporter(trial, plan.validate_every, plan.validations, curve) if plan.spec.pruner else None
-
+def _watcher(report: _Reporter | None, stopping: Stopping) -> Watcher:
     def training(*_: object) -> None:
         if report:
-            report()
+            report(prune=True)
 
     return Watcher(training, prediction=lambda *_: check(stopping), stopping=stopping)
 
@@ -116,11 +117,11 @@ class _Reporter:
         self.told: set[int] = set()
         self.size = -1
 
-    def __call__(self) -> None:
+    def __call__(self, *, prune: bool) -> None:
         """Report what is new.
 
         Raises:
-            PrunedTraining: the trial is not worth going on.
+            PrunedTraining: the trial is not worth going on, and `prune` allows to say so.
         """
         size = self.curve.stat().st_size if self.curve.exists() else 0
         if size == self.size:
@@ -132,5 +133,5 @@ class _Reporter:
                 self.told.add(step)
                 patiently(partial(self.trial.report, row["pq"], step))
                 # At the last validation there is nothing to save any more, and a figure to lose.
-                if step < self.last and patiently(self.trial.should_prune):
+                if prune and step < self.last and patiently(self.trial.should_prune):
                     raise PrunedTraining

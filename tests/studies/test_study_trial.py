@@ -113,19 +113,24 @@ def test_a_pruned_job_leaves_neither_result_nor_error_and_can_go_on(tmp_path: Pa
     assert list(reported) == [1]
     run_trial(new_trial(), POINT, plan, tmp_path, "cpu", never)
     assert json.loads((folder / "result.json").read_text())["cost"]["iterations"] == 4
+    again = new_trial(Always())
+    run_trial(
+        again, POINT, plan, tmp_path, "cpu", never
+    )  # what is done is not stopped, and others are compared with it
+    assert list(again.study.trials[0].intermediate_values) == [1, 2, 3, 4]
 
 
 def test_every_validation_is_reported_once(tmp_path: Path) -> None:
     """Those of an earlier start too; validations that are not the pruner's are left out."""
     trial, curve = new_trial(), tmp_path / "validation.csv"
     reporter = trial_module._Reporter(trial, 10, 3, curve)
-    reporter()
+    reporter(prune=True)
     curve.write_text("iteration,epoch,pq\n10,1,0.1\n15,1,0.9\n20,2,0.2\n")
-    reporter()
-    reporter()
+    reporter(prune=True)
+    reporter(prune=True)
     with curve.open("a") as file:
         file.write("30,3,0.3\n")
-    reporter()
+    reporter(prune=True)
     assert trial.study.trials[0].intermediate_values == {1: 0.1, 2: 0.2, 3: 0.3}
 
 
@@ -135,10 +140,10 @@ def test_what_is_trained_to_its_end_is_not_stopped_any_more(tmp_path: Path, monk
     reporter = trial_module._Reporter(trial, 10, 2, curve)
     curve.write_text("iteration,epoch,pq\n10,1,0.1\n")
     with pytest.raises(PrunedTraining):
-        reporter()
+        reporter(prune=True)
     with curve.open("a") as file:
         file.write("20,2,0.2\n")
-    reporter()
+    reporter(prune=True)
     assert trial.study.trials[0].intermediate_values == {1: 0.1, 2: 0.2}
 
 
