@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from studies.specs import Choice
+from studies.specs import Choice, objective_title
 from studies.storage import Planned, study_name
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def create_or_join(plan: Planned, storage: optuna.storages.BaseStorage) -> optun
     name = study_name(plan)
     try:
         study = optuna.create_study(study_name=name, storage=storage, directions=plan.spec.directions)
+        study.set_metric_names(list(map(objective_title, plan.spec.objectives)))
     except optuna.exceptions.DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage)
         _wait_until_planned(study)

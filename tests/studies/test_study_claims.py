@@ -52,6 +52,7 @@ def test_a_larger_budget_adds_trials(make_plan: Make, storage: optuna.storages.B
     create_or_join(make_plan(trials=3), storage)
     study = create_or_join(make_plan(trials=5), storage)
     assert [trial.user_attrs["slot"] for trial in study.trials] == [0, 1, 2, 3, 4]
+    assert study.metric_names == ["validation PQ"]
     assert len(create_or_join(make_plan(trials=2), storage).trials) == 5
 
 
