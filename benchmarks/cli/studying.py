@@ -83,7 +83,7 @@ def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except UserError:
-        tracker.finish(read_trials(study), [], failed=True)
+        tracker.finish([], [], failed=True)  # of trials nothing: the storage may be what is away
         raise
     failed = unresolved_failures(trials)
     files = show_results(console, study, plan, folder, wishes)
