@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -11,7 +13,14 @@ from benchmarks.errors import UserError
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS = 5.0
 
+PASSING = {
+    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EPIPE),
+    *(errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH),
+}
+"""Of a file system or server that may come back; a folder that must not be written will not change by waiting."""
+
 Answer = TypeVar("Answer")
+logger = logging.getLogger("pctrans_bench")
 
 
 def storage_errors() -> tuple[type[Exception], ...]:
@@ -29,12 +38,18 @@ def patiently(action: Callable[[], Answer]) -> Answer:
         UserError: it did not answer in that time.
     """
     until = time.monotonic() + PATIENCE_SECONDS
+    said = False
     while True:
         try:
             return action()
         except storage_errors() as error:
+            if isinstance(error, OSError) and error.errno not in PASSING:
+                raise
+            reason = str(error.__cause__ or error).splitlines()[0]
+            if not said:
+                logger.warning("The study's storage does not answer (%s): waiting for it.", reason)
+                said = True
             if time.monotonic() >= until:
-                reason = str(error.__cause__ or error).splitlines()[0]
                 raise UserError(
                     f"The study's storage has not answered for {PATIENCE_SECONDS / 60:.0f} minutes "
                     f"({type(error).__name__}: {reason}). Nothing is lost: the same command goes on when it is back."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,15 @@ def away(times: int) -> Any:
     return act
 
 
+def denied() -> None:
+    raise PermissionError(errno.EACCES, "Permission denied", "claims.lock")
+
+
 def test_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.0)
     assert patiently(away(3)) == "answer"
+    with pytest.raises(PermissionError):  # nor will this one pass
+        patiently(denied)
     with pytest.raises(ZeroDivisionError):  # another failure is none of the storage's
         patiently(lambda: 1 / 0)
 
