@@ -36,8 +36,8 @@ def finish(process: subprocess.Popen[str], code: int = 0) -> str:
     return text
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
+def wait_for(condition: Callable[[], object], seconds: float = PATIENCE) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.05)
