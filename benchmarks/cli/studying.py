@@ -112,8 +112,8 @@ def _join(console: Console, plan: AnyPlan, folder: Path, wishes: StudyWishes) ->
             "without a trial in common.",
             style="yellow",
         )
-    if plan.spec.trials is not None and len(trials) - again > plan.spec.trials:
-        console.print(f"The study has more trials than the {plan.spec.trials} that were asked for; none is taken back.")
+    if plan.spec.trials is not None and (slots := len({trial.slot for trial in trials})) > plan.spec.trials:
+        console.print(f"The study has {slots} trials already, more than {plan.spec.trials}; none is taken back.")
     return study
 
 
