@@ -61,7 +61,7 @@ class Wishes:
         method = table.method_of(row)
         assert method is not None, "a row that only quotes the paper has no job"
         shared = dict(self.shared)
-        of_table = {**table.fixed, **row.overrides}
+        of_table = table.overrides(row)
         if get_method(method).trained:
             of_table = {**table.scales.get(scale, {}), **of_table}
         else:

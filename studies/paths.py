@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.errors import UserError
 from benchmarks.jobs import Job
 from benchmarks.suggestions import suggestion
+from benchmarks.tracking.folder import leaves
 from studies.specs import Choice, StudySpec
 
 SECTIONS = ("model", "training", "testing", "augmentation")
@@ -47,12 +48,3 @@ def check_paths(spec: StudySpec, base: Job, make: Callable[[Mapping[str, Choice]
 
 def _dumped(job: Job) -> dict[str, Any]:
     return job.model_dump(mode="json")
-
-
-def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """{"a": {"b": 1}} -> ("a.b", 1)."""
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -17,8 +17,8 @@ from benchmarks.expansion import Plan, expand_table, reference
 from benchmarks.jobs import BOOKKEEPING, Job, make_job, nest
 from benchmarks.scales import merge
 from benchmarks.tables import load_table
-from benchmarks.tracking.folder import flatten
-from studies.paths import check_paths, leaves, value_at
+from benchmarks.tracking.folder import flatten, leaves
+from studies.paths import check_paths, value_at
 from studies.specs import Choice, StudySpec
 from studies.trial import run_trial
 

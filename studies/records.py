@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from studies.claims import DEATHS, ERROR, WORKER
-from studies.slots import SLOT, doubles
+from studies.slots import SLOT, doubles, settings_of
 from studies.specs import Choice, StudySpec, maximised
 from studies.trial import CACHED, COSTS_NOTED, KEY
 
@@ -103,7 +103,7 @@ def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
     return TrialRecord(
         number=trial.number,
         state=state,
-        params=dict(trial.params or trial.system_attrs.get("fixed_params", {})),
+        params=settings_of(trial),
         values=tuple(trial.values or ()) if state == "complete" else (),
         started=trial.datetime_start,
         seconds=trial.duration.total_seconds() if trial.duration else None,

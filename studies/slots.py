@@ -56,8 +56,13 @@ def queue_failed_again(study: optuna.Study) -> int:
             slots.setdefault(trial.user_attrs.get(SLOT), []).append(trial)
     failed = {slot: found[-1] for slot, found in slots.items() if all(t.state == TrialState.FAIL for t in found)}
     for slot, trial in failed.items():
-        study.enqueue_trial(trial.params or trial.system_attrs.get("fixed_params", {}), user_attrs={SLOT: slot})
+        study.enqueue_trial(settings_of(trial), user_attrs={SLOT: slot})
     return len(failed)
+
+
+def settings_of(trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    """What was drawn, or before that what the slot fixes."""
+    return dict(trial.params or trial.system_attrs.get("fixed_params", {}))
 
 
 def _points(plan: Planned) -> list[dict[str, Choice]]:

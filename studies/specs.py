@@ -198,6 +198,11 @@ class StudySpec(_Frozen):
         return StudySpec.model_validate(fields)
 
     @property
+    def budget(self) -> int:
+        """How many trials: a grid's are its points."""
+        return self.trials or math.prod(len(search.values or ()) for search in self.search.values())
+
+    @property
     def directions(self) -> list[Literal["maximize", "minimize"]]:
         """Optuna's name of each objective's direction."""
         return ["maximize" if maximised(name) else "minimize" for name in self.objectives]

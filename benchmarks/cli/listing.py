@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from enum import StrEnum
-from math import prod
 from pathlib import Path
 from typing import Annotated
 
@@ -103,10 +102,8 @@ def _studies() -> Listing:
 
     rows: list[tuple[str, ...]] = []
     for spec in map(load_study, list_studies()):
-        points = prod(len(search.values or []) for search in spec.search.values())
         sampler = spec.sampler + (f", {spec.pruner.kind}" if spec.pruner else "")
-        trials = str(points if spec.sampler == "grid" else spec.trials)
-        rows.append((spec.name, spec.title, trials, sampler, spec.table or ""))
+        rows.append((spec.name, spec.title, str(spec.budget), sampler, spec.table or ""))
     return ("study", "title", "trials", "sampler", "table"), rows
 
 

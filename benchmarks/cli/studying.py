@@ -185,14 +185,15 @@ def show_results(console: Console, study: optuna.Study, plan: AnyPlan, folder: P
     commands = [dashboard]
     if results.best:
         commands.insert(0, train_command(plan, results.best))
-    page = write_page(plan, trials, results.pictures, read_sections(folder), commands, folder)
+    sections = read_sections(folder)
+    page = write_page(plan, trials, results.pictures, sections, commands, folder)
     files = [page, *results.files]
     if plan.table is not None:
         files += report_table(console, wishes.out, plan.table.table.name)
     if any((wishes.out / "runs").glob("*.json")):
         files += report_folder(console, wishes.out, tables_already_written=current_tables(wishes.out))
     StudyDisplay(console, plan, wishes.out, 1).print_results(trials)
-    for section in read_sections(folder):
+    for section in sections:
         _show_section(console, section)
     places = {"page": page, "best": results.best or "none: no trial is complete", "trials": results.trials}
     places |= {name: picture.path for name, picture in results.pictures.items() if picture.path}

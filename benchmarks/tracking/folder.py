@@ -108,13 +108,19 @@ class JobFolder:
         return sorted((self.path / "overlays").glob("*.png"))
 
 
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """{"a": {"b": 1}} -> ("a.b", "1"); lists stay whole, as JSON."""
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """{"a": {"b": 1}} -> ("a.b", 1); an empty mapping and a list are values."""
     for name, value in values.items():
         if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}", value if isinstance(value, str) else json.dumps(value)
+            yield f"{prefix}{name}", value
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """{"a": {"b": 1}} -> ("a.b", "1"); lists stay whole, as JSON."""
+    for path, value in leaves(values, prefix):
+        yield path, value if isinstance(value, str) else json.dumps(value)
 
 
 def metric_name(group: str, name: str) -> str:
