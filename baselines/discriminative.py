@@ -44,7 +44,7 @@ class ClusteringConfig(Config):
 
 
 class DiscriminativeConfig(Config):
-    """The margins are those of PCTrans' discriminative loss; the paper's own δ_d is 1.5."""
+    """The margins are the paper's own."""
 
     backbone: BackboneConfig = BackboneConfig()
     hidden_dim: int = Field(128, ge=8, multiple_of=8)
@@ -54,7 +54,7 @@ class DiscriminativeConfig(Config):
     embedding_dim: int = Field(16, ge=1)
     delta_v: float = Field(0.5, gt=0)
     """Pixels within this distance of their object's mean are not pulled."""
-    delta_d: float = Field(3.0, gt=0)
+    delta_d: float = Field(1.5, gt=0)
     """Means further apart than twice this are not pushed."""
     gamma: float = Field(0.001, ge=0)
     """Weight of the regulariser, the pull of the means to the origin, inside the discriminative loss."""

@@ -29,7 +29,10 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, allowed: Tensor) -> Tensor:
 
 
 class CrossAttention(nn.Module, ABC):
-    """From queries (B, N, D) with positions to a memory (B, S, D) with positions (S, D).
+    """From queries (B, N, D) to a memory (B, S, D) with positions (S, D).
+
+    A query has two positions, both (B, N, D): the learned one and the guide, which is made from its centre (eq. 4).
+    Table 3 is about which of them attention sees, and how.
 
     Attributes:
         heads: how many.
@@ -41,26 +44,28 @@ class CrossAttention(nn.Module, ABC):
 
     @abstractmethod
     def project(
-        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor
+        self, queries: Tensor, learned: Tensor, guide: Tensor, memory: Tensor, memory_position: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Heads q (B, heads, N, d), k (B, heads, S, d) and v (B, heads, S, D / heads)."""
 
     def forward(
         self,
         queries: Tensor,
-        query_position: Tensor,
+        learned: Tensor,
+        guide: Tensor,
         memory: Tensor,
         memory_position: Tensor,
         allowed: Tensor,
     ) -> Tensor:
         """Attend where `allowed` (B, N, S), which is somewhere for every query; returns (B, N, D)."""
-        q, k, v = self.project(queries, query_position, memory, memory_position)
+        q, k, v = self.project(queries, learned, guide, memory, memory_position)
         return self.output(_merge_heads(_attend(q, k, v, allowed)))
 
     def weights(
         self,
         queries: Tensor,
-        query_position: Tensor,
+        learned: Tensor,
+        guide: Tensor,
         memory: Tensor,
         memory_position: Tensor,
         allowed: Tensor,
@@ -69,13 +74,13 @@ class CrossAttention(nn.Module, ABC):
 
         Computed anew, as the fused kernel of `forward` keeps none.
         """
-        q, k, _ = self.project(queries, query_position, memory, memory_position)
+        q, k, _ = self.project(queries, learned, guide, memory, memory_position)
         logits = q.float() @ k.float().transpose(-1, -2) / math.sqrt(q.shape[-1])
         return logits.masked_fill(~allowed[:, None], -torch.inf).softmax(-1)
 
 
 class StandardCrossAttention(CrossAttention):
-    """Type 1: positions are added to queries and keys before the projection, as in Mask2Former."""
+    """Type 1: learned positions are added to queries and keys before the projection, as in Mask2Former."""
 
     def __init__(self, dim: int, heads: int, position_in_values: bool = False):
         super().__init__()
@@ -84,9 +89,9 @@ class StandardCrossAttention(CrossAttention):
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def project(
-        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor
+        self, queries: Tensor, learned: Tensor, guide: Tensor, memory: Tensor, memory_position: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        q = _split_heads(self.query(queries + query_position), self.heads)
+        q = _split_heads(self.query(queries + learned), self.heads)
         k = _split_heads(self.key(memory + memory_position), self.heads)
         v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
         return q, k, v
@@ -96,31 +101,33 @@ class PositionGuidedCrossAttention(CrossAttention):
     """Types 2 and 3: content and position are projected apart and concatenated in each head.
 
     The logit is then the sum of a content and a position similarity (section 3.2.1; Meng et al.,
-    Conditional DETR, 2021).
+    Conditional DETR, 2021). In the first layer, where all queries have content that knows nothing of the image, the
+    learned position joins the content of the queries and the pixels' position that of the keys, as there.
     """
 
-    def __init__(self, dim: int, heads: int, position_in_values: bool = False):
+    def __init__(self, dim: int, heads: int, position_in_values: bool = False, *, first: bool = False):
         super().__init__()
         self.heads, self.position_in_values = heads, position_in_values
+        self.query_learned = nn.Linear(dim, dim) if first else None
         self.query_content, self.query_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.key_content, self.key_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
     def project(
-        self, queries: Tensor, query_position: Tensor, memory: Tensor, memory_position: Tensor
+        self, queries: Tensor, learned: Tensor, guide: Tensor, memory: Tensor, memory_position: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        heads, batch = self.heads, memory.shape[0]
-        key_position = _split_heads(self.key_position(memory_position)[None], heads).expand(batch, -1, -1, -1)
-        q = cat(
-            (
-                _split_heads(self.query_content(queries), heads),
-                _split_heads(self.query_position(query_position), heads),
-            ),
-            dim=-1,
-        )
-        k = cat((_split_heads(self.key_content(memory), heads), key_position), dim=-1)
-        v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), heads)
+        content, where = self.query_content(queries), self.key_position(memory_position)
+        what = self.key_content(memory)
+        if self.query_learned is not None:
+            content, what = content + self.query_learned(learned), what + where
+        q = self._concatenate(content, self.query_position(guide))
+        k = self._concatenate(what, where.expand_as(what))
+        v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
         return q, k, v
+
+    def _concatenate(self, content: Tensor, position: Tensor) -> Tensor:
+        """Two of (B, L, D) -> (B, heads, L, 2 D / heads)."""
+        return cat((_split_heads(content, self.heads), _split_heads(position, self.heads)), dim=-1)
 
 
 class SelfAttention(nn.Module):

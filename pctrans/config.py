@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -35,18 +36,32 @@ class LossWeights(Config):
 
 
 class InferenceConfig(Config):
-    """Cluster-then-average (section 3.4). The paper gives no thresholds; the released ones for BBBC039."""
+    """Cluster-then-average (section 3.4). The paper gives no thresholds.
 
-    binarise_threshold: float = Field(0.05, gt=0, lt=1)
+    Those that are not given follow `averaging`: the released ones for BBBC039V1 with "binary", and with "soft" ones
+    that suit the average of soft masks.
+    """
+
+    averaging: Literal["soft", "binary"] = "soft"
+    """What of a group's masks is averaged. "binary" is the released form: masks are binarised first, and groups
+    gather in the order of the queries. With "soft", they gather from the most confident query on."""
+    binarise_threshold: float = Field(0.5, gt=0, lt=1)
     """A query's mask for grouping: soft mask above this."""
-    group_threshold: float = Field(0.15, gt=0, le=1)
+    group_threshold: float = Field(0.3, gt=0, le=1)
     """Queries whose binary masks overlap with a Dice above this predict the same instance."""
-    mask_threshold: float = Field(0.5, gt=0, lt=1)
-    """A pixel belongs to its best group only if the group's averaged soft mask is above this."""
+    mask_threshold: float = Field(0.5, ge=0, lt=1)
+    """A pixel belongs to its best group only if the group's averaged mask is above this."""
     min_area: int = Field(40, ge=0)
     """Masks and final objects of at most this many pixels are dropped."""
     containment_threshold: float | None = Field(None, gt=0, le=1)
     """Drop a group of which at least this share lies inside a larger one (CVPPP: 0.72); None keeps all."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _released_defaults(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and given.get("averaging") == "binary":
+            return {"binarise_threshold": 0.05, "group_threshold": 0.15, "mask_threshold": 0.0} | dict(given)
+        return given
 
 
 class PCTransConfig(Config):
@@ -80,8 +95,9 @@ class PCTransConfig(Config):
     """Table 4, column 1."""
     relative_coordinates: bool = True
     """Table 4, column 2: M_rc joins F_mask in the dynamic mask head."""
-    coordinate_unit: float = Field(1.0, gt=0)
-    """Pixels of the input that count as 1 in M_rc. 1 is the released code's; larger values normalise."""
+    coordinate_unit: float = Field(2.0, gt=0)
+    """Pixels of the input that count as 1 in M_rc. 2 is what the released code comes to, which calls its 1/8 map one of
+    stride 4; larger values normalise."""
     mask_channels: int = Field(16, ge=1)
     """C_mask, table 7."""
     dynamic_channels: int = Field(8, ge=1)
@@ -93,6 +109,9 @@ class PCTransConfig(Config):
     """τ_q of eq. 6, table 5."""
     mask_temperature: float = Field(1.0, gt=0)
     """τ_m of eq. 7, table 5."""
+    matching_centre_weight: float = Field(0.0, ge=0)
+    """Weight of the L1 distance of centres in the cost of the matching, beside BCE + Dice (eq. 1). The paper has none;
+    a short training needs it, as first masks say little about which query is near an instance."""
     num_points: int = Field(12544, ge=1)
     """Points at which masks are compared, in the matching and in the mask loss."""
     query_contrast_form: Literal["cosine", "released"] = "cosine"

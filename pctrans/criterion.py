@@ -37,7 +37,13 @@ def weighted_losses(
     look at the last one.
     """
     weights = config.loss_weights
-    matchings = start_matching([_candidates(p.mask_logits, config) for p in predictions], targets, config.num_points)
+    matchings = start_matching(
+        [_candidates(p.mask_logits, config) for p in predictions],
+        [p.centres.detach() for p in predictions],
+        targets,
+        config.num_points,
+        config.matching_centre_weight,
+    )
     # Before the first matching is asked for: they need none, and give an accelerator work meanwhile.
     losses = _dense_losses(pixel_embedding, semantic_logits, targets, config)
 

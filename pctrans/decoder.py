@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import cast
 
@@ -13,10 +12,10 @@ from torch.profiler import record_function
 
 from pctrans.attention import CrossAttention, PositionGuidedCrossAttention, SelfAttention, StandardCrossAttention
 from pctrans.config import PCTransConfig
-from pctrans.layers import MLP, FeedForward, inverse_sigmoid, run_layer
+from pctrans.layers import MLP, FeedForward, inverse_sigmoid, run_layer, xavier
 from pctrans.mask_head import build_mask_head
 from pctrans.pixel_decoder import PixelFeatures
-from pctrans.position import sinusoidal
+from pctrans.position import sinusoidal, uniform_points
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,14 @@ class Prediction:
 class DecoderLayer(nn.Module):
     """Cross-attention to one level, self-attention, feed-forward."""
 
-    def __init__(self, config: PCTransConfig):
+    def __init__(self, config: PCTransConfig, *, first: bool):
         super().__init__()
         dim, heads = config.hidden_dim, config.num_heads
-        attention = StandardCrossAttention if config.attention_type == 1 else PositionGuidedCrossAttention
-        self.cross_attention: CrossAttention = attention(dim, heads, config.position_in_values)
+        self.cross_attention: CrossAttention = (
+            StandardCrossAttention(dim, heads, config.position_in_values)
+            if config.attention_type == 1
+            else PositionGuidedCrossAttention(dim, heads, config.position_in_values, first=first)
+        )
         self.norm = nn.LayerNorm(dim)
         self.self_attention = SelfAttention(dim, heads)
         self.feedforward = FeedForward(dim, config.decoder_feedforward)
@@ -49,16 +51,16 @@ class DecoderLayer(nn.Module):
     def forward(
         self,
         queries: Tensor,
+        learned: Tensor,
         guide: Tensor,
-        learned_position: Tensor,
         memory: Tensor,
         memory_position: Tensor,
         allowed: Tensor,
     ) -> Tensor:
-        """Queries (B, N, D) -> (B, N, D); `guide` is the position that the cross-attention sees."""
-        attended = self.cross_attention(queries, guide, memory, memory_position, allowed)
+        """Queries (B, N, D), with their learned position and the guide of eq. 4, -> (B, N, D)."""
+        attended = self.cross_attention(queries, learned, guide, memory, memory_position, allowed)
         queries = self.norm(queries + attended)
-        return self.feedforward(self.self_attention(queries, learned_position))
+        return self.feedforward(self.self_attention(queries, learned))
 
 
 class QueryDecoder(nn.Module):
@@ -71,7 +73,7 @@ class QueryDecoder(nn.Module):
         self.temperature, self.recompute = config.query_position_temperature, config.activation_checkpointing
         self.content = nn.Parameter(torch.randn(config.num_queries, dim))
         self.position = nn.Parameter(torch.randn(config.num_queries, dim))
-        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.decoder_layers))
+        self.layers = nn.ModuleList(DecoderLayer(config, first=i == 0) for i in range(config.decoder_layers))
         self.norm = nn.LayerNorm(dim)
         self.reference_point = MLP(dim, dim, 2, layers=2)
         self.centre_offset = MLP(dim, dim, 2, layers=3)
@@ -81,17 +83,25 @@ class QueryDecoder(nn.Module):
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
-        """Start with centres all over the image that hardly move, as the paper leaves the start open.
+        """Start as the released code does, but with centres that cover the image and T near one.
 
-        PyTorch's defaults put every query near the middle, and training first has to disperse them. Logits
-        of standard deviation π/√3, that of the logistic distribution, give almost uniform coordinates; a
-        standard normal embedding through the first layer leaves D / 6 of variance to the last one.
+        Where centres start is the paper's to say and it does not. A query is matched with what it happens to cover, so
+        centres are spread evenly, for any N and seed: two components of a learned position hold the logit of its
+        point, and the reference point's MLP starts by reading them. Offsets start near zero, so that the first layers
+        keep them there. T starts at one: type 3 of table 3 starts as type 2.
         """
-        reference, offset = self.reference_point.last, self.centre_offset.last
-        nn.init.normal_(reference.weight, std=math.pi / math.sqrt(3) * math.sqrt(6 / reference.in_features))
-        nn.init.normal_(offset.weight, std=0.01)
-        nn.init.zeros_(reference.bias)
-        nn.init.zeros_(offset.bias)
+        xavier(self)
+        nn.init.normal_(self.centre_offset.last.weight, std=0.01)
+        if self.attention_type == 3:
+            nn.init.zeros_(self.transform.last.weight)
+            nn.init.ones_(self.transform.last.bias)
+        first, last = self.reference_point.first, self.reference_point.last
+        with torch.no_grad():
+            self.position[:, :2] = inverse_sigmoid(uniform_points(len(self.position)))
+            first.weight[:4] = 0.0
+            first.weight[[0, 1, 2, 3], [0, 0, 1, 1]] = torch.tensor([1.0, -1.0, 1.0, -1.0])  # x = relu(x) - relu(-x)
+            last.weight.zero_()
+            last.weight[[0, 0, 1, 1], [0, 1, 2, 3]] = torch.tensor([1.0, -1.0, 1.0, -1.0])
 
     def forward(self, features: PixelFeatures) -> list[Prediction]:
         """Predictions of all depths, the last one last."""
@@ -107,8 +117,8 @@ class QueryDecoder(nn.Module):
             queries = run_layer(
                 layer,
                 queries,
-                self._guide(queries, reference, position, first=index == 0),
                 position,
+                self._guide(queries, reference, first=index == 0),
                 features.levels[level],
                 features.positions[level],
                 _attention_region(predictions[-1].mask_logits, features.shapes[level]),
@@ -129,12 +139,13 @@ class QueryDecoder(nn.Module):
         with record_function("mask head"):
             return Prediction(queries, centres, self.mask_head(queries, centres, shared, self.mask_stride))
 
-    def _guide(self, queries: Tensor, reference: Tensor, learned: Tensor, *, first: bool) -> Tensor:
-        """Eq. 4: the position embedding of the queries; T = 1 before the first layer and for type 2."""
-        if self.attention_type == 1:
-            return learned
-        guide = sinusoidal(reference, learned.shape[-1], self.temperature)
-        return guide if self.attention_type == 2 or first else self.transform(queries) * guide
+    def _guide(self, queries: Tensor, reference: Tensor, *, first: bool) -> Tensor:
+        """Eq. 4: the position embedding of the queries; T = 1 before the first layer and for type 2.
+
+        Type 1 attends by the learned position instead and leaves this unread.
+        """
+        guide = sinusoidal(reference, queries.shape[-1], self.temperature)
+        return self.transform(queries) * guide if self.attention_type == 3 and not first else guide
 
 
 def _attention_region(mask_logits: Tensor, shape: tuple[int, int]) -> Tensor:

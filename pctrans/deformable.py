@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pctrans.layers import FeedForward
+from pctrans.layers import FeedForward, xavier
 
 Shapes = list[tuple[int, int]]
 
@@ -94,6 +94,7 @@ class DeformableEncoderLayer(nn.Module):
         self.attention = DeformableAttention(dim, levels, heads, points)
         self.norm = nn.LayerNorm(dim)
         self.feedforward = FeedForward(dim, feedforward)
+        xavier(self.feedforward)
 
     def forward(self, memory: Tensor, position: Tensor, reference_points: Tensor, shapes: Shapes) -> Tensor:
         """(B, S, D) -> (B, S, D); `position` (S, D) joins the queries only."""

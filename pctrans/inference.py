@@ -22,39 +22,46 @@ def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: Inf
     Returns:
         (H, W) int64, 0 background, ids 1..K.
     """
+    released = config.averaging == "binary"
     soft = mask_logits.float().sigmoid()
+    if released:  # binary masks cannot be enlarged: whatever a border touches would be above a threshold of 0
+        soft = _enlarge(soft, size)
     pixels_per_cell = size[0] * size[1] / soft[0].numel()
     binary = (soft > config.binarise_threshold).flatten(1)
     candidates = binary.sum(1) * pixels_per_cell > config.min_area
     soft, binary = soft[candidates], binary[candidates].float()
-    membership = _group(soft.flatten(1), binary, config.group_threshold).to(soft.device)
-    averaged = (membership @ soft.flatten(1)) / membership.sum(1, keepdim=True).clamp(min=1)
+    order = torch.arange(len(soft)) if released else _by_confidence(soft.flatten(1), binary)
+    membership = _group(binary, order, config.group_threshold).to(soft)
+    votes = binary if released else soft.flatten(1)
+    averaged = (membership @ votes) / membership.sum(1, keepdim=True)
     if config.containment_threshold is not None:
         keep = _not_contained(averaged, config.mask_threshold, config.containment_threshold)
         averaged = averaged[keep]
-    averaged = averaged.view(-1, *soft.shape[1:])
-    return _paint(averaged, size, config)
+    return _paint(averaged.view(-1, *soft.shape[1:]), size, config)
 
 
-def _group(soft: Tensor, binary: Tensor, threshold: float) -> Tensor:
+def _by_confidence(soft: Tensor, binary: Tensor) -> Tensor:
+    """Indices of masks (N, P), those with the highest mean soft value inside the binary mask first."""
+    return ((soft * binary).sum(1) / binary.sum(1).clamp(min=1)).argsort(descending=True)
+
+
+def _group(binary: Tensor, order: Tensor, threshold: float) -> Tensor:
     """Greedy clustering of masks (N, P) by Dice similarity; returns the membership (G, N) of 0 and 1.
 
-    The most confident ungrouped query (mean soft value inside its mask) gathers all ungrouped queries that
-    overlap it enough. The Dice similarity of all pairs is one matrix product.
+    The first ungrouped query of `order` gathers all ungrouped queries that overlap it enough. The Dice similarity of
+    all pairs is one matrix product.
     """
     areas = binary.sum(1)
-    dice = 2 * (binary @ binary.T) / (areas[:, None] + areas[None, :]).clamp(min=1)
-    confidence = (soft * binary).sum(1) / areas.clamp(min=1)
-    similar = (dice > threshold).cpu()
-    free = torch.ones(len(soft), dtype=torch.bool)
+    similar = (2 * (binary @ binary.T) / (areas[:, None] + areas[None, :]).clamp(min=1) > threshold).cpu()
+    free = torch.ones(len(binary), dtype=torch.bool)
     groups = []
-    for query in confidence.argsort(descending=True).tolist():
+    for query in order.tolist():
         if free[query]:
             members = similar[query] & free
             members[query] = True
             free &= ~members
             groups.append(members)
-    return torch.stack(groups).to(soft.dtype) if groups else soft.new_zeros(0, len(soft))
+    return torch.stack(groups) if groups else free.new_zeros(0, len(binary))
 
 
 def _not_contained(averaged: Tensor, mask_threshold: float, containment_threshold: float) -> Tensor:
@@ -70,7 +77,11 @@ def _paint(averaged: Tensor, size: tuple[int, int], config: InferenceConfig) -> 
     """Give each pixel to its best group if that is above the threshold, drop small objects, renumber."""
     if not len(averaged):
         return torch.zeros(size, dtype=torch.long, device=averaged.device)
-    full = F.interpolate(averaged[None], size=size, mode="bilinear", align_corners=False)[0]
-    best, owner = full.max(0)
+    best, owner = _enlarge(averaged, size).max(0)
     labels = torch.where(best > config.mask_threshold, owner + 1, 0)
     return drop_small(labels, config.min_area)
+
+
+def _enlarge(masks: Tensor, size: tuple[int, int]) -> Tensor:
+    """(N, h, w) -> (N, H, W), bilinear."""
+    return F.interpolate(masks[None], size=size, mode="bilinear", align_corners=False)[0]

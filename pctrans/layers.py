@@ -20,6 +20,11 @@ class MLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(dims))
 
     @property
+    def first(self) -> nn.Linear:
+        """The layer that reads the input."""
+        return cast(nn.Linear, self.layers[0])
+
+    @property
     def last(self) -> nn.Linear:
         """The layer that makes the output."""
         return cast(nn.Linear, self.layers[-1])
@@ -28,6 +33,21 @@ class MLP(nn.Module):
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
         return self.layers[-1](x)
+
+
+def xavier(module: nn.Module) -> None:
+    """Xavier-uniform weights and zero biases in every linear layer and attention inside, as the released code has.
+
+    PyTorch's own start makes outputs a third as wide; three layers of that and a mask hardly depends on the pixel.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.MultiheadAttention):
+            nn.init.xavier_uniform_(part.in_proj_weight)
+            nn.init.zeros_(part.in_proj_bias)
+        elif isinstance(part, (nn.Linear, nn.Conv2d)):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
 
 
 class FeedForward(nn.Module):

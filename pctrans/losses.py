@@ -46,7 +46,7 @@ def discriminative_loss(
     num_instances: int,
     *,
     delta_v: float = 0.5,
-    delta_d: float = 3.0,
+    delta_d: float = 1.5,
     gamma: float = 0.001,
 ) -> Tensor:
     """Pull pixels to their instance's mean, push means apart (De Brabandere et al. 2017, eq. 1 to 4).

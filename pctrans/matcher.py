@@ -57,16 +57,24 @@ def matching_cost(logits: Tensor, truth: Tensor) -> Tensor:
 
 @torch.no_grad()
 @record_function("matching")
-def start_matching(mask_logits: list[Tensor], targets: Targets, num_points: int) -> Iterator[Matching]:
-    """Match each prediction of a list with the instances, by cost at uniform random points.
+def start_matching(
+    mask_logits: list[Tensor],
+    centres: list[Tensor],
+    targets: Targets,
+    num_points: int,
+    centre_weight: float = 0.0,
+) -> Iterator[Matching]:
+    """Match each prediction of a list with the instances: BCE + Dice at uniform random points, and how far centres are.
 
     All costs are under way when this returns. An assignment is made on the host when the iterator is asked for it,
     so an accelerator works on the losses of one prediction while the host assigns the next.
 
     Args:
         mask_logits: predictions (B, N, h, w).
+        centres: theirs (B, N, 2), (x, y) in [0, 1].
         targets: the instances.
         num_points: points an image; all predictions see the same ones.
+        centre_weight: of the L1 distance of the centres, beside BCE + Dice.
 
     Returns:
         An iterator over one `Matching` per prediction. With more instances than queries, the costliest stay unmatched.
@@ -77,13 +85,13 @@ def start_matching(mask_logits: list[Tensor], targets: Targets, num_points: int)
     ids = torch.arange(1, most + 1, device=device)
     labels = sample_labels(targets.labels, points, torch.arange(batch, device=device))
     truth = labels[:, None] == ids[:, None]
-    costs = [_HostCopy(matching_cost(sample_logits(logits.float(), points), truth)) for logits in mask_logits]
+    costs = []
+    for logits, places in zip(mask_logits, centres, strict=True):
+        cost = matching_cost(sample_logits(logits.float(), points), truth)
+        if centre_weight:
+            cost = cost + centre_weight * torch.cdist(places.float(), targets.centres, p=1)
+        costs.append(_HostCopy(cost))
     return (_assign(cost, targets.counts, device) for cost in costs)
-
-
-def match(mask_logits: list[Tensor], targets: Targets, num_points: int) -> list[Matching]:
-    """`start_matching`, waited for."""
-    return list(start_matching(mask_logits, targets, num_points))
 
 
 class _HostCopy:

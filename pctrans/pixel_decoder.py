@@ -42,7 +42,7 @@ class PixelDecoder(nn.Module):
         self.dim, self.temperature, self.mask_stride = dim, config.pixel_position_temperature, config.mask_stride
         self.recompute = config.activation_checkpointing
         self.input_projections = nn.ModuleList(conv_norm(c, dim, 1) for c in reversed(channels[1:]))
-        self.level_embedding = nn.Parameter(torch.randn(3, dim) * 0.02) if config.encoder_layers else None
+        self.level_embedding = nn.Parameter(torch.randn(3, dim)) if config.encoder_layers else None
         self.layers = nn.ModuleList(
             DeformableEncoderLayer(dim, 3, config.num_heads, config.encoder_points, config.encoder_feedforward)
             for _ in range(config.encoder_layers)

@@ -28,3 +28,15 @@ def cell_centres(height: int, width: int, device: torch.device) -> Tensor:
     x = (torch.arange(width, device=device, dtype=torch.float32) + 0.5) / width
     grid_y, grid_x = torch.meshgrid(y, x, indexing="ij")
     return torch.stack((grid_x, grid_y), dim=-1).flatten(0, 1)
+
+
+def uniform_points(count: int) -> Tensor:
+    """`count` points (count, 2) = (x, y), evenly spread over the unit square: the cells' centres of near-square rows.
+
+    No place of the square is further from a point than 0.8 / sqrt(count).
+    """
+    rows = max(1, round(math.sqrt(count)))
+    in_row = [count // rows + (row < count % rows) for row in range(rows)]
+    y = torch.cat([torch.full((n,), (row + 0.5) / rows) for row, n in enumerate(in_row)])
+    x = torch.cat([(torch.arange(n) + 0.5) / n for n in in_row])
+    return torch.stack((x, y), dim=-1)

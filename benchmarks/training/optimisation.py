@@ -11,15 +11,34 @@ from benchmarks.settings import TrainingSettings
 
 
 def build_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
-    """AdamW over all parameters, those under `backbone.` with their own factor on the rate."""
-    backbone = [p for name, p in model.named_parameters() if name.startswith("backbone.")]
-    rest = [p for name, p in model.named_parameters() if not name.startswith("backbone.")]
-    groups = [
-        {"params": params, "rate_factor": factor}
-        for params, factor in ((rest, 1.0), (backbone, settings.backbone_rate))
-        if params
-    ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=_fused(model))
+    """AdamW over all parameters, those under `backbone.` with their own factor on the rate.
+
+    Weights of linear layers, convolutions and attention decay; norms, biases and embeddings do not, as in the released
+    code and in Mask2Former.
+    """
+    decaying = _decaying(model)
+    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        factor = settings.backbone_rate if name.startswith("backbone.") else 1.0
+        decay = settings.weight_decay if name in decaying else 0.0
+        groups.setdefault((factor, decay), []).append(parameter)
+    return torch.optim.AdamW(
+        [{"params": p, "rate_factor": factor, "weight_decay": decay} for (factor, decay), p in groups.items()],
+        lr=settings.learning_rate,
+        fused=_fused(model),
+    )
+
+
+def _decaying(model: nn.Module) -> set[str]:
+    """Names of the parameters that are weights of a map from features to features."""
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.MultiheadAttention)
+    return {
+        f"{path}.{name}" if path else name
+        for path, module in model.named_modules()
+        if isinstance(module, kinds)
+        for name in ("weight", "in_proj_weight")
+        if isinstance(getattr(module, name, None), nn.Parameter)
+    }
 
 
 def _fused(model: nn.Module) -> bool:
