@@ -43,6 +43,9 @@ class TrainingSettings(Settings):
     """Validate, test and keep a moving average of the weights with this decay an iteration; None: the last weights."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto": bfloat16 autocast on accelerators that have it, float32 elsewhere; a job holds which it was."""
+    threads: int | None = Field(2, ge=1)
+    """CPU threads that train, choose thresholds and predict, of each process where several train together. Other
+    numbers round otherwise, so they give other weights. None: on an accelerator, where they hardly matter."""
     log_every: int = Field(20, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     validate_every: int = Field(2500, ge=1)
