@@ -55,7 +55,7 @@ def execute(
     jobs = unique_jobs(planned)
     display: JobDisplay | JobsTable
     pending = [one for one in jobs if not (one.job.folder(out) / "result.json").exists()]
-    at_a_time = _jobs_at_a_time(pending, options)
+    at_a_time = jobs_at_a_time(pending, options)
     if options.slurm is None and at_a_time == 1:
         display = JobDisplay(console, jobs, out, tracker.sync)
     else:
@@ -123,7 +123,7 @@ def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> st
     return "interrupted" if (planned.job.folder(out) / "job.json").exists() else "not begun"
 
 
-def _jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> int:
+def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> int:
     """On this machine: what the user says, else on a CPU what it has cores and memory for."""
     from benchmarks.executors.devices import jobs_that_fit
 
