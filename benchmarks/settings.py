@@ -39,8 +39,8 @@ class TrainingSettings(Settings):
     """Factor on the learning rate of parameters under `backbone.`; 1 is the paper's and the released code's, whose
     configuration has a 0.1 that its trainer never reads. 0.1 is Mask2Former's."""
     gradient_norm: float | None = Field(0.1, gt=0)
-    """Gradients are clipped to this norm; None: not at all, as in the released code. The paper is silent; 0.1 is DETR's,
-    0.01 Mask2Former's."""
+    """Gradients are clipped to this norm; None: not at all, as in the released code. The paper is silent; 0.1 is
+    DETR's, 0.01 Mask2Former's."""
     weight_average: float | None = Field(None, gt=0, lt=1)
     """Validate, test and keep a moving average of the weights with this decay an iteration; None: the last weights."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
