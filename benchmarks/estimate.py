@@ -19,6 +19,7 @@ from benchmarks.expansion import PlannedJob
 from benchmarks.jobs import EXTERNAL, Job, parse_job
 from benchmarks.methods import get_method
 from benchmarks.prediction import segment_sample
+from benchmarks.threads import computing_with
 from benchmarks.training.batches import BatchSource
 from benchmarks.training.loop import training_step
 from benchmarks.training.optimisation import build_optimiser
@@ -63,7 +64,8 @@ def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[floa
         return 0.0, "nothing to compute"
     if known := _measured(job, out, device):
         return median(known), f"{len(known)} finished jobs of this scale"
-    return _timed(job, dataset, device), "a few timed steps"
+    with computing_with(job.training.threads):
+        return _timed(job, dataset, device), "a few timed steps"
 
 
 def _measured(job: Job, out: Path, device: str) -> list[float]:

@@ -27,6 +27,7 @@ from benchmarks.methods import get_method
 from benchmarks.prediction import Labeller, predict_split, score_split, segment_sample
 from benchmarks.saved_model import load_model, save_model
 from benchmarks.scoring import mean_scores, write_scores
+from benchmarks.threads import computing_with
 from benchmarks.training import TrainingReport
 from benchmarks.training.batches import derived_seed
 from benchmarks.watcher import Watcher
@@ -76,7 +77,7 @@ def run_job(
     if not (folder / "result.json").exists():
         check_processes(job, device, processes)
     folder.mkdir(parents=True, exist_ok=True)
-    with only_one_process(folder) as mine:
+    with only_one_process(folder) as mine, computing_with(job.training.threads):
         if (folder / "result.json").exists():
             return Outcome("cached")
         if not mine:

@@ -21,6 +21,7 @@ _BUDGET: dict[str, Callable[[Job], Any]] = {
     "training.batch_size": lambda job: job.training.batch_size,
     "training.iterations": lambda job: job.training.iterations,
     "training.precision": lambda job: job.training.precision,
+    "training.threads": lambda job: job.training.threads,
     "testing.tile": lambda job: job.tile,
     "testing.overlap": lambda job: job.testing.overlap,
     "testing.flips": lambda job: job.testing.flips,
@@ -56,7 +57,7 @@ def inequalities(jobs: Labelled) -> list[Inequality]:
     """The fields in which the jobs of a table differ and should not.
 
     Rows without training share data, split and decoding with the rest; trained rows also crop, batch size,
-    iterations, precision, augmentation, tiling, backbone and seeds.
+    iterations, precision, threads, augmentation, tiling, backbone and seeds.
 
     Args:
         jobs: each with the label of its row; a row has a job for each seed.

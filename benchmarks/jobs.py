@@ -113,7 +113,7 @@ def make_job(
     Args:
         overrides: nested sections `model`, `training`, `testing`, `augmentation`; a value that is not given
             overrides nothing. `augmentation` may be a preset's name.
-        device: where it will run; decides what the precision "auto" is.
+        device: where it will run; decides what the precision "auto" is, and whether threads matter.
 
     Raises:
         UserError: an unknown section or field, or a value out of range.
@@ -133,6 +133,7 @@ def make_job(
     model = resolve_config(method, sections["model"])
     if sections["training"].get("precision", "auto") == "auto":
         sections["training"] = sections["training"] | {"precision": _precision(device)}
+    sections["training"] = sections["training"] | _threads(sections["training"], device)
     try:
         return Job(
             method=method,
@@ -202,6 +203,15 @@ def _without_places(model: dict[str, Any]) -> dict[str, Any]:
     if model.get("backbone"):
         model = model | {"backbone": model["backbone"] | {"pretrained": None}}
     return {name: value for name, value in model.items() if name != "checkpoint"}
+
+
+def _threads(training: Mapping[str, Any], device: str) -> dict[str, None]:
+    """What a device decides of the threads."""
+    if device.partition(":")[0] != "cpu":
+        return {"threads": None}
+    if training.get("threads", 0) is None:
+        raise UserError("training.threads decides the numbers on a CPU: give it a number, such as 2.")
+    return {}
 
 
 def _precision(device: str) -> str:

@@ -115,7 +115,8 @@ class PCTransConfig(Config):
     num_points: int = Field(12544, ge=1)
     """Points at which masks are compared, in the matching and in the mask loss."""
     query_contrast_form: Literal["cosine", "released"] = "cosine"
-    """"released": inner product at temperature 2, ten negatives a positive, and an L2 term on the cosines."""
+    """"released": inner product at temperature 2, and an L2 term on the cosines of the positives and of ten sampled
+    negatives for each."""
 
     activation_checkpointing: bool = False
     """Keep only the inputs of the encoder's and the decoder's layers for the backward pass, and run them again

@@ -156,6 +156,11 @@ class TrainingPlan:
         return 0 if "training.iterations" in self.spec.search else self.base.training.iterations
 
     @property
+    def threads(self) -> int | None:
+        """CPU threads of a trial; None on an accelerator."""
+        return self.base.training.threads
+
+    @property
     def validations(self) -> int:
         """Of a whole trial, as the pruner counts them."""
         return self.base.training.iterations // (self.validate_every or self.base.training.validate_every)

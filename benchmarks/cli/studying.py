@@ -127,7 +127,14 @@ def _conduct(
     console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes, tracker: StudyTracker
 ) -> list[TrialRecord]:
     conductor = Conductor(
-        study, plan.settings, folder, wishes.out, wishes.jobs, wishes.storage_url, lambda text: console.print(text)
+        study,
+        plan.settings,
+        folder,
+        wishes.out,
+        wishes.jobs,
+        plan.threads,
+        wishes.storage_url,
+        lambda text: console.print(text),
     )
     with StudyDisplay(console, plan, wishes.out, wishes.jobs) as display:
 

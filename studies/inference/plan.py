@@ -19,6 +19,7 @@ from benchmarks.methods import describe
 from benchmarks.saved_model import HARNESS_FILE, find_model, load_model
 from benchmarks.scoring import mean_scores
 from benchmarks.suggestions import suggestion
+from benchmarks.threads import computing_with
 from pctrans import PCTrans
 from pctrans.config import InferenceConfig
 from studies.inference.logits import LogitStore, Progress
@@ -62,6 +63,11 @@ class InferencePlan:
         return self.job.scale
 
     @property
+    def threads(self) -> int | None:
+        """CPU threads of a trial, those of the model's job; None if that was of an accelerator."""
+        return self.job.training.threads
+
+    @property
     def digest(self) -> str:
         """Sixteen hex digits that change when trials could not be compared any more."""
         data = [self.dataset.fingerprint, self.dataset.decoding]
@@ -103,7 +109,8 @@ class InferencePlan:
         if store.missing(self.dataset, split):
             model = load_model(self.model, self.settings.device).segmenter
             assert isinstance(model, PCTrans)
-            store.fill(model, self.dataset, split, self.settings.device, progress)
+            with computing_with(self.threads):
+                store.fill(model, self.dataset, split, self.settings.device, progress)
 
     def run(
         self,
@@ -115,7 +122,8 @@ class InferencePlan:
     ) -> list[float]:
         """One trial: label maps of the validation split from its stored logits, scored."""
         store = self.store(study_folder(out, self.spec.name))
-        rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check(stopping))
+        with computing_with(self.threads):
+            rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check(stopping))
         means = mean_scores(rows)
         return [means[name] for name in self.spec.objectives]
 

@@ -49,6 +49,7 @@ def test_the_tables_as_they_are_shipped_are_equal(dataset: Dataset) -> None:
         ("methods.mask2former.testing.tile=96", "testing.tile", "96 (Mask2Former)"),
         ("methods.discriminative.testing.flips=true", "testing.flips", "(Discriminative)"),
         ("methods.pctrans.training.precision=bfloat16", "training.precision", "bfloat16 (PCTrans)"),
+        ("methods.pctrans.training.threads=2", "training.threads", "2 (PCTrans)"),
         ("methods.pctrans.model.backbone.name=resnet34", "model.backbone.name", "resnet34 (PCTrans)"),
         ("methods.pctrans.model.backbone.width=16", "model.backbone.width", "16 (PCTrans)"),
     ],
