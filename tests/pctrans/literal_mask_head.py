@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import torch
+from literal_convolutions import convolved
 from literal_layers import mlp, relu
-from torch import Tensor, nn
+from torch import Tensor
 
 from pctrans import PCTransConfig
 from pctrans.mask_head import MaskHead
 
 
-def pointwise(convolution: nn.Conv2d, maps: Tensor) -> Tensor:
-    """A 1×1 convolution, pixel by pixel: (B, C, h, w) -> (B, C', h, w)."""
-    mixed = torch.einsum("oc,bchw->bohw", convolution.weight[:, :, 0, 0], maps)
-    return mixed if convolution.bias is None else mixed + convolution.bias[:, None, None]
-
-
 def literal_masks(head: MaskHead, queries: Tensor, centres: Tensor, mask_map: Tensor, config: PCTransConfig) -> Tensor:
     """Mask logits (B, N, h, w) of queries (B, N, D) with centres (B, N, 2) on a mask map (B, D, h, w)."""
-    features = pointwise(head.mask_features, mask_map)
+    features = convolved(head.mask_features, mask_map)
     batch, n, _ = queries.shape
     masks = []
     for b in range(batch):

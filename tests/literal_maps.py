@@ -53,3 +53,9 @@ def sampled(maps: Tensor, points: Tensor) -> Tensor:
             values = maps[:, row.long().clamp(0, height - 1), column.long().clamp(0, width - 1)]
             total = total + torch.where(exists, weight, 0.0) * values
     return total
+
+
+def cell_places(height: int, width: int) -> Tensor:
+    """The centres (height · width, 2) of a map's cells, (x, y) in [0, 1], row by row."""
+    places = [[(x + 0.5) / width, (y + 0.5) / height] for y in range(height) for x in range(width)]
+    return torch.tensor(places, dtype=torch.float64)
