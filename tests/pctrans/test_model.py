@@ -80,7 +80,8 @@ def test_a_batch_without_any_instance_can_be_trained_on(tiny: PCTransConfig, bat
 def test_bfloat16_changes_masks_little_far_from_the_origin(tiny: PCTransConfig) -> None:
     """Coordinates of hundreds of pixels, and the losses and the grouping built on masks, stay in float32."""
     torch.manual_seed(0)
-    model = PCTrans(tiny).eval()
+    # First masks are much alike: centres in the cost keep rounding from changing who is matched with whom.
+    model = PCTrans(tiny.model_copy(update={"matching_centre_weight": 5.0})).eval()
     images = torch.rand(1, 3, 512, 512)
     labels = squares(512, [(420, 440), (30, 470), (460, 20)], 40)[None]
     values, logits = [], []

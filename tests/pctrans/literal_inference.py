@@ -1,0 +1,90 @@
+"""Cluster, then average (section 3.4), mask by mask and cell by cell."""
+
+from __future__ import annotations
+
+import torch
+from literal_maps import bilinear
+from torch import Tensor
+
+from pctrans.config import InferenceConfig
+
+Cells = frozenset[tuple[int, int]]
+
+
+def cells_above(mask: Tensor, threshold: float) -> Cells:
+    """Where a map (h, w) is above `threshold`."""
+    height, width = mask.shape
+    return frozenset((y, x) for y in range(height) for x in range(width) if mask[y, x] > threshold)
+
+
+def literal_instances(mask_logits: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
+    """The instance map (H, W) of mask logits (N, h, w).
+
+    "soft": soft masks are averaged, groups gather from the most confident query on. "binary", the released form: masks
+    are binarised at the size of the image and those are averaged; groups gather in the order of the queries.
+    """
+    soft = 1 / (1 + torch.exp(-mask_logits.double()))
+    if config.averaging == "binary":
+        soft = bilinear(soft, size)
+    cell_area = size[0] * size[1] / (soft.shape[1] * soft.shape[2])
+    binary = [cells_above(mask, config.binarise_threshold) for mask in soft]
+    queries = [q for q, cells in enumerate(binary) if len(cells) * cell_area > config.min_area]
+    if config.averaging == "soft":
+        queries.sort(key=lambda q: -sum(soft[q][cell].item() for cell in binary[q]) / max(len(binary[q]), 1))
+    averaged = []
+    for group in groups_of(queries, binary, config.group_threshold):
+        votes = [soft[q] if config.averaging == "soft" else _painted(binary[q], soft[q]) for q in group]
+        averaged.append(sum(votes) / len(votes))
+    if config.containment_threshold is not None:
+        averaged = _without_contained(averaged, config.mask_threshold, config.containment_threshold)
+    return _instance_map([bilinear(mask, size) for mask in averaged], size, config)
+
+
+def groups_of(order: list[int], binary: list[Cells], threshold: float) -> list[list[int]]:
+    """The first query that has no group gathers all those without one whose Dice with it is above `threshold`."""
+    groups, left = [], list(order)
+    while left:
+        first = left[0]
+        group = [q for q in left if q == first or _dice(binary[first], binary[q]) > threshold]
+        left = [q for q in left if q not in group]
+        groups.append(group)
+    return groups
+
+
+def _dice(a: Cells, b: Cells) -> float:
+    return 2 * len(a & b) / max(len(a) + len(b), 1)
+
+
+def _painted(cells: Cells, like: Tensor) -> Tensor:
+    mask = torch.zeros_like(like)
+    for cell in cells:
+        mask[cell] = 1.0
+    return mask
+
+
+def _without_contained(averaged: list[Tensor], mask_threshold: float, containment_threshold: float) -> list[Tensor]:
+    """Without the masks of which at least a share of `containment_threshold` lies inside one larger mask."""
+    cells = [cells_above(mask, mask_threshold) for mask in averaged]
+
+    def contained(own: Cells) -> bool:
+        larger = [other for other in cells if len(other) > len(own)]
+        return any(len(own & other) >= containment_threshold * max(len(own), 1) for other in larger)
+
+    return [mask for mask, own in zip(averaged, cells, strict=True) if not contained(own)]
+
+
+def _instance_map(averaged: list[Tensor], size: tuple[int, int], config: InferenceConfig) -> Tensor:
+    """Every pixel to the mask that is highest there, the earlier one of equals, if that is above the threshold."""
+    owner = torch.zeros(size, dtype=torch.long)
+    for y in range(size[0]):
+        for x in range(size[1]):
+            best = config.mask_threshold
+            for number, mask in enumerate(averaged, 1):
+                if mask[y, x] > best:
+                    best, owner[y, x] = mask[y, x].item(), number
+    result, next_id = torch.zeros_like(owner), 1
+    for number in range(1, len(averaged) + 1):
+        if (owner == number).sum() > config.min_area:
+            result[owner == number] = next_id
+            next_id += 1
+    return result
