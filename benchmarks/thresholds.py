@@ -18,7 +18,7 @@ from benchmarks.errors import UserError
 from benchmarks.evidence import record_evidence, segment_evidence
 from benchmarks.files import write_json
 from benchmarks.jobs import Job
-from benchmarks.metrics import contingency_table, panoptic_quality
+from benchmarks.metrics import METRICS, contingency_table
 from benchmarks.saved_model import load_model
 from benchmarks.settings import Settings
 
@@ -133,7 +133,7 @@ def try_thresholds(
         evidence = record_evidence(segmenter, sample.image, job.tile, job.testing, device, job.training.precision)
         for inference, of_setting in zip(settings, scores, strict=True):
             labels = segment_evidence(segmenter, evidence, inference, job.tile, job.testing, device)
-            of_setting.append(panoptic_quality(contingency_table(sample.labels, labels)))
+            of_setting.append(METRICS["pq"].compute(contingency_table(sample.labels, labels)))
         if progress:
             progress(done, len(ids))
     return tuple(

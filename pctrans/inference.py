@@ -16,7 +16,7 @@ def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: Inf
 
     Args:
         mask_logits: (N, h, w).
-        size: (H, W) of the map to make, in pixels of the image.
+        size: (H, W) of the map to make, in pixels of the image; multiples of h and w.
         config: thresholds; areas are in pixels of the image.
 
     Returns:
@@ -74,12 +74,33 @@ def _not_contained(averaged: Tensor, mask_threshold: float, containment_threshol
 
 
 def _paint(averaged: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
-    """Give each pixel to its best group if that is above the threshold, drop small objects, renumber."""
-    if not len(averaged):
-        return torch.zeros(size, dtype=torch.long, device=averaged.device)
-    best, owner = _enlarge(averaged, size).max(0)
-    labels = torch.where(best > config.mask_threshold, owner + 1, 0)
+    """Give each pixel to its best group if that is above the threshold, drop small objects, renumber.
+
+    A pixel above the threshold is beside a cell above it, so each group is enlarged only around its own cells.
+    """
+    rows, columns = size[0] // averaged.shape[-2], size[1] // averaged.shape[-1]
+    labels = torch.zeros(size, dtype=torch.long, device=averaged.device)
+    best = averaged.new_full(size, config.mask_threshold)
+    for id, (top, bottom, left, right) in enumerate(_windows(averaged > config.mask_threshold), 1):
+        part = averaged[id - 1 : id, top:bottom, left:right]
+        enlarged = _enlarge(part, ((bottom - top) * rows, (right - left) * columns))[0]
+        window = (slice(top * rows, bottom * rows), slice(left * columns, right * columns))
+        labels[window].masked_fill_(enlarged > best[window], id)
+        torch.maximum(best[window], enlarged, out=best[window])
     return drop_small(labels, config.min_area)
+
+
+def _windows(masks: Tensor) -> list[list[int]]:
+    """First and last row and column, the last exclusive, of each of the masks (G, h, w) with a cell around it.
+
+    The whole map for an empty mask.
+    """
+    limits = []
+    for present in (masks.any(2), masks.any(1)):
+        before = present.to(torch.uint8).argmax(1) - 1
+        after = present.shape[1] - present.flip(1).to(torch.uint8).argmax(1) + 1
+        limits += [before.clamp(min=0), after.clamp(max=present.shape[1])]
+    return torch.stack(limits, 1).tolist()
 
 
 def _enlarge(masks: Tensor, size: tuple[int, int]) -> Tensor:
