@@ -147,12 +147,10 @@ class DiscriminativeEmbedding(
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference) -> Tensor:
         """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
-        with torch.autocast(evidence[0].device.type, enabled=False):
-            maps = [
-                drop_small(self._objects(*of_image, inference)[: size[0], : size[1]], inference.min_area)
-                for of_image in zip(*evidence, strict=True)
-            ]
-        return torch.stack(maps)
+        embedding, logits = evidence
+        with torch.autocast(logits.device.type, enabled=False):
+            objects = [self._objects(*of_image, inference) for of_image in zip(embedding, logits, strict=True)]
+        return torch.stack([drop_small(ids[: size[0], : size[1]], inference.min_area) for ids in objects])
 
     def _objects(self, embedding: Tensor, logits: Tensor, config: DiscriminativeInference) -> Tensor:
         """Clusters of one image, (D, h, w) and (h, w) -> (h · stride, w · stride).

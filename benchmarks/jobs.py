@@ -58,8 +58,8 @@ class Job(Settings):
     provider: str | None = None
     """Package and version of a method that is not this project's own."""
     searched: dict[str, tuple[float, float]] | None = None
-    """Fields of `model.inference` that are chosen after training, each with its range: those of the method that the user
-    did not fix. None: the method has none."""
+    """Fields of `model.inference` that are chosen after training, each with its range: those of the method that the
+    user did not fix. None: the method has none."""
 
     @model_validator(mode="after")
     def _check(self) -> Job:
@@ -94,7 +94,7 @@ class Job(Settings):
 
     @property
     def choosing_split(self) -> str:
-        """The split whose images choose thresholds: never the one that is tested (of CVPPP A1, the validation split)."""
+        """The split whose images choose thresholds: never the one that is tested, as is CVPPP A1's validation split."""
         return "train" if self.split == "val" else "val"
 
     def resolved(self) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _sections(method: str, scale: str, protocol: str) -> dict[str, Any]:
 def _searched(
     method: str, model: Mapping[str, Any], overrides: Mapping[str, Any], trials: int
 ) -> dict[str, tuple[float, float]] | None:
-    """What is chosen after training. A value that the user gave is not searched; a scale's is where the search starts."""
+    """What is chosen after training. A value that the user gave is not searched; a scale's is where search starts."""
     if (space := search_space(method, model)) is None:
         return None
     fixed = overrides.get("model", {}).get("inference") or {}

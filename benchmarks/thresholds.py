@@ -1,4 +1,4 @@
-"""The thresholds that a trained model is tested with: chosen on validation images, by the same rule for every method."""
+"""The thresholds that a trained model is tested with, chosen on validation images by one rule for every method."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class ThresholdChoice(Settings):
 def settle_thresholds(
     job: Job, dataset: Dataset, folder: Path, device: str, progress: Progress | None = None
 ) -> ThresholdChoice | None:
-    """Choose the thresholds of the model in `folder`/model and write them into it; from thresholds.json if that is there.
+    """Choose the thresholds of the model in `folder`/model and write them into it, unless thresholds.json has them.
 
     Returns:
         None for a job that searches none.
@@ -102,8 +102,8 @@ def _choose(job: Job, dataset: Dataset, folder: Path, device: str, progress: Pro
     segmenter = load_model(folder / "model", device).segmenter
     if not isinstance(segmenter, Tunable):
         raise UserError(
-            f"{job.method} names thresholds to choose ({', '.join(job.searched or ())}), but its model has no `evidence` "
-            "and `decide` to choose them by: add them, or leave `search_space` out, or --set testing.threshold_trials=0."
+            f"{job.method} names thresholds to choose ({', '.join(job.searched or ())}), but its model has no "
+            "`evidence` and `decide` to choose them by: add both, or --set testing.threshold_trials=0."
         )
     begun = time.perf_counter()
     ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
@@ -136,9 +136,7 @@ def try_thresholds(
             of_setting.append(METRICS["pq"].compute(contingency_table(sample.labels, labels)))
         if progress:
             progress(done, len(ids))
-    return tuple(
-        Trial(values=values, pq=fmean(of_setting)) for values, of_setting in zip(tried, scores, strict=True)
-    )
+    return tuple(Trial(values=values, pq=fmean(of_setting)) for values, of_setting in zip(tried, scores, strict=True))
 
 
 def trial_values(
@@ -152,4 +150,4 @@ def trial_values(
     points = qmc.Sobol(len(searched), rng=SEED).random_base2((trials - 2).bit_length())[: trials - 1]
     low, high = np.array(list(searched.values())).T
     scaled = (low + points * (high - low)).round(DECIMALS)
-    return [first, *({field: float(x) for field, x in zip(searched, point, strict=True)} for point in scaled)]
+    return [first, *(dict(zip(searched, point, strict=True)) for point in scaled.tolist())]

@@ -101,7 +101,7 @@ class Mask2Former(
 
     @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """The last logits of images (B, 3, H, W) in [0, 1]: classes (B, N, 2), and masks at 1/4 of the padded images."""
+        """Last logits of images (B, 3, H, W) in [0, 1]: classes (B, N, 2), and masks (B, N, h, w) at 1/4, padded."""
         last = self(pad_to_multiple(images))[-1]
         return last["class_queries_logits"].float(), last["masks_queries_logits"].float()
 

@@ -109,8 +109,11 @@ class OSFormer(
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: OSFormerInference) -> Tensor:
         """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
         config = self.config.model_copy(update={"inference": inference})
-        with torch.autocast(evidence[0].device.type, enabled=False):
-            maps = [instance_map(*of_image, self.head, config) for of_image in zip(*evidence, strict=True)]
+        objectness, kernels, features = evidence
+        with torch.autocast(features.device.type, enabled=False):
+            maps = [
+                instance_map(o, k, f, self.head, config) for o, k, f in zip(objectness, kernels, features, strict=True)
+            ]
         return torch.stack(maps)[:, : size[0], : size[1]]
 
     @torch.no_grad()

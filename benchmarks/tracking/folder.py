@@ -81,7 +81,7 @@ class JobFolder:
         )
 
     def final_metrics(self) -> dict[str, float]:
-        """Means over the test images, what they cost, and what the choice of thresholds changed on the images it saw."""
+        """Means over the test images, costs, and PQ on the images that chose thresholds, before and after."""
         groups = {"test": self._section("metrics"), "cost": self._section("cost"), "thresholds": self._choice}
         return {
             metric_name(group, name): number

@@ -1,4 +1,4 @@
-"""Thresholds on stored logits."""
+"""Thresholds on stored evidence."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_label_maps_are_those_of_the_network(
     plan = planned(dataset, finished)
     plan.fill(tmp_path, "val")
     store = plan.store(tmp_path)
-    logits = np.load(store.path("val", dataset.ids("val")[0])).astype(float)
+    logits = np.load(store.path("val", dataset.ids("val")[0]))["arr_0"].astype(float)
     middle = float(1 / (1 + np.exp(-np.quantile(logits, 0.7))))  # an untrained network's masks hardly differ
     config = InferenceConfig(binarise_threshold=middle, group_threshold=0.6, mask_threshold=middle, min_area=2)
     model = load_model(finished / "model", "cpu").segmenter
