@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from bright import METHOD, Bright
 
 import benchmarks.thresholds as module
 from benchmarks.data import Dataset, open_dataset
@@ -17,6 +19,7 @@ from benchmarks.errors import UserError
 from benchmarks.execution import run_job
 from benchmarks.expansion import reference
 from benchmarks.jobs import Job, make_job
+from benchmarks.methods import METHODS, get_method
 from benchmarks.metrics import image_metrics
 from benchmarks.prediction import segment_sample
 from benchmarks.saved_model import load_model
@@ -25,9 +28,14 @@ from benchmarks.watcher import Watcher
 from pctrans.config import InferenceConfig
 
 SPEC = "synthetic-nuclei?size=96&train=3&val=3&test=2"
-# Thresholds of a network that has learned nothing: elsewhere, all label maps would be empty.
-START = {"min_area": 2}
 RANGES = {"binarise_threshold": (0.2, 0.8), "group_threshold": (0.1, 0.7), "mask_threshold": (0.3, 0.7)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bright() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(METHODS, "bright", METHOD)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -35,11 +43,10 @@ def dataset() -> Dataset:
     return open_dataset(SPEC)
 
 
-def make(dataset: Dataset, *, method: str = "pctrans", split: str = "test", **overrides: Any) -> Job:
+def make(dataset: Dataset, *, method: str = "bright", split: str = "test", **overrides: Any) -> Job:
     overrides = {
         "training": {"iterations": 2},
-        "testing": {"threshold_trials": 5, "threshold_images": 2},
-        "model": {"inference": START},
+        "testing": {"threshold_trials": 8, "threshold_images": 2},
     } | overrides
     return make_job(
         method, reference(dataset), split=split, scale="smoke", protocol="nuclei", seed=0, overrides=overrides
@@ -70,17 +77,18 @@ def without_time(choice: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in choice.items() if name != "seconds"}
 
 
-@pytest.mark.parametrize("method", ["pctrans", "mask2former", "osformer", "discriminative"])
+@pytest.mark.parametrize("method", ["bright", "pctrans", "mask2former", "osformer", "discriminative"])
 def test_the_rule_is_a_loop_over_settings_and_images(method: str, dataset: Dataset) -> None:
     """With the network run anew for every setting, tiles and flips as the job tests."""
-    testing = {"threshold_trials": 4, "tile": 64, "overlap": 16, "flips": True, "batch_size": 3}
+    testing = {"threshold_trials": 6, "tile": 64, "overlap": 16, "flips": True, "batch_size": 3}
     job = make(dataset, method=method, testing=testing)
     torch.manual_seed(0)
-    model: Any = load_or_build(job)
+    model: Any = get_method(method).build(job.model)
+    model.eval()
     ids = dataset.ids("val")[:2]
     found = try_thresholds(model, job, dataset, ids, "cpu")
     expected = []
-    for values in trial_values(job.model["inference"], job.searched or {}, 4):
+    for values in trial_values(job.model["inference"], job.searched or {}, 6):
         inference = type(model.config.inference).model_validate(job.model["inference"] | values)
         model.config = model.config.model_copy(update={"inference": inference})
         scores = []
@@ -90,13 +98,15 @@ def test_the_rule_is_a_loop_over_settings_and_images(method: str, dataset: Datas
             scores.append(image_metrics(sample.labels, labels)["pq"])
         expected.append(Trial(values=values, pq=fmean(scores)))
     assert list(found) == expected
+    assert method != "bright" or len({trial.pq for trial in found}) > 2, "what is tried has to matter"
 
 
-def load_or_build(job: Job) -> Any:
-    from benchmarks.methods import get_method
-
-    model: Any = get_method(job.method).build(job.model)
-    return model.eval()
+def test_the_network_sees_each_tile_once(dataset: Dataset) -> None:
+    job = make(dataset, testing={"threshold_trials": 8, "tile": 64, "overlap": 16})
+    model: Any = get_method("bright").build(job.model)
+    told: list[tuple[int, int]] = []
+    try_thresholds(model, job, dataset, dataset.ids("val"), "cpu", lambda *progress: told.append(progress))
+    assert model.images == 3 * 4 and told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_the_first_trial_is_the_configured_one_and_the_rest_fill_the_ranges() -> None:
@@ -124,9 +134,9 @@ def test_of_equals_the_earliest_is_chosen() -> None:
 def test_result_and_model_have_what_was_chosen(finished: tuple[Job, Path], dataset: Dataset) -> None:
     job, folder = finished
     found = section(folder)
-    assert (found["split"], found["images"], len(found["trials"])) == ("val", 2, 5)
+    assert (found["split"], found["images"], len(found["trials"])) == ("val", 2, 8)
     assert found["chosen"] == max(found["trials"], key=lambda trial: trial["pq"])
-    assert found["configured"] == found["trials"][0]
+    assert found["configured"] == found["trials"][0] != found["chosen"]
     assert found == json.loads((folder / "thresholds.json").read_text())
     config = json.loads((folder / "model" / "config.json").read_text())["inference"]
     assert config == job.model["inference"] | found["chosen"]["values"]
@@ -192,16 +202,16 @@ def test_images_that_are_scored_have_no_part_in_the_choice(
 
 
 def test_what_the_user_fixes_is_not_searched(dataset: Dataset, tmp_path: Path) -> None:
-    fixed = {"inference": START | {"group_threshold": 0.3}}  # the default: what counts is that it was given
+    fixed = {"inference": {"brightness": 0.9}}  # the default: what counts is that it was given
     job, free = make(dataset, model=fixed), make(dataset)
     assert job.model == free.model and job.key != free.key
-    assert job.searched is not None and list(job.searched) == ["binarise_threshold", "mask_threshold"]
+    assert job.searched is not None and list(job.searched) == ["edge"]
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     assert all(set(trial["values"]) == set(job.searched) for trial in section(job.folder(tmp_path))["trials"])
     config = json.loads((job.folder(tmp_path) / "model" / "config.json").read_text())["inference"]
-    assert config["group_threshold"] == 0.3
-    everything = make(dataset, model={"inference": dict.fromkeys(RANGES, 0.4) | START})
-    assert everything.searched == {} and everything.testing.threshold_trials == 5
+    assert config["brightness"] == 0.9
+    everything = make(dataset, method="pctrans", model={"inference": dict.fromkeys(RANGES, 0.4)})
+    assert everything.searched == {} and everything.testing.threshold_trials == 8
 
 
 def test_without_trials_the_configured_thresholds_are_tested(dataset: Dataset, tmp_path: Path) -> None:
@@ -234,9 +244,7 @@ def test_scales_choose(dataset: Dataset) -> None:
 def test_a_method_that_cannot_decide_alone_says_so(
     finished: tuple[Job, Path], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pctrans import PCTrans
-
-    monkeypatch.delattr(PCTrans, "decide")
+    monkeypatch.delattr(Bright, "decide")
     with pytest.raises(UserError, match="no `evidence` and `decide` to choose them by"):
         (tmp_path / "model").symlink_to(finished[1] / "model")
         module.settle_thresholds(finished[0], dataset, tmp_path, "cpu")
