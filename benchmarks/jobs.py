@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from benchmarks.errors import UserError
-from benchmarks.methods import describe, get_method, resolve_config
+from benchmarks.methods import describe, get_method, resolve_config, search_space
 from benchmarks.scales import merge, scale_overrides
 from benchmarks.settings import WHOLE, Settings, TestingSettings, TrainingSettings
 
@@ -57,6 +57,9 @@ class Job(Settings):
     may change."""
     provider: str | None = None
     """Package and version of a method that is not this project's own."""
+    searched: dict[str, tuple[float, float]] | None = None
+    """Fields of `model.inference` that are chosen after training, each with its range: those of the method that the
+    user did not fix. None: the method has none."""
 
     @model_validator(mode="after")
     def _check(self) -> Job:
@@ -88,6 +91,11 @@ class Job(Settings):
     def trained(self) -> bool:
         """Whether weights are found by training."""
         return self.training.iterations > 0
+
+    @property
+    def choosing_split(self) -> str:
+        """The split whose images choose thresholds: never the one that is tested, as is CVPPP A1's validation split."""
+        return "train" if self.split == "val" else "val"
 
     def resolved(self) -> dict[str, Any]:
         """What job.json holds: the key and every field."""
@@ -131,6 +139,9 @@ def make_job(
     if not found.trained:
         sections["training"] = sections["training"] | {"iterations": 0}
     model = resolve_config(method, sections["model"])
+    searched = _searched(method, model, overrides, trials=sections["testing"].get("threshold_trials", 0))
+    if searched is None:
+        sections["testing"] = sections["testing"] | {"threshold_trials": 0, "threshold_images": None}
     if sections["training"].get("precision", "auto") == "auto":
         sections["training"] = sections["training"] | {"precision": _precision(device)}
     sections["training"] = sections["training"] | _threads(sections["training"], device)
@@ -148,6 +159,7 @@ def make_job(
             augmentation=_resolve_augmentation(sections["augmentation"], scale, protocol, method),
             pretrained_digest=_digest((model.get("backbone") or {}).get("pretrained") or model.get("checkpoint")),
             provider=found.provider,
+            searched=searched,
         )
     except ValidationError as error:
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
@@ -196,6 +208,16 @@ def _sections(method: str, scale: str, protocol: str) -> dict[str, Any]:
     if unknown := sorted(set(own) - {"model", "training", "testing"}):
         raise UserError(f"{found.provider} sets a section '{unknown[0]}': there are model, training and testing.")
     return merge(scale_overrides(scale, protocol, method), own)
+
+
+def _searched(
+    method: str, model: Mapping[str, Any], overrides: Mapping[str, Any], trials: int
+) -> dict[str, tuple[float, float]] | None:
+    """What is chosen after training. A value that the user gave is not searched; a scale's is where search starts."""
+    if (space := search_space(method, model)) is None:
+        return None
+    fixed = overrides.get("model", {}).get("inference") or {}
+    return {field: limits for field, limits in space.items() if trials and field not in fixed}
 
 
 def _without_places(model: dict[str, Any]) -> dict[str, Any]:

@@ -151,6 +151,17 @@ def resolve_config(name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
         raise UserError(describe(error, f"configuration of {name}")) from error
 
 
+def search_space(name: str, model: Mapping[str, Any]) -> dict[str, tuple[float, float]] | None:
+    """The thresholds of a resolved configuration that can be chosen after training, each with the range to try.
+
+    Returns:
+        None for a method that has none.
+    """
+    config = get_method(name).config_class().model_validate(dict(model))
+    space = getattr(getattr(config, "inference", None), "search_space", None)
+    return None if space is None else {field: (float(low), float(high)) for field, (low, high) in space.items()}
+
+
 def describe(error: ValidationError, what: str) -> str:
     """A validation error in the user's terms: one line a problem, with the path of the field."""
     lines = []

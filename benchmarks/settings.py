@@ -73,3 +73,8 @@ class TestingSettings(Settings):
     """Tiles a forward pass; no effect on the result."""
     flips: bool = False
     """Combine the results of the image and its mirror images."""
+    threshold_trials: int = Field(0, ge=0)
+    """Settings of the method's thresholds that are tried on validation images after training; the first is the
+    configured one, the best is tested. 0: the configured one is tested."""
+    threshold_images: int | None = Field(None, ge=1)
+    """Try them on the first so many images of the split; None: on all."""

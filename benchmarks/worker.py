@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
         if stop.is_set():
             raise StopRequested(f"after image {done}")
 
-    watcher = Watcher(prediction=after_image, stopping=stop.is_set)
+    watcher = Watcher(prediction=after_image, stopping=stop.is_set, choosing=after_image)
     datasets, out = OpenDatasets(), options.folder.parents[1]
     while not stop.is_set():
         outcome = run_planned(planned, datasets, out, options.device, watcher, processes=options.processes, say=told)

@@ -37,7 +37,7 @@ class StudySettings:
         data: specification of the data set.
         scale: of the trials; None where the model decides.
         overrides: nested, what the user changed for all trials.
-        model: folder of the finished model, of a study on stored logits.
+        model: folder of the finished model, of a study of thresholds.
     """
 
     spec: dict[str, Any]

@@ -118,7 +118,7 @@ def _join(console: Console, plan: AnyPlan, folder: Path, wishes: StudyWishes) ->
 
 
 def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
-    title = "mask logits of the validation split"
+    title = "the network on the validation split"
     with console.status(title) as status:
         plan.fill(folder, "val", lambda done, of: status.update(f"{title}: {done}/{of}"))
 

@@ -13,7 +13,7 @@ from benchmarks.scoring import mean_scores
 from benchmarks.threads import computing_with
 from reports.statistics import PairedDifference, paired_difference
 from studies.documents import read_document, write_document
-from studies.inference.logits import Progress
+from studies.inference.evidence import Progress
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
 from studies.scoring import has_test_split
