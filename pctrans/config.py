@@ -107,9 +107,6 @@ class PCTransConfig(Config):
     attention_type: Literal[1, 2, 3] = 3
     """Table 3. 1: standard, learned position added. 2: sinusoidal position of the centre concatenated.
     3: the same, transformed by the query (eq. 4)."""
-    position_in_values: bool = False
-    """Add the pixels' position encoding to the values of cross-attention too, so that a query can read where it
-    looks. The paper is silent and conditional DETR does not; a short training profits much."""
     query_position_temperature: float = Field(20.0, gt=0)
     pixel_position_temperature: float = Field(10000.0, gt=0)
 

@@ -75,7 +75,7 @@ def _standard(layer, f, learned, guide, memory, where, allowed, config, first) -
     """Type 1: Mask2Former's, with the learned position added to the queries and the pixels' to the keys."""
     a = layer.cross_attention
     q, k = linear(a.query, f + learned), linear(a.key, memory + where)
-    v = linear(a.value, memory + where if config.position_in_values else memory)
+    v = linear(a.value, memory)
     merged = []
     for query, key, value in zip(*(heads_of(x, config.num_heads) for x in (q, k, v)), strict=True):
         logits = query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])
@@ -90,7 +90,7 @@ def _position_guided(layer, f, learned, guide, memory, where, allowed, config, f
     position_q, position_k = linear(a.query_position, guide), linear(a.key_position, where)[None]
     if first:
         content_q, content_k = content_q + linear(a.query_learned, learned), content_k + position_k
-    v = linear(a.value, memory + where if config.position_in_values else memory)
+    v = linear(a.value, memory)
     merged = []
     for cq, ck, pq, pk, value in zip(
         *(heads_of(x, config.num_heads) for x in (content_q, content_k, position_q, position_k, v)), strict=True

@@ -20,24 +20,27 @@ def cells_above(mask: Tensor, threshold: float) -> Cells:
 def literal_instances(mask_logits: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
     """The instance map (H, W) of mask logits (N, h, w).
 
-    "soft": soft masks are averaged, groups gather from the most confident query on. "binary", the released form: masks
-    are binarised at the size of the image and those are averaged; groups gather in the order of the queries.
+    Masks are compared at their cells. "soft": enlarged soft masks are averaged, groups gather from the most confident
+    query on. "binary", the released form: enlarged masks are binarised and those are averaged; groups gather in the
+    order of the queries.
     """
     soft = 1 / (1 + torch.exp(-mask_logits.double()))
-    if config.averaging == "binary":
-        soft = bilinear(soft, size)
+    enlarged = 1 / (1 + torch.exp(-bilinear(mask_logits.double(), size)))
     cell_area = size[0] * size[1] / (soft.shape[1] * soft.shape[2])
     binary = [cells_above(mask, config.binarise_threshold) for mask in soft]
     queries = [q for q, cells in enumerate(binary) if len(cells) * cell_area > config.min_area]
     if config.averaging == "soft":
         queries.sort(key=lambda q: -sum(soft[q][cell].item() for cell in binary[q]) / max(len(binary[q]), 1))
-    averaged = []
-    for group in groups_of(queries, binary, config.group_threshold):
-        votes = [soft[q] if config.averaging == "soft" else _painted(binary[q], soft[q]) for q in group]
-        averaged.append(sum(votes) / len(votes))
+    groups = groups_of(queries, binary, config.group_threshold)
     if config.containment_threshold is not None:
-        averaged = _without_contained(averaged, config.mask_threshold, config.containment_threshold)
-    return _instance_map([bilinear(mask, size) for mask in averaged], size, config)
+        kept = _not_contained([_average(group, soft, config) for group in groups], config)
+        groups = [group for group, keep in zip(groups, kept, strict=True) if keep]
+    return _instance_map([_average(group, enlarged, config) for group in groups], size, config)
+
+
+def _average(group: list[int], soft: Tensor, config: InferenceConfig) -> Tensor:
+    votes = [soft[q] if config.averaging == "soft" else _painted(soft[q], config.binarise_threshold) for q in group]
+    return sum(votes) / len(votes)
 
 
 def groups_of(order: list[int], binary: list[Cells], threshold: float) -> list[list[int]]:
@@ -55,22 +58,22 @@ def _dice(a: Cells, b: Cells) -> float:
     return 2 * len(a & b) / max(len(a) + len(b), 1)
 
 
-def _painted(cells: Cells, like: Tensor) -> Tensor:
-    mask = torch.zeros_like(like)
-    for cell in cells:
+def _painted(soft: Tensor, threshold: float) -> Tensor:
+    mask = torch.zeros_like(soft)
+    for cell in cells_above(soft, threshold):
         mask[cell] = 1.0
     return mask
 
 
-def _without_contained(averaged: list[Tensor], mask_threshold: float, containment_threshold: float) -> list[Tensor]:
-    """Without the masks of which at least a share of `containment_threshold` lies inside one larger mask."""
-    cells = [cells_above(mask, mask_threshold) for mask in averaged]
+def _not_contained(averaged: list[Tensor], config: InferenceConfig) -> list[bool]:
+    """Which masks do not lie, by a share of at least `containment_threshold`, inside one larger mask."""
+    cells = [cells_above(mask, config.mask_threshold) for mask in averaged]
 
     def contained(own: Cells) -> bool:
         larger = [other for other in cells if len(other) > len(own)]
-        return any(len(own & other) >= containment_threshold * max(len(own), 1) for other in larger)
+        return any(len(own & other) >= config.containment_threshold * max(len(own), 1) for other in larger)
 
-    return [mask for mask, own in zip(averaged, cells, strict=True) if not contained(own)]
+    return [not contained(own) for own in cells]
 
 
 def _instance_map(averaged: list[Tensor], size: tuple[int, int], config: InferenceConfig) -> Tensor:

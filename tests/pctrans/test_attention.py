@@ -44,28 +44,10 @@ def test_standard_attention_adds_positions() -> None:
     )
 
 
-def test_values_carry_positions_only_on_request() -> None:
-    for kind in (StandardCrossAttention, PositionGuidedCrossAttention):
-        torch.manual_seed(0)
-        plain, positioned = kind(8, 2), kind(8, 2, position_in_values=True)
-        positioned.load_state_dict(plain.state_dict())
-        queries, learned, guide = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.randn(1, 3, 8)
-        memory = torch.zeros(1, 5, 8)
-        only = torch.eye(5, dtype=torch.bool)[None, :3]  # each query attends to one place
-        places = torch.randn(5, 8)
-        torch.testing.assert_close(
-            plain(queries, learned, guide, memory, places, only), plain.output(plain.value(memory[:, :3]))
-        )
-        torch.testing.assert_close(
-            positioned(queries, learned, guide, memory, places, only), plain.output(plain.value(places[None, :3]))
-        )
-
-
 @pytest.mark.parametrize("kind", [StandardCrossAttention, PositionGuidedCrossAttention])
-@pytest.mark.parametrize("position_in_values", [False, True])
-def test_weights_reproduce_the_output(kind: type[CrossAttention], position_in_values: bool) -> None:
+def test_weights_reproduce_the_output(kind: type[CrossAttention]) -> None:
     torch.manual_seed(0)
-    attention = kind(12, 3, position_in_values)
+    attention = kind(12, 3)
     queries, learned, guide = torch.randn(2, 4, 12), torch.randn(2, 4, 12), torch.randn(2, 4, 12)
     memory, memory_position = torch.randn(2, 6, 12), torch.randn(6, 12)
     allowed = torch.rand(2, 4, 6) > 0.6
@@ -74,6 +56,6 @@ def test_weights_reproduce_the_output(kind: type[CrossAttention], position_in_va
     weights = attention.weights(*inputs)
     assert (weights[~allowed[:, None].expand_as(weights)] == 0).all()
     torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4))
-    values = attention.value(memory + memory_position if position_in_values else memory)
+    values = attention.value(memory)
     merged = torch.cat([weights[:, head] @ values[..., 4 * head : 4 * head + 4] for head in range(3)], dim=-1)
     torch.testing.assert_close(attention.output(merged), attention(*inputs), rtol=1e-4, atol=1e-5)

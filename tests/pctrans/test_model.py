@@ -19,7 +19,6 @@ ABLATIONS = {
     "full": {},
     "attention type 1": {"attention_type": 1},
     "attention type 2": {"attention_type": 2},
-    "positions in values": {"position_in_values": True},
     "no self-attention layers": {"encoder_layers": 0},
     "inner product": {"mask_head": "inner_product", "relative_coordinates": False},
     "no coordinates": {"relative_coordinates": False},
@@ -159,7 +158,6 @@ def test_a_model_overfits_two_images(head: str) -> None:
         mask_head=head,
         relative_coordinates=head == "dynamic",
         coordinate_unit=32,
-        position_in_values=True,
         inference=InferenceConfig(binarise_threshold=0.5, group_threshold=0.5),
     )
     labels = torch.stack(
