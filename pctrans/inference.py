@@ -38,7 +38,7 @@ def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: Inf
         order = _by_confidence(soft, binary)
     groups = _group(binary, order, config.group_threshold)
     if config.containment_threshold is not None:
-        groups = _not_contained(groups, soft, config)
+        groups = _not_contained(groups, soft, config, config.containment_threshold)
     return _paint(groups, logits, size, config)
 
 
@@ -66,7 +66,9 @@ def _group(binary: Tensor, order: Tensor, threshold: float) -> list[Tensor]:
     return groups
 
 
-def _not_contained(groups: list[Tensor], soft: Tensor, config: InferenceConfig) -> list[Tensor]:
+def _not_contained(
+    groups: list[Tensor], soft: Tensor, config: InferenceConfig, containment_threshold: float
+) -> list[Tensor]:
     """The groups of masks (N, P) that do not lie mostly inside a larger one."""
     if not groups:
         return groups
@@ -75,7 +77,7 @@ def _not_contained(groups: list[Tensor], soft: Tensor, config: InferenceConfig) 
     areas = binary.sum(1)
     inside = (binary @ binary.T) / areas.clamp(min=1)[:, None]  # share of row inside column
     larger = areas[None, :] > areas[:, None]
-    contained = ((inside >= config.containment_threshold) & larger).any(1).tolist()
+    contained = ((inside >= containment_threshold) & larger).any(1).tolist()
     return [members for members, drop in zip(groups, contained, strict=True) if not drop]
 
 

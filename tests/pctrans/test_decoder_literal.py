@@ -25,7 +25,6 @@ VARIANTS = {
     "type 1": {"attention_type": 1},
     "type 2": {"attention_type": 2},
     "type 3": {},
-    "type 1": {"attention_type": 1},
     "inner product": {"mask_head": "inner_product", "relative_coordinates": False},
     "no coordinates": {"relative_coordinates": False},
     "masks at 1/4": {"mask_stride": 4},
