@@ -16,8 +16,9 @@ from bright import METHOD, Bright
 import benchmarks.thresholds as module
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
+from benchmarks.estimate import estimate
 from benchmarks.execution import run_job
-from benchmarks.expansion import reference
+from benchmarks.expansion import PlannedJob, reference
 from benchmarks.jobs import Job, make_job
 from benchmarks.methods import METHODS, get_method
 from benchmarks.metrics import image_metrics
@@ -239,6 +240,18 @@ def test_scales_choose(dataset: Dataset) -> None:
         return job.testing.threshold_trials, job.testing.threshold_images
 
     assert [testing(scale) for scale in ("smoke", "quick", "paper")] == [(3, 1), (24, 16), (48, None)]
+
+
+def test_an_estimate_counts_the_choice(finished: tuple[Job, Path], dataset: Dataset) -> None:
+    job, folder = finished
+    out, result = folder.parents[1], json.loads((folder / "result.json").read_text())
+    cost, images = result["cost"], result["dataset"]["images"]
+    expected = cost["train_seconds"] + result["thresholds"]["seconds"] + cost["seconds_per_image"] * images
+    other = PlannedJob(1, "other seed", job.model_copy(update={"seed": 1}))
+    assert estimate([other], dataset, out, "cpu").seconds == pytest.approx(expected)
+    fewer = PlannedJob(1, "fewer trials", make(dataset, testing={"threshold_trials": 2}))
+    found = estimate([fewer], dataset, out, "cpu")
+    assert found.source == "a few timed steps" and found.seconds > 0
 
 
 def test_a_method_that_cannot_decide_alone_says_so(
