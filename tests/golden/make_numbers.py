@@ -39,7 +39,6 @@ CASES: dict[str, dict[str, Any]] = {
     },
     "pctrans, concatenated positions, masks at 1/4, centres in the matching, released contrast and averaging": {
         "attention_type": 2,
-        "position_in_values": True,
         "mask_stride": 4,
         "matching_centre_weight": 1.0,
         "query_contrast_form": "released",
