@@ -11,6 +11,7 @@ from benchmarks.errors import UserError
 from benchmarks.expansion import Plan, expand_table
 from benchmarks.fairness import inequalities
 from benchmarks.jobs import Job, nest
+from benchmarks.scales import SCALES
 from benchmarks.tables import load_table
 
 TRAINED = ["Discriminative", "OSFormer", "Mask2Former", "PCTrans"]
@@ -31,7 +32,7 @@ def labelled(plan: Plan) -> list[tuple[str, Job]]:
 
 
 def test_the_tables_as_they_are_shipped_are_equal(dataset: Dataset) -> None:
-    for scale in ("smoke", "quick", "paper"):
+    for scale in SCALES:
         for name in ("table1", "table2"):
             for protocol in ("nuclei", "leaves"):
                 made = expand_table(load_table(name), dataset, scale=scale, seeds=2, protocol=protocol)

@@ -82,6 +82,13 @@ def test_every_scale_gives_a_valid_job(scale: str, protocol: str) -> None:
     assert job(scale=scale, protocol=protocol).scale == scale
 
 
+def test_long_is_quick_with_more_iterations() -> None:
+    quick, long = job(scale="quick"), job(scale="long")
+    assert long.model == quick.model and long.augmentation == quick.augmentation and long.testing == quick.testing
+    assert long.training.iterations > 4 * quick.training.iterations
+    assert long.training.crop == quick.training.crop and long.training.schedule == quick.training.schedule
+
+
 def test_the_paper_scale_is_the_paper_s() -> None:
     nuclei, leaves = (job(scale="paper", protocol=p) for p in ("nuclei", "leaves"))
     assert (nuclei.training.crop, nuclei.training.iterations, nuclei.model["num_queries"]) == (
@@ -97,6 +104,9 @@ def test_the_paper_scale_is_the_paper_s() -> None:
     for training in (nuclei.training, leaves.training):
         assert (training.batch_size, training.learning_rate, training.weight_decay) == (8, 1e-4, 0.05)
         assert (training.warmup_iterations, training.schedule) == (1000, "step")
+    for model in (nuclei.model, leaves.model):
+        assert (model["coordinate_unit"], model["matching_centre_weight"], model["mask_stride"]) == (2, 0, 8)
+    assert nuclei.model["inference"]["averaging"] == "soft" and leaves.model["inference"]["averaging"] == "binary"
     assert nuclei.model["backbone"]["name"] == "resnet50"
 
 

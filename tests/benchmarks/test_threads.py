@@ -55,7 +55,7 @@ def job(dataset: Dataset, seed: int = 0, device: str = "cpu", scale: str = "smok
 
 
 def test_the_number_is_the_job_s_and_part_of_its_key(dataset: Dataset) -> None:
-    assert [job(dataset, scale=scale, crop=256).training.threads for scale in SCALES] == [1, 2, 2]
+    assert [job(dataset, scale=scale, crop=256).training.threads for scale in SCALES] == [1, 2, 2, 2]
     assert job(dataset).key == job(dataset, threads=1).key != job(dataset, threads=2).key
     with pytest.raises(UserError, match=r"training\.threads decides the numbers on a CPU"):
         job(dataset, threads=None)

@@ -24,6 +24,7 @@ from benchmarks.methods import METHODS, get_method
 from benchmarks.metrics import image_metrics
 from benchmarks.prediction import segment_sample
 from benchmarks.saved_model import load_model
+from benchmarks.scales import SCALES
 from benchmarks.thresholds import ThresholdChoice, Trial, read_choice, trial_values, try_thresholds
 from benchmarks.watcher import Watcher
 from pctrans.config import InferenceConfig
@@ -239,7 +240,7 @@ def test_scales_choose(dataset: Dataset) -> None:
         assert job.searched is not None and "mask_threshold" in job.searched
         return job.testing.threshold_trials, job.testing.threshold_images
 
-    assert [testing(scale) for scale in ("smoke", "quick", "paper")] == [(3, 1), (24, 16), (48, None)]
+    assert [testing(scale) for scale in SCALES] == [(3, 1), (24, 16), (24, 16), (48, None)]
 
 
 def test_an_estimate_counts_the_choice(finished: tuple[Job, Path], dataset: Dataset) -> None:
