@@ -93,6 +93,11 @@ def run_job(
         return Outcome("done")
 
 
+def describe_job(job: Job, label: str, folder: Path) -> None:
+    """Leave job.json, which says what a job is, in its folder."""
+    write_json(folder / "job.json", {"label": label, **job.resolved()})
+
+
 def record_failure(folder: Path, kind: str, message: str, details: str) -> Outcome:
     """Leave error.json in a job's folder; only for a process that has it to itself.
 
@@ -108,7 +113,7 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
     started = _now()
     (folder / "error.json").unlink(missing_ok=True)
     environment = {**describe_environment(device), "processes": processes}
-    write_json(folder / "job.json", {"label": label, **job.resolved()})
+    describe_job(job, label, folder)
     write_json(folder / "environment.json", environment)
     release_freed_memory()
     reset_peak_memory(device)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.execution import Outcome, only_one_process, record_failure, run_job
-from benchmarks.executors.failures import Failures
+from benchmarks.execution import Outcome, only_one_process, run_job
+from benchmarks.executors.failures import Failures, record_early_failure
 from benchmarks.executors.progress import JobProgress, progress_path, recorded
 from benchmarks.expansion import PlannedJob
-from benchmarks.files import write_json
 from benchmarks.jobs import Job
 from benchmarks.watcher import Watcher
 
@@ -92,14 +91,7 @@ def _record_early_failure(planned: PlannedJob, folder: Path, error: Exception) -
     with only_one_process(folder) as mine:
         if not mine:
             return Outcome("busy")
-        describe_job(planned, folder)
-        return record_failure(folder, type(error).__name__, str(error), traceback.format_exc())
-
-
-def describe_job(planned: PlannedJob, folder: Path) -> None:
-    """Leave job.json for whoever looks at a job that never began."""
-    if not (folder / "job.json").exists():
-        write_json(folder / "job.json", {"label": planned.label, **planned.job.resolved()})
+        return record_early_failure(planned, folder, type(error).__name__, str(error), traceback.format_exc())
 
 
 def run_jobs(

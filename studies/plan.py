@@ -19,8 +19,8 @@ from benchmarks.scales import merge
 from benchmarks.tables import load_table
 from benchmarks.tracking.folder import flatten, leaves
 from studies.paths import check_paths, value_at
-from studies.specs import Choice, StudySpec
-from studies.trial import run_trial
+from studies.specs import Choice, StudySpec, short_name
+from studies.trial import TrainedTrial, Validations, printed, run_trial
 
 if TYPE_CHECKING:
     import optuna
@@ -82,7 +82,10 @@ class TrainingPlan:
         self, trial: optuna.Trial, params: Params, out: Path, device: str, stopping: Callable[[], bool]
     ) -> list[float]:
         """One trial, see `run_trial`."""
-        return run_trial(trial, params, self, out, device, stopping)
+        validations = Validations(self.validate_every, self.validations) if self.validate_every is not None else None
+        job = self.job(params)
+        trained = TrainedTrial(job, self._label(job, params), self.dataset, self.spec.objectives, validations)
+        return run_trial(trial, trained, out, device, stopping)
 
     def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
         """All that makes a job at this scale the one of a point, nested, as `make_job` takes it."""
@@ -169,6 +172,13 @@ class TrainingPlan:
     def digest(self) -> str:
         """Sixteen hex digits that change when trials could not be compared any more."""
         return digest(self.spec, {"base": self.base.key})
+
+    def _label(self, job: Job, params: Mapping[str, Choice]) -> str:
+        """As the table's row where it is one."""
+        if self.table is not None:
+            return next(planned.label for planned in self.table.jobs if planned.job.key == job.key)
+        settings = ", ".join(f"{short_name(path)} {printed(value)}" for path, value in params.items())
+        return f"{self.spec.name}: {settings}"
 
     def _point(self, params: Mapping[str, Choice]) -> tuple[Choice, ...]:
         return tuple(params[path] for path in self.spec.search)

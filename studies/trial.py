@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.data import Dataset
 from benchmarks.execution import run_job
 from benchmarks.jobs import Job
 from benchmarks.running import POLL_SECONDS
@@ -15,12 +17,9 @@ from benchmarks.training.curves import read_curve
 from benchmarks.watcher import StopRequested, Watcher
 from studies.patience import patiently
 from studies.scoring import job_cost, validation_scores
-from studies.specs import Choice, short_name
 
 if TYPE_CHECKING:
     import optuna
-
-    from studies.plan import TrainingPlan
 
 KEY, CACHED, COSTS_NOTED = "key", "cached", "costs"
 Stopping = Callable[[], bool]
@@ -41,14 +40,37 @@ class PrunedTraining(BaseException):
     """The pruner stops this training. No `Exception`: to the job it is an interrupt, which leaves its checkpoint."""
 
 
-def run_trial(
-    trial: optuna.Trial,
-    params: Mapping[str, Choice],
-    plan: TrainingPlan,
-    out: Path,
-    device: str,
-    stopping: Stopping,
-) -> list[float]:
+@dataclass(frozen=True)
+class Validations:
+    """Those of a training that a pruner sees.
+
+    Attributes:
+        every: iterations between two.
+        last: number of the last one.
+    """
+
+    every: int
+    last: int
+
+
+@dataclass(frozen=True)
+class TrainedTrial:
+    """What a trial trains and what it is judged by.
+
+    Attributes:
+        label: what to call the job where people browse.
+        objectives: names of figures and costs.
+        pruned_at: None where the trial is trained to its end.
+    """
+
+    job: Job
+    label: str
+    dataset: Dataset
+    objectives: Sequence[str]
+    pruned_at: Validations | None
+
+
+def run_trial(trial: optuna.Trial, trained: TrainedTrial, out: Path, device: str, stopping: Stopping) -> list[float]:
     """Bring the trial's job to its result, or take the one it has; returns the objectives' values.
 
     Raises:
@@ -56,13 +78,12 @@ def run_trial(
         TrialFailedError: the job failed.
         PrunedTraining: the pruner stopped it; the job can be continued.
     """
-    job = plan.job(params)
+    job, dataset = trained.job, trained.dataset
     patiently(partial(trial.set_user_attr, KEY, job.key))
     curve = job.folder(out) / "validation.csv"
-    report = _Reporter(trial, plan.validate_every, plan.validations, curve) if plan.spec.pruner else None
+    report = _Reporter(trial, trained.pruned_at, curve) if trained.pruned_at else None
     watcher = _watcher(report, stopping)
-    label = _label(plan, job, params)
-    while (outcome := run_job(job, plan.dataset, out, device, watcher, label=label)).status == "busy":
+    while (outcome := run_job(job, dataset, out, device, watcher, label=trained.label)).status == "busy":
         check(stopping)  # another process, of a table perhaps, is at the same job
         time.sleep(POLL_SECONDS)
     if outcome.status == "failed":
@@ -70,18 +91,10 @@ def run_trial(
     if report:
         report(prune=False)  # a job that was done before is what others are compared with
     patiently(partial(trial.set_user_attr, CACHED, outcome.status == "cached"))
-    scores = validation_scores(job, plan.dataset, out, device, lambda *_: check(stopping))
+    scores = validation_scores(job, dataset, out, device, lambda *_: check(stopping))
     costs = job_cost(job, out)
     patiently(partial(trial.set_user_attr, COSTS_NOTED, costs))
-    return [_value(name, scores, costs) for name in plan.spec.objectives]
-
-
-def _label(plan: TrainingPlan, job: Job, params: Mapping[str, Choice]) -> str:
-    """As the table's row where it is one."""
-    if plan.table is not None:
-        return next(planned.label for planned in plan.table.jobs if planned.job.key == job.key)
-    settings = ", ".join(f"{short_name(path)} {printed(value)}" for path, value in params.items())
-    return f"{plan.spec.name}: {settings}"
+    return [_value(name, scores, costs) for name in trained.objectives]
 
 
 def printed(value: object) -> str:
@@ -108,15 +121,10 @@ def _watcher(report: _Reporter | None, stopping: Stopping) -> Watcher:
 
 
 class _Reporter:
-    """Tells the pruner of every validation, once, as the job's file has it, so that a continued job tells all.
+    """Tells the pruner of every validation, once, as the job's file has it, so that a continued job tells all."""
 
-    Args:
-        every: iterations between two validations.
-        last: number of the last one.
-    """
-
-    def __init__(self, trial: optuna.Trial, every: int | None, last: int, curve: Path):
-        self.trial, self.every, self.last, self.curve = trial, every or 1, last, curve
+    def __init__(self, trial: optuna.Trial, validations: Validations, curve: Path):
+        self.trial, self.validations, self.curve = trial, validations, curve
         self.told: set[int] = set()
         self.size = -1
 
@@ -131,10 +139,10 @@ class _Reporter:
             return
         self.size = size
         for row in read_curve(self.curve):
-            step, rest = divmod(int(row["iteration"]), self.every)
+            step, rest = divmod(int(row["iteration"]), self.validations.every)
             if rest == 0 and step not in self.told:
                 self.told.add(step)
                 patiently(partial(self.trial.report, row["pq"], step))
                 # At the last validation there is nothing to save any more, and a figure to lose.
-                if prune and step < self.last and patiently(self.trial.should_prune):
+                if prune and step < self.validations.last and patiently(self.trial.should_prune):
                     raise PrunedTraining

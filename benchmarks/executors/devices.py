@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from benchmarks.children import child_environment
 from benchmarks.errors import UserError
 
 THREADS = (
@@ -80,10 +81,10 @@ def device_groups(device: str, per_job: int, jobs: int) -> list[tuple[str, ...]]
 def environment_of_worker(
     base: Mapping[str, str], threads: int, devices: tuple[str, ...] | None = None
 ) -> dict[str, str]:
-    """The environment of a process.
+    """The environment of a Python process.
 
     Args:
         devices: accelerators that it has to itself; None leaves the choice to who made `base`.
     """
     visible = {} if devices is None else {"CUDA_VISIBLE_DEVICES": ",".join(devices)}
-    return {**base, **dict.fromkeys(THREADS, str(threads)), **visible, "PYTHONUNBUFFERED": "1"}
+    return {**child_environment(base), **dict.fromkeys(THREADS, str(threads)), **visible, "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""Failures in other processes that share the work: they are told here and not repeated."""
+"""Failures of jobs in other processes, and of jobs that never began: they are recorded, told and not repeated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks.execution import Outcome
+from benchmarks.execution import Outcome, describe_job, record_failure
 from benchmarks.expansion import PlannedJob
 
 
@@ -19,6 +19,13 @@ def read_failure(folder: Path) -> Outcome | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as damage:
         return Outcome("failed", f"{folder / 'error.json'} cannot be read ({damage})")
+
+
+def record_early_failure(planned: PlannedJob, folder: Path, kind: str, message: str, details: str) -> Outcome:
+    """Record a failure as `record_failure` does, with job.json for whoever looks at a job that never began."""
+    if not (folder / "job.json").exists():
+        describe_job(planned.job, planned.label, folder)
+    return record_failure(folder, kind, message, details)
 
 
 class Failures:

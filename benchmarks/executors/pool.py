@@ -7,12 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
-from benchmarks.execution import Outcome, only_one_process, record_failure
+from benchmarks.execution import Outcome, only_one_process
 from benchmarks.executors.ending import Ending, ExitStatus, last_lines, log_path
-from benchmarks.executors.failures import Failures, read_failure
+from benchmarks.executors.failures import Failures, read_failure, record_early_failure
 from benchmarks.executors.request import write_request
 from benchmarks.expansion import PlannedJob
-from benchmarks.running import describe_job
 
 LOOK_SECONDS = 0.2
 RETRY_SECONDS = 2.0
@@ -200,7 +199,6 @@ def judge(planned: PlannedJob, out: Path, ending: Ending) -> Outcome:
             return Outcome("busy")
         if failure := read_failure(folder):
             return failure
-        describe_job(planned, folder)
         output = last_lines(log_path(folder))
         message = ending.why + (f"; the end of its output: {output.splitlines()[-1]}" if output else "")
-        return record_failure(folder, "ProcessDied", message, output)
+        return record_early_failure(planned, folder, "ProcessDied", message, output)

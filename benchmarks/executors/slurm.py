@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.children import python_for_shell
 from benchmarks.errors import UserError
 from benchmarks.executors.ending import Ending
 from benchmarks.executors.options import SlurmOptions
@@ -154,7 +155,11 @@ class SlurmExecutor:
         from submitit.core.utils import FailedSubmissionError, UncompletedJobError
 
         executor = submitit.AutoExecutor(
-            folder=self.out / "slurm", cluster=self._cluster, slurm_max_num_timeout=REQUEUES
+            folder=self.out / "slurm",
+            cluster=self._cluster,
+            slurm_max_num_timeout=REQUEUES,
+            # In the command, as a cluster may be set up not to pass the environment on.
+            slurm_python=python_for_shell(),
         )
         executor.update_parameters(**self.parameters(jobs))
         folders = [planned.job.folder(self.out) for planned in jobs]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from benchmarks.children import child_environment, python_for_shell
 from benchmarks.errors import UserError
 from benchmarks.scaling.axes import Axis
 from benchmarks.scaling.records import Record, Records
@@ -43,11 +46,13 @@ def _measured(axis: Axis, value: int, scale: str, device: str) -> Record:
     Raises:
         UserError: the process failed for another reason.
     """
-    command = [sys.executable, "-m", "benchmarks.scaling.point", axis.name, str(value), scale, device]
-    done = subprocess.run(command, capture_output=True, text=True)
+    point = ["-m", "benchmarks.scaling.point", axis.name, str(value), scale, device]
+    environment = child_environment(os.environ)
+    done = subprocess.run([sys.executable, *point], env=environment, capture_output=True, text=True)
     if done.returncode == 0:
         return Record.measured(axis.name, value, json.loads(done.stdout.splitlines()[-1]))
     if done.returncode == KILLED or "out of memory" in done.stderr.lower() or "can't allocate memory" in done.stderr:
         return Record(axis.name, value, None, 0, None, None, "does not fit the memory")
     last = (done.stderr.strip() or f"exit status {done.returncode}").splitlines()[-1]
-    raise UserError(f"measuring {axis.name} = {value} failed: {last}. Repeat it alone with: {' '.join(command)}")
+    again = f"{python_for_shell()} {shlex.join(point)}"
+    raise UserError(f"measuring {axis.name} = {value} failed: {last}. Repeat it alone with: {again}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from benchmarks.children import child_environment
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.environment import peak_memory_bytes, reset_peak_memory
@@ -182,7 +184,8 @@ def measure_start(repeats: int, budget: float) -> list[Series]:
 
 
 def _command(arguments: list[str]) -> None:
-    subprocess.run([sys.executable, "-m", "benchmarks.cli", *arguments], check=True, capture_output=True)
+    command = [sys.executable, "-m", "benchmarks.cli", *arguments]
+    subprocess.run(command, env=child_environment(os.environ), check=True, capture_output=True)
 
 
 def discs(radius: int, shift: float) -> np.ndarray:

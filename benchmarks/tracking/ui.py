@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks.children import child_environment
 from benchmarks.errors import UserError
 from benchmarks.tracking.store import ENVIRONMENT, checked_uri, default_uri, is_server, shown
 
@@ -43,8 +44,9 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
     _require_free(port)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1", "--artifacts-destination", str(out.resolve() / "mlflow-artifacts")]
-    command += ["--uvicorn-opts", "--log-level warning"]
-    environment = {**ENVIRONMENT, **QUIET, **os.environ}
+    # uvicorn searches the current folder for modules, before all others, unless it is given something else.
+    command += ["--uvicorn-opts", f"--log-level warning --app-dir {os.devnull}"]
+    environment = child_environment({**ENVIRONMENT, **QUIET, **os.environ})
     # Not an argument, which everyone on the machine could read: it may hold a password.
     environment["MLFLOW_BACKEND_STORE_URI"] = uri
     # A service manager ends this process like Ctrl-C does, so that it does not leave the server behind.

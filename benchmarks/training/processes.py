@@ -25,6 +25,8 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from benchmarks.children import environment_for_children
+
 GRACE_SECONDS = 5.0
 """For a process to end by itself, before it is killed."""
 TIMEOUT = timedelta(days=7)
@@ -116,7 +118,7 @@ def _start(seat: _Seat, work: Callable[..., Any], arguments: Sequence[Any]) -> _
     process = context.Process(
         target=_sit_down, args=(seat, theirs, work, arguments), name=f"training process {seat.rank}", daemon=True
     )
-    with _interrupts_blocked():
+    with _interrupts_blocked(), environment_for_children():
         process.start()
     theirs.close()  # so that the pipe ends with the process
     return _Member(seat.rank, process, ours)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+import benchmarks
 from benchmarks.errors import UserError
 from benchmarks.training.gradients import average_over_processes
 from benchmarks.training.processes import run_processes
@@ -109,6 +110,11 @@ def fail(device: str, tell: Callable[..., None], how: str) -> None:
         tell("waiting", os.getpid())
         time.sleep(600)
     gathered(tell("waiting", os.getpid()))
+
+
+def where(device: str, tell: Callable[..., None]) -> tuple[str | None, str | None]:
+    """Where `benchmarks` comes from, and what Python was told about the current folder."""
+    return benchmarks.__file__, os.environ.get("PYTHONSAFEPATH")
 
 
 def main() -> None:

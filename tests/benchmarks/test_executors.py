@@ -377,6 +377,7 @@ def test_a_cpu_job_sees_no_accelerator_and_has_its_threads(
     end(begin(LocalExecutor(tmp_path, "cpu", jobs=1, command=stand_in), planned, "nothing"))
     environment = json.loads((planned.job.folder(tmp_path) / "environment").read_text())
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert environment["PYTHONSAFEPATH"] == "1"
     assert {environment[name] for name in THREADS} == {"3"}
 
 

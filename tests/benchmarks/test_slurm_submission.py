@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -202,6 +204,20 @@ def test_little_is_asked_for_where_the_user_asks_for_nothing(
     SlurmExecutor(tmp_path, "cuda", SlurmOptions(settings={"gres": "gpu:a100:1"})).submit(jobs[:1])
     assert "#SBATCH --gres=gpu:a100:1" in programs.script
     assert not [line for line in programs.script if "gpus-per-node" in line]
+
+
+def test_a_node_does_not_look_for_the_worker_in_the_current_folder(
+    programs: Programs, jobs: list[PlannedJob], tmp_path: Path
+) -> None:
+    """Neither does submitit, which imports the task: its Python is asked where a package of the user's has the name."""
+    SlurmExecutor(tmp_path, "cpu", SlurmOptions()).submit(jobs)
+    words = shlex.split(programs.script[-1])
+    python = words[words.index("env") : words.index("-u")]
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "__init__.py").write_text("raise RuntimeError('imported from the current folder')")
+    code = "import benchmarks.executors.task as task; print(task.__file__)"
+    found = subprocess.run([*python, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == sys.modules[WorkerTask.__module__].__file__
 
 
 def test_what_sbatch_refuses_is_told(programs: Programs, jobs: list[PlannedJob], tmp_path: Path) -> None:

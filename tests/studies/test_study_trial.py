@@ -25,7 +25,7 @@ from studies.scoring import validation_scores
 from studies.slots import create_or_join, queue_failed_again
 from studies.specs import StudySpec, parse_study
 from studies.storage import open_storage, pruner_for
-from studies.trial import PrunedTraining, TrialFailedError, run_trial
+from studies.trial import PrunedTraining, TrialFailedError, Validations
 from studies.worker import run_trials
 
 Make = Callable[..., TrainingPlan]
@@ -60,7 +60,7 @@ def test_what_a_trial_is_judged_by(tmp_path: Path, make_plan: Make, dataset: Dat
     """Every image of the validation split, and nothing of the test split that its job also tests on."""
     plan = make_plan()
     trial = new_trial()
-    (value,) = run_trial(trial, POINT, plan, tmp_path, "cpu", never)
+    (value,) = plan.run(trial, POINT, tmp_path, "cpu", never)
     folder = plan.job(POINT).folder(tmp_path)
     scores = json.loads((folder / "validation_scores.json").read_text())
     assert [row["id"] for row in scores["images"]] == list(dataset.ids("val"))
@@ -78,7 +78,7 @@ def test_what_a_trial_is_judged_by(tmp_path: Path, make_plan: Make, dataset: Dat
     result["images"] = []
     (folder / "result.json").write_text(json.dumps(result))
     cached = new_trial()
-    assert run_trial(cached, POINT, plan, tmp_path, "cpu", never) == [value]
+    assert plan.run(cached, POINT, tmp_path, "cpu", never) == [value]
     assert cached.user_attrs["cached"] is True
     assert cached.user_attrs["costs"]["parameters"] == result["cost"]["parameters"]
 
@@ -105,25 +105,23 @@ def test_a_pruned_job_leaves_neither_result_nor_error_and_can_go_on(tmp_path: Pa
     )
     trial = new_trial(Always())
     with pytest.raises(PrunedTraining):
-        run_trial(trial, POINT, plan, tmp_path, "cpu", never)
+        plan.run(trial, POINT, tmp_path, "cpu", never)
     folder = plan.job(POINT).folder(tmp_path)
     assert not (folder / "result.json").exists() and not (folder / "error.json").exists()
     assert (folder / "checkpoint.pt").exists()
     reported = trial.study.trials[0].intermediate_values
     assert list(reported) == [1]
-    run_trial(new_trial(), POINT, plan, tmp_path, "cpu", never)
+    plan.run(new_trial(), POINT, tmp_path, "cpu", never)
     assert json.loads((folder / "result.json").read_text())["cost"]["iterations"] == 4
     again = new_trial(Always())
-    run_trial(
-        again, POINT, plan, tmp_path, "cpu", never
-    )  # what is done is not stopped, and others are compared with it
+    plan.run(again, POINT, tmp_path, "cpu", never)  # what is done is not stopped, and others are compared with it
     assert list(again.study.trials[0].intermediate_values) == [1, 2, 3, 4]
 
 
 def test_every_validation_is_reported_once(tmp_path: Path) -> None:
     """Those of an earlier start too; validations that are not the pruner's are left out."""
     trial, curve = new_trial(), tmp_path / "validation.csv"
-    reporter = trial_module._Reporter(trial, 10, 3, curve)
+    reporter = trial_module._Reporter(trial, Validations(10, 3), curve)
     reporter(prune=True)
     curve.write_text("iteration,epoch,pq\n10,1,0.1\n15,1,0.9\n20,2,0.2\n")
     reporter(prune=True)
@@ -137,7 +135,7 @@ def test_every_validation_is_reported_once(tmp_path: Path) -> None:
 def test_what_is_trained_to_its_end_is_not_stopped_any_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trial, curve = new_trial(), tmp_path / "validation.csv"
     monkeypatch.setattr(trial, "should_prune", lambda: True)
-    reporter = trial_module._Reporter(trial, 10, 2, curve)
+    reporter = trial_module._Reporter(trial, Validations(10, 2), curve)
     curve.write_text("iteration,epoch,pq\n10,1,0.1\n")
     with pytest.raises(PrunedTraining):
         reporter(prune=True)
