@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check slow format clean
+.PHONY: help install demo test check slow mutants format clean
 
 help:  ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ check: install
 
 slow: install  ## The slow tests: minutes.
 	$(BIN)/python -m pytest -m slow
+
+mutants: install  ## Mutate the method and the metrics: do their tests notice? MODULES=pctrans/losses.py for a part.
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[mutants]'
+	$(BIN)/python tests/mutation/run.py $(MODULES)
 
 format: install  ## Format the code.
 	$(BIN)/ruff check --fix .

@@ -2,7 +2,8 @@
 
 # No postponed annotations here: the hub mixin reads the type of `config` from the signature.
 import math
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import ClassVar, Literal, Self
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -12,7 +13,7 @@ from torch.nn import functional as F
 
 from baselines.clustering import find_centres, local_deviation, nearest_centre
 from pctrans.backbone import Backbone
-from pctrans.config import BackboneConfig, Config
+from pctrans.config import BackboneConfig, Config, ThresholdConfig
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, drop_small, pad_to_multiple
 from pctrans.layers import conv_norm
@@ -27,8 +28,14 @@ class DiscriminativeLossWeights(Config):
     foreground: float = Field(1.0, gt=0)
 
 
-class ClusteringConfig(Config):
+class DiscriminativeInference(ThresholdConfig):
     """From embeddings to objects."""
+
+    SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "foreground_threshold": (0.3, 0.7),
+        "bandwidth": (0.3, 2.0),
+        "assignment_radius": (0.5, 2.5),
+    }
 
     foreground_threshold: float = Field(0.5, gt=0, lt=1)
     """Pixels of a foreground probability above this are clustered."""
@@ -59,7 +66,7 @@ class DiscriminativeConfig(Config):
     gamma: float = Field(0.001, ge=0)
     """Weight of the regulariser, the pull of the means to the origin, inside the discriminative loss."""
     loss_weights: DiscriminativeLossWeights = DiscriminativeLossWeights()
-    clustering: ClusteringConfig = ClusteringConfig()
+    inference: DiscriminativeInference = DiscriminativeInference()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -124,24 +131,34 @@ class DiscriminativeEmbedding(
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    @torch.no_grad()
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s) of images (B, 3, H, W) in [0, 1].
+
+        In float32; s is the stride, sizes are rounded up.
+        """
         height, width = images.shape[-2:]
         embedding, logits = self(pad_to_multiple(images))
         rows, columns = math.ceil(height / self.config.stride), math.ceil(width / self.config.stride)
-        embedding, logits = embedding[..., :rows, :columns].float(), logits[:, :rows, :columns].float()
-        with torch.autocast(images.device.type, enabled=False):
-            maps = [
-                drop_small(objects[:height, :width], self.config.clustering.min_area)
-                for objects in map(self._objects, embedding, logits)
-            ]
-        return torch.stack(maps)
+        return embedding[..., :rows, :columns].float(), logits[:, :rows, :columns].float()
 
-    def _objects(self, embedding: Tensor, logits: Tensor) -> Tensor:
+    @torch.no_grad()
+    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference) -> Tensor:
+        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        embedding, logits = evidence
+        with torch.autocast(logits.device.type, enabled=False):
+            objects = [self._objects(*of_image, inference) for of_image in zip(embedding, logits, strict=True)]
+        return torch.stack([drop_small(ids[: size[0], : size[1]], inference.min_area) for ids in objects])
+
+    def _objects(self, embedding: Tensor, logits: Tensor, config: DiscriminativeInference) -> Tensor:
         """Clusters of one image, (D, h, w) and (h, w) -> (h · stride, w · stride).
 
         The foreground is interpolated, so that edges are finer than cells; ids are not. Every cell is clustered
         that has a foreground pixel.
         """
-        config, stride = self.config.clustering, self.config.stride
+        stride = self.config.stride
         logits = F.interpolate(logits[None, None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
         foreground = logits.sigmoid() > config.foreground_threshold
         cells = F.max_pool2d(foreground.float(), stride)[0] > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -27,6 +27,29 @@ class Segmenter(Protocol):
 
     def segment(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) float in [0, 1] -> (B, H, W) integers, 0 background, ids 1..K in each image."""
+
+
+@runtime_checkable
+class Tunable(Protocol):
+    """A segmenter whose thresholds can be chosen after training, with the network run once.
+
+    `segment(images)` is `decide(evidence(images), (H, W), config.inference)`, and `config.inference.search_space` names
+    the thresholds, each with the least and the greatest value to try. In the config.json that `save_pretrained` writes,
+    they are under `inference`. Methods that are none keep the thresholds of their configuration.
+    """
+
+    config: Any
+
+    def evidence(self, images: Tensor) -> tuple[Tensor, ...]:
+        """What label maps of images (B, 3, H, W) float in [0, 1] are made from, whatever the thresholds: the network's
+        part. Each tensor has the B images first."""
+
+    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: Any) -> Tensor:
+        """Label maps (B, H, W) integers, 0 background, ids 1..K in each image, under the thresholds of `inference`.
+
+        Args:
+            size: (H, W) of the images that `evidence` is of.
+        """
 
 
 @runtime_checkable

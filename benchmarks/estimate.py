@@ -13,12 +13,14 @@ from typing import cast
 
 import torch
 
-from benchmarks.contract import Segmenter
+from benchmarks.contract import Segmenter, Tunable
 from benchmarks.data import Dataset
+from benchmarks.evidence import record_evidence, segment_evidence
 from benchmarks.expansion import PlannedJob
 from benchmarks.jobs import EXTERNAL, Job, parse_job
 from benchmarks.methods import get_method
 from benchmarks.prediction import segment_sample
+from benchmarks.threads import computing_with
 from benchmarks.training.batches import BatchSource
 from benchmarks.training.loop import training_step
 from benchmarks.training.optimisation import build_optimiser
@@ -63,20 +65,30 @@ def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[floa
         return 0.0, "nothing to compute"
     if known := _measured(job, out, device):
         return median(known), f"{len(known)} finished jobs of this scale"
-    return _timed(job, dataset, device), "a few timed steps"
+    with computing_with(job.training.threads):
+        return _timed(job, dataset, device), "a few timed steps"
 
 
 def _measured(job: Job, out: Path, device: str) -> list[float]:
-    """Seconds of the finished jobs in `out` of the same method, data, training and kind of device."""
+    """Seconds of the finished jobs in `out` of the same method, data, training, trials and kind of device."""
     seconds = []
     for path in out.glob("jobs/*/result.json"):
         with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged result is no ground for a guess
             result = json.loads(path.read_text())
             before, cost = parse_job(result["job"]), result["cost"]
-            like = (before.method, before.data, before.training) == (job.method, job.data, job.training)
+            like = _work(before) == _work(job)
             if like and result["environment"]["device"] == device and cost["seconds_per_image"] is not None:
-                seconds.append(cost["train_seconds"] + cost["seconds_per_image"] * result["dataset"]["images"])
+                testing = cost["seconds_per_image"] * result["dataset"]["images"]
+                seconds.append(
+                    cost["train_seconds"] + (result.get("thresholds") or {"seconds": 0.0})["seconds"] + testing
+                )
     return seconds
+
+
+def _work(job: Job) -> tuple[object, ...]:
+    """What decides how long a job takes."""
+    testing = job.testing
+    return job.method, job.data, job.training, testing.threshold_trials, testing.threshold_images, bool(job.searched)
 
 
 def _timed(job: Job, dataset: Dataset, device: str) -> float:
@@ -90,7 +102,22 @@ def _timed(job: Job, dataset: Dataset, device: str) -> float:
     ids = dataset.ids(job.split)
     begun = time.perf_counter()
     segment_sample(segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision)
-    return per_iteration * job.training.iterations + (time.perf_counter() - begun) * len(ids)
+    testing = (time.perf_counter() - begun) * len(ids)
+    return per_iteration * job.training.iterations + _choosing(segmenter, job, dataset, device) + testing
+
+
+def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> float:
+    """Seconds of the choice of thresholds; an untrained model finds other objects, so they are a rough guess."""
+    if not job.searched or not isinstance(segmenter, Tunable):
+        return 0.0
+    ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
+    begun = time.perf_counter()
+    image = dataset.load(ids[0]).image
+    evidence = record_evidence(segmenter, image, job.tile, job.testing, device, job.training.precision)
+    recorded = time.perf_counter()
+    segment_evidence(segmenter, evidence, segmenter.config.inference, job.tile, job.testing, device)
+    each = time.perf_counter() - recorded
+    return len(ids) * (recorded - begun + each * job.testing.threshold_trials)
 
 
 def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, device: str) -> float:

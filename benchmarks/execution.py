@@ -1,4 +1,4 @@
-"""Running one job: train, predict, score, and last `result.json`."""
+"""Running one job: train, choose thresholds, predict, score, and last `result.json`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ from benchmarks.methods import get_method
 from benchmarks.prediction import Labeller, predict_split, score_split, segment_sample
 from benchmarks.saved_model import load_model, save_model
 from benchmarks.scoring import mean_scores, write_scores
+from benchmarks.threads import computing_with
+from benchmarks.thresholds import ThresholdChoice, settle_thresholds
 from benchmarks.training import TrainingReport
 from benchmarks.training.batches import derived_seed
 from benchmarks.watcher import Watcher
@@ -76,7 +78,7 @@ def run_job(
     if not (folder / "result.json").exists():
         check_processes(job, device, processes)
     folder.mkdir(parents=True, exist_ok=True)
-    with only_one_process(folder) as mine:
+    with only_one_process(folder) as mine, computing_with(job.training.threads):
         if (folder / "result.json").exists():
             return Outcome("cached")
         if not mine:
@@ -132,6 +134,7 @@ def _run(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher
             "instances": sum(row["truth"] for row in rows),
             "normalisation": dataset.normalisation,
         },
+        "thresholds": maker.thresholds.described() if maker.thresholds else None,
         "metrics": mean_scores(rows),
         "images": rows,
         "cost": {
@@ -158,12 +161,14 @@ class _Maker:
         label: from an image to its label map.
         parameters: of the whole model; None where it was made elsewhere.
         model: that was trained; None where nothing was.
+        thresholds: how the model's were chosen; None where they are as configured.
     """
 
     label: Labeller
     training: JobTraining
     parameters: int | None
     model: Segmenter | None
+    thresholds: ThresholdChoice | None = None
 
 
 def _external(job: Job, dataset: Dataset) -> _Maker:
@@ -172,9 +177,10 @@ def _external(job: Job, dataset: Dataset) -> _Maker:
 
 
 def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher, processes: int) -> _Maker:
-    method = get_method(job.method)
+    method, thresholds = get_method(job.method), None
     if method.trained:
         training = train_job(job, dataset, folder, device, watcher, processes)
+        thresholds = settle_thresholds(job, dataset, folder, device, watcher.choosing)
         # What is tested is what was saved, so that `predict` with the saved model gives the same figures.
         segmenter = load_model(folder / "model", device).segmenter
     else:
@@ -185,7 +191,7 @@ def _segmenter(job: Job, dataset: Dataset, folder: Path, device: str, watcher: W
     def label(_: str, image: np.ndarray) -> np.ndarray:
         return segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
 
-    return _Maker(label, training, count_parameters(segmenter), segmenter if job.trained else None)
+    return _Maker(label, training, count_parameters(segmenter), segmenter if job.trained else None, thresholds)
 
 
 @contextmanager

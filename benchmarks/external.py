@@ -50,7 +50,7 @@ class External:
             data=data,
             split=split,
             model={"name": self.name, "folder": str(self.folder), "digest": self._checked(dataset, split)},
-            training=TrainingSettings(iterations=0, precision="float32"),
+            training=TrainingSettings(iterations=0, threads=None, precision="float32"),
             testing=TestingSettings(tile="whole"),
             augmentation={},
         )

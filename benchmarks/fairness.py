@@ -21,9 +21,15 @@ _BUDGET: dict[str, Callable[[Job], Any]] = {
     "training.batch_size": lambda job: job.training.batch_size,
     "training.iterations": lambda job: job.training.iterations,
     "training.precision": lambda job: job.training.precision,
+    "training.threads": lambda job: job.training.threads,
     "testing.tile": lambda job: job.tile,
     "testing.overlap": lambda job: job.testing.overlap,
     "testing.flips": lambda job: job.testing.flips,
+}
+# Only asked of methods whose thresholds can be chosen. A threshold that the user fixed is the method's own.
+_CHOICE: dict[str, Callable[[Job], Any]] = {
+    "testing.threshold_trials": lambda job: job.testing.threshold_trials,
+    "testing.threshold_images": lambda job: job.testing.threshold_images,
 }
 # Only asked of methods that have such a backbone; another package's may bring its own.
 _BACKBONE: dict[str, Callable[[Job], Any]] = {
@@ -56,7 +62,8 @@ def inequalities(jobs: Labelled) -> list[Inequality]:
     """The fields in which the jobs of a table differ and should not.
 
     Rows without training share data, split and decoding with the rest; trained rows also crop, batch size,
-    iterations, precision, augmentation, tiling, backbone and seeds.
+    iterations, precision, threads, augmentation, tiling, backbone and seeds, and as many trials of thresholds on as
+    many images.
 
     Args:
         jobs: each with the label of its row; a row has a job for each seed.
@@ -67,6 +74,7 @@ def inequalities(jobs: Labelled) -> list[Inequality]:
     found += _compare(
         {f"augmentation.{name}": _augmentation(name) for _, job in trained for name in job.augmentation}, trained
     )
+    found += _compare(_CHOICE, [(label, job) for label, job in trained if job.searched is not None])
     found += _compare(_BACKBONE, [(label, job) for label, job in trained if job.model.get("backbone")])
     return found + _seeds(trained)
 

@@ -88,7 +88,13 @@ def train_job(
         return JobTraining(report, peak_memory_bytes(device))
     arguments = (job, dataset.spec, dataset.decoding, folder)
     devices = _devices(device, processes)
-    members = run_processes(_train_slice, arguments, devices, lambda name, *what: getattr(watcher, name)(*what))
+    members = run_processes(
+        _train_slice,
+        arguments,
+        devices,
+        lambda name, *what: getattr(watcher, name)(*what),
+        job.training.threads,
+    )
     return JobTraining(members[0].report, max(member.peak_memory_bytes for member in members))
 
 

@@ -12,12 +12,12 @@ from typing import Any
 from pydantic import ValidationError, model_validator
 
 from benchmarks.errors import UserError
-from benchmarks.methods import describe, get_method, resolve_config
+from benchmarks.methods import describe, get_method, resolve_config, search_space
 from benchmarks.scales import merge, scale_overrides
 from benchmarks.settings import WHOLE, Settings, TestingSettings, TrainingSettings
 
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
-NUMERICS = 3
+NUMERICS = 4
 
 EXTERNAL = "external"
 """The method of label maps that were made elsewhere; see `benchmarks.external`."""
@@ -57,6 +57,9 @@ class Job(Settings):
     may change."""
     provider: str | None = None
     """Package and version of a method that is not this project's own."""
+    searched: dict[str, tuple[float, float]] | None = None
+    """Fields of `model.inference` that are chosen after training, each with its range: those of the method that the
+    user did not fix. None: the method has none."""
 
     @model_validator(mode="after")
     def _check(self) -> Job:
@@ -89,6 +92,11 @@ class Job(Settings):
         """Whether weights are found by training."""
         return self.training.iterations > 0
 
+    @property
+    def choosing_split(self) -> str:
+        """The split whose images choose thresholds: never the one that is tested, as is CVPPP A1's validation split."""
+        return "train" if self.split == "val" else "val"
+
     def resolved(self) -> dict[str, Any]:
         """What job.json holds: the key and every field."""
         return {"key": self.key, **self.model_dump(mode="json")}
@@ -113,7 +121,7 @@ def make_job(
     Args:
         overrides: nested sections `model`, `training`, `testing`, `augmentation`; a value that is not given
             overrides nothing. `augmentation` may be a preset's name.
-        device: where it will run; decides what the precision "auto" is.
+        device: where it will run; decides what the precision "auto" is, and whether threads matter.
 
     Raises:
         UserError: an unknown section or field, or a value out of range.
@@ -131,8 +139,12 @@ def make_job(
     if not found.trained:
         sections["training"] = sections["training"] | {"iterations": 0}
     model = resolve_config(method, sections["model"])
+    searched = _searched(method, model, overrides, trials=sections["testing"].get("threshold_trials", 0))
+    if searched is None:
+        sections["testing"] = sections["testing"] | {"threshold_trials": 0, "threshold_images": None}
     if sections["training"].get("precision", "auto") == "auto":
         sections["training"] = sections["training"] | {"precision": _precision(device)}
+    sections["training"] = sections["training"] | _threads(sections["training"], device)
     try:
         return Job(
             method=method,
@@ -147,6 +159,7 @@ def make_job(
             augmentation=_resolve_augmentation(sections["augmentation"], scale, protocol, method),
             pretrained_digest=_digest((model.get("backbone") or {}).get("pretrained") or model.get("checkpoint")),
             provider=found.provider,
+            searched=searched,
         )
     except ValidationError as error:
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
@@ -197,11 +210,30 @@ def _sections(method: str, scale: str, protocol: str) -> dict[str, Any]:
     return merge(scale_overrides(scale, protocol, method), own)
 
 
+def _searched(
+    method: str, model: Mapping[str, Any], overrides: Mapping[str, Any], trials: int
+) -> dict[str, tuple[float, float]] | None:
+    """What is chosen after training. A value that the user gave is not searched; a scale's is where search starts."""
+    if (space := search_space(method, model)) is None:
+        return None
+    fixed = overrides.get("model", {}).get("inference") or {}
+    return {field: limits for field, limits in space.items() if trials and field not in fixed}
+
+
 def _without_places(model: dict[str, Any]) -> dict[str, Any]:
     """Where weights lie is no part of a key: they have a digest."""
     if model.get("backbone"):
         model = model | {"backbone": model["backbone"] | {"pretrained": None}}
     return {name: value for name, value in model.items() if name != "checkpoint"}
+
+
+def _threads(training: Mapping[str, Any], device: str) -> dict[str, None]:
+    """What a device decides of the threads."""
+    if device.partition(":")[0] != "cpu":
+        return {"threads": None}
+    if training.get("threads", 0) is None:
+        raise UserError("training.threads decides the numbers on a CPU: give it a number, such as 2.")
+    return {}
 
 
 def _precision(device: str) -> str:

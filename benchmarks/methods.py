@@ -34,6 +34,7 @@ class Method:
         config: "module:class" of that configuration, a pydantic model.
         source: publication.
         uses: what it needs beside torch, with the licence.
+        loss_floors: terms of its loss that cannot come near zero; whether a training has converged is told by the rest.
         trained: False for a method without parameters; its jobs skip training, and one seed is enough.
         scales: `model`, `training` and `testing` sections by scale, for methods of other packages; this
             project's own are in `benchmarks/scales/`, beside each other.
@@ -45,6 +46,7 @@ class Method:
     config: str
     source: str
     uses: str = ""
+    loss_floors: tuple[str, ...] = ()
     trained: bool = True
     scales: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     provider: str | None = None
@@ -77,6 +79,9 @@ METHODS: dict[str, Method] = {
         config="pctrans.config:PCTransConfig",
         source="Chen et al., ICCV workshops 2023",
         uses="transformers' ResNet (Apache-2.0)",
+        # Eq. 6 and 7 sum over all queries, of similarities that are bounded: log(1 + some hundreds) is left of them.
+        # The other terms can vanish, but for the discriminative loss's regulariser, 0.001 of the length of the means.
+        loss_floors=("query_contrast", "mask_contrast"),
     ),
     "mask2former": Method(
         title="Mask2Former",
@@ -144,6 +149,17 @@ def resolve_config(name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
         return get_method(name).config_class().model_validate(dict(overrides)).model_dump(mode="json")
     except ValidationError as error:
         raise UserError(describe(error, f"configuration of {name}")) from error
+
+
+def search_space(name: str, model: Mapping[str, Any]) -> dict[str, tuple[float, float]] | None:
+    """The thresholds of a resolved configuration that can be chosen after training, each with the range to try.
+
+    Returns:
+        None for a method that has none.
+    """
+    config = get_method(name).config_class().model_validate(dict(model))
+    space = getattr(getattr(config, "inference", None), "search_space", None)
+    return None if space is None else {field: (float(low), float(high)) for field, (low, high) in space.items()}
 
 
 def describe(error: ValidationError, what: str) -> str:

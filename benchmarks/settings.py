@@ -36,13 +36,18 @@ class TrainingSettings(Settings):
     milestones: tuple[float, ...] = (0.9, 0.95)
     """Shares of the iterations after which the step schedule multiplies the rate by 0.1 (Mask2Former's)."""
     backbone_rate: float = Field(1.0, ge=0)
-    """Factor on the learning rate of parameters under `backbone.`; 1 is the paper's, 0.1 the released code's."""
+    """Factor on the learning rate of parameters under `backbone.`; 1 is the paper's and the released code's, whose
+    configuration has a 0.1 that its trainer never reads. 0.1 is Mask2Former's."""
     gradient_norm: float | None = Field(0.1, gt=0)
-    """Gradients are clipped to this norm. The paper is silent; 0.1 is DETR's, 0.01 Mask2Former's."""
+    """Gradients are clipped to this norm; None: not at all, as in the released code. The paper is silent; 0.1 is
+    DETR's, 0.01 Mask2Former's."""
     weight_average: float | None = Field(None, gt=0, lt=1)
     """Validate, test and keep a moving average of the weights with this decay an iteration; None: the last weights."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto": bfloat16 autocast on accelerators that have it, float32 elsewhere; a job holds which it was."""
+    threads: int | None = Field(2, ge=1)
+    """CPU threads that train, choose thresholds and predict, of each process where several train together. Other
+    numbers round otherwise, so they give other weights. None: on an accelerator, where they hardly matter."""
     log_every: int = Field(20, ge=1)
     checkpoint_every: int = Field(500, ge=1)
     validate_every: int = Field(2500, ge=1)
@@ -68,3 +73,8 @@ class TestingSettings(Settings):
     """Tiles a forward pass; no effect on the result."""
     flips: bool = False
     """Combine the results of the image and its mirror images."""
+    threshold_trials: int = Field(0, ge=0)
+    """Settings of the method's thresholds that are tried on validation images after training; the first is the
+    configured one, the best is tested. 0: the configured one is tested."""
+    threshold_images: int | None = Field(None, ge=1)
+    """Try them on the first so many images of the split; None: on all."""

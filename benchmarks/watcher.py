@@ -28,6 +28,7 @@ class Watcher:
         training: called with iterations done, losses and learning rate.
         validation: called with the metrics of a validation.
         prediction: called with images done and images in all.
+        choosing: the same, while thresholds are chosen.
         saved: called with the job's folder whenever there is something new in it.
         stopping: asked after every iteration; where it says so, training saves a checkpoint and raises `StopRequested`.
             Several processes that train together are not asked.
@@ -38,3 +39,4 @@ class Watcher:
     prediction: Callable[[int, int], None] = field(default=_nothing)
     saved: Callable[[Path], object] = field(default=_nothing)
     stopping: Callable[[], bool] = field(default=_never)
+    choosing: Callable[[int, int], None] = field(default=_nothing)

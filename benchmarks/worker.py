@@ -33,7 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.worker")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of each process")
     parser.add_argument("--processes", type=int, default=1, help="that train together")
     parser.add_argument("--wait", action="store_true", help="while another process runs the job")
     options = parser.parse_args(arguments)
@@ -56,11 +55,11 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
     from benchmarks.executors.request import read_request
     from benchmarks.running import OpenDatasets, run_planned
 
-    torch.set_num_threads(options.threads * options.processes)
     planned = read_request(options.folder)
+    threads = planned.job.training.threads or torch.get_num_threads()
     print(
         f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {planned.label}, seed {planned.job.seed}: process {os.getpid()} on "
-        f"{os.uname().nodename}, {options.device}, {options.threads} threads",
+        f"{os.uname().nodename}, {options.device}, {threads} threads",
         flush=True,
     )
     say = NowAndThen(LOG_SECONDS)
@@ -72,7 +71,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
         if stop.is_set():
             raise StopRequested(f"after image {done}")
 
-    watcher = Watcher(prediction=after_image, stopping=stop.is_set)
+    watcher = Watcher(prediction=after_image, stopping=stop.is_set, choosing=after_image)
     datasets, out = OpenDatasets(), options.folder.parents[1]
     while not stop.is_set():
         outcome = run_planned(planned, datasets, out, options.device, watcher, processes=options.processes, say=told)

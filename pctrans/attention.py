@@ -82,9 +82,9 @@ class CrossAttention(nn.Module, ABC):
 class StandardCrossAttention(CrossAttention):
     """Type 1: learned positions are added to queries and keys before the projection, as in Mask2Former."""
 
-    def __init__(self, dim: int, heads: int, position_in_values: bool = False):
+    def __init__(self, dim: int, heads: int):
         super().__init__()
-        self.heads, self.position_in_values = heads, position_in_values
+        self.heads = heads
         self.query, self.key = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.value, self.output = nn.Linear(dim, dim), nn.Linear(dim, dim)
 
@@ -93,7 +93,7 @@ class StandardCrossAttention(CrossAttention):
     ) -> tuple[Tensor, Tensor, Tensor]:
         q = _split_heads(self.query(queries + learned), self.heads)
         k = _split_heads(self.key(memory + memory_position), self.heads)
-        v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
+        v = _split_heads(self.value(memory), self.heads)
         return q, k, v
 
 
@@ -105,9 +105,9 @@ class PositionGuidedCrossAttention(CrossAttention):
     learned position joins the content of the queries and the pixels' position that of the keys, as there.
     """
 
-    def __init__(self, dim: int, heads: int, position_in_values: bool = False, *, first: bool = False):
+    def __init__(self, dim: int, heads: int, *, first: bool = False):
         super().__init__()
-        self.heads, self.position_in_values = heads, position_in_values
+        self.heads = heads
         self.query_learned = nn.Linear(dim, dim) if first else None
         self.query_content, self.query_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.key_content, self.key_position = nn.Linear(dim, dim), nn.Linear(dim, dim)
@@ -122,7 +122,7 @@ class PositionGuidedCrossAttention(CrossAttention):
             content, what = content + self.query_learned(learned), what + where
         q = self._concatenate(content, self.query_position(guide))
         k = self._concatenate(what, where.expand_as(what))
-        v = _split_heads(self.value(memory + memory_position if self.position_in_values else memory), self.heads)
+        v = _split_heads(self.value(memory), self.heads)
         return q, k, v
 
     def _concatenate(self, content: Tensor, position: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,17 @@ class Config(BaseModel):
     """Immutable; unknown fields are errors, so that a misspelt override never passes silently."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ThresholdConfig(Config):
+    """Settings of inference, some of which are thresholds that can be chosen for a trained model."""
+
+    SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {}
+
+    @property
+    def search_space(self) -> Mapping[str, tuple[float, float]]:
+        """Fields to choose, each with the least and the greatest value that is tried."""
+        return self.SEARCH_SPACE
 
 
 class BackboneConfig(Config):
@@ -35,12 +46,18 @@ class LossWeights(Config):
     mask_contrast: float = Field(2.0, ge=0)
 
 
-class InferenceConfig(Config):
+class InferenceConfig(ThresholdConfig):
     """Cluster-then-average (section 3.4). The paper gives no thresholds.
 
     Those that are not given follow `averaging`: the released ones for BBBC039V1 with "binary", and with "soft" ones
     that suit the average of soft masks.
     """
+
+    SEARCH_SPACES: ClassVar[Mapping[str, Mapping[str, tuple[float, float]]]] = {
+        "soft": {"binarise_threshold": (0.2, 0.8), "group_threshold": (0.1, 0.7), "mask_threshold": (0.3, 0.7)},
+        "binary": {"binarise_threshold": (0.05, 0.8), "group_threshold": (0.1, 0.7), "mask_threshold": (0.0, 0.7)},
+    }
+    """By `averaging`."""
 
     averaging: Literal["soft", "binary"] = "soft"
     """What of a group's masks is averaged. "binary" is the released form: masks are binarised first, and groups
@@ -62,6 +79,11 @@ class InferenceConfig(Config):
         if isinstance(given, Mapping) and given.get("averaging") == "binary":
             return {"binarise_threshold": 0.05, "group_threshold": 0.15, "mask_threshold": 0.0} | dict(given)
         return given
+
+    @property
+    def search_space(self) -> Mapping[str, tuple[float, float]]:
+        """Fields to choose, each with the least and the greatest value that is tried."""
+        return self.SEARCH_SPACES[self.averaging]
 
 
 class PCTransConfig(Config):
@@ -85,9 +107,6 @@ class PCTransConfig(Config):
     attention_type: Literal[1, 2, 3] = 3
     """Table 3. 1: standard, learned position added. 2: sinusoidal position of the centre concatenated.
     3: the same, transformed by the query (eq. 4)."""
-    position_in_values: bool = False
-    """Add the pixels' position encoding to the values of cross-attention too, so that a query can read where it
-    looks. The paper is silent and conditional DETR does not; a short training profits much."""
     query_position_temperature: float = Field(20.0, gt=0)
     pixel_position_temperature: float = Field(10000.0, gt=0)
 
@@ -115,7 +134,8 @@ class PCTransConfig(Config):
     num_points: int = Field(12544, ge=1)
     """Points at which masks are compared, in the matching and in the mask loss."""
     query_contrast_form: Literal["cosine", "released"] = "cosine"
-    """"released": inner product at temperature 2, ten negatives a positive, and an L2 term on the cosines."""
+    """"released": inner product at temperature 2, and an L2 term on the cosines of the positives and of ten sampled
+    negatives for each."""
 
     activation_checkpointing: bool = False
     """Keep only the inputs of the encoder's and the decoder's layers for the backward pass, and run them again

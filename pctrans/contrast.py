@@ -82,16 +82,19 @@ def _masked_logsumexp(x: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
 def released_query_contrast(queries: Tensor, groups: Groups, *, negatives: int = 10) -> Tensor:
     """QEC as the released code is described: an option, not the paper's.
 
-    Inner product at temperature 2, at most `negatives` random negatives for each positive, plus the mean
-    squared distance of the cosines from 1 (positives) or 0 (negatives).
+    Eq. 6 on inner products at temperature 2, plus the mean squared distance of cosines from 1 (all positives) or 0
+    (at most `negatives` random negatives for each positive).
     """
-    product = queries.float() @ queries.float().transpose(1, 2)
-    budget = groups.positives.sum(-1, keepdim=True) * negatives
-    noise = rand_for_slice(*product.shape, device=product.device).masked_fill(~groups.negatives, torch.inf)
-    rank = noise.argsort(-1).argsort(-1)
-    chosen = groups.negatives & (rank < budget)
-    sampled = Groups(groups.anchors, groups.positives, chosen)
-    cosine = cosine_similarity(queries)
-    pairs = groups.positives | chosen
-    pull = ((cosine - groups.positives.float()) ** 2 * pairs).sum() / count_per_process(pairs.sum())
-    return contrastive_loss(product, sampled, temperature=2.0) + pull
+    queries = queries.float()
+    contrast = contrastive_loss(queries @ queries.transpose(1, 2), groups, temperature=2.0)
+    pairs = groups.positives | _some_negatives(groups, negatives)
+    squares = (cosine_similarity(queries) - groups.positives.float()) ** 2
+    return contrast + (squares * pairs).sum() / count_per_process(pairs.sum())
+
+
+def _some_negatives(groups: Groups, per_positive: int) -> Tensor:
+    """(B, N, N): of each anchor's negatives as many random ones as `per_positive` times its positives."""
+    budget = groups.positives.sum(-1, keepdim=True) * per_positive
+    noise = rand_for_slice(*groups.negatives.shape, device=groups.negatives.device)
+    rank = noise.masked_fill(~groups.negatives, torch.inf).argsort(-1).argsort(-1)
+    return groups.negatives & (rank < budget)

@@ -40,9 +40,9 @@ class DecoderLayer(nn.Module):
         super().__init__()
         dim, heads = config.hidden_dim, config.num_heads
         self.cross_attention: CrossAttention = (
-            StandardCrossAttention(dim, heads, config.position_in_values)
+            StandardCrossAttention(dim, heads)
             if config.attention_type == 1
-            else PositionGuidedCrossAttention(dim, heads, config.position_in_values, first=first)
+            else PositionGuidedCrossAttention(dim, heads, first=first)
         )
         self.norm = nn.LayerNorm(dim)
         self.self_attention = SelfAttention(dim, heads)

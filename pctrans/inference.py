@@ -14,30 +14,32 @@ from pctrans.images import drop_small
 def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
     """Turn the mask logits of one image into an instance map.
 
+    Queries are grouped by their masks at the cells. What is averaged is enlarged first, as logits: a mask loss at
+    points between the cells has taught where the outline lies between them, which probabilities, all near 0 or 1 at
+    the cells, have lost.
+
     Args:
         mask_logits: (N, h, w).
-        size: (H, W) of the map to make, in pixels of the image.
+        size: (H, W) of the map to make, in pixels of the image; multiples of h and w.
         config: thresholds; areas are in pixels of the image.
 
     Returns:
         (H, W) int64, 0 background, ids 1..K.
     """
-    released = config.averaging == "binary"
-    soft = mask_logits.float().sigmoid()
-    if released:  # binary masks cannot be enlarged: whatever a border touches would be above a threshold of 0
-        soft = _enlarge(soft, size)
-    pixels_per_cell = size[0] * size[1] / soft[0].numel()
-    binary = (soft > config.binarise_threshold).flatten(1)
+    logits = mask_logits.float()
+    soft = logits.sigmoid().flatten(1)
+    binary = (soft > config.binarise_threshold).float()
+    pixels_per_cell = size[0] * size[1] / soft.shape[1]
     candidates = binary.sum(1) * pixels_per_cell > config.min_area
-    soft, binary = soft[candidates], binary[candidates].float()
-    order = torch.arange(len(soft)) if released else _by_confidence(soft.flatten(1), binary)
-    membership = _group(binary, order, config.group_threshold).to(soft)
-    votes = binary if released else soft.flatten(1)
-    averaged = (membership @ votes) / membership.sum(1, keepdim=True)
+    logits, soft, binary = logits[candidates], soft[candidates], binary[candidates]
+    if config.averaging == "binary":
+        order = torch.arange(len(soft), device=soft.device)
+    else:
+        order = _by_confidence(soft, binary)
+    groups = _group(binary, order, config.group_threshold)
     if config.containment_threshold is not None:
-        keep = _not_contained(averaged, config.mask_threshold, config.containment_threshold)
-        averaged = averaged[keep]
-    return _paint(averaged.view(-1, *soft.shape[1:]), size, config)
+        groups = _not_contained(groups, soft, config, config.containment_threshold)
+    return _paint(groups, logits, size, config)
 
 
 def _by_confidence(soft: Tensor, binary: Tensor) -> Tensor:
@@ -45,8 +47,8 @@ def _by_confidence(soft: Tensor, binary: Tensor) -> Tensor:
     return ((soft * binary).sum(1) / binary.sum(1).clamp(min=1)).argsort(descending=True)
 
 
-def _group(binary: Tensor, order: Tensor, threshold: float) -> Tensor:
-    """Greedy clustering of masks (N, P) by Dice similarity; returns the membership (G, N) of 0 and 1.
+def _group(binary: Tensor, order: Tensor, threshold: float) -> list[Tensor]:
+    """Greedy clustering of masks (N, P) by Dice similarity; returns the indices of each group's members.
 
     The first ungrouped query of `order` gathers all ungrouped queries that overlap it enough. The Dice similarity of
     all pairs is one matrix product.
@@ -60,28 +62,71 @@ def _group(binary: Tensor, order: Tensor, threshold: float) -> Tensor:
             members = similar[query] & free
             members[query] = True
             free &= ~members
-            groups.append(members)
-    return torch.stack(groups) if groups else free.new_zeros(0, len(binary))
+            groups.append(members.nonzero()[:, 0].to(binary.device))
+    return groups
 
 
-def _not_contained(averaged: Tensor, mask_threshold: float, containment_threshold: float) -> Tensor:
-    """Which of the groups (G, P) to keep: those that do not lie mostly inside a larger one."""
-    binary = (averaged > mask_threshold).float()
+def _not_contained(
+    groups: list[Tensor], soft: Tensor, config: InferenceConfig, containment_threshold: float
+) -> list[Tensor]:
+    """The groups of masks (N, P) that do not lie mostly inside a larger one."""
+    if not groups:
+        return groups
+    votes = _votes(soft, config)
+    binary = (torch.stack([votes[members].mean(0) for members in groups]) > config.mask_threshold).float()
     areas = binary.sum(1)
     inside = (binary @ binary.T) / areas.clamp(min=1)[:, None]  # share of row inside column
     larger = areas[None, :] > areas[:, None]
-    return ~((inside >= containment_threshold) & larger).any(1)
+    contained = ((inside >= containment_threshold) & larger).any(1).tolist()
+    return [members for members, drop in zip(groups, contained, strict=True) if not drop]
 
 
-def _paint(averaged: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
-    """Give each pixel to its best group if that is above the threshold, drop small objects, renumber."""
-    if not len(averaged):
-        return torch.zeros(size, dtype=torch.long, device=averaged.device)
-    best, owner = _enlarge(averaged, size).max(0)
-    labels = torch.where(best > config.mask_threshold, owner + 1, 0)
+def _votes(soft: Tensor, config: InferenceConfig) -> Tensor:
+    """What of soft masks is averaged."""
+    return (soft > config.binarise_threshold).float() if config.averaging == "binary" else soft
+
+
+def _paint(groups: list[Tensor], logits: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
+    """Give each pixel to its best group if that is above the threshold, drop small objects, renumber.
+
+    Args:
+        groups: members of each.
+        logits: (N, h, w).
+    """
+    scale = size[0] // logits.shape[-2], size[1] // logits.shape[-1]
+    labels = torch.zeros(size, dtype=torch.long, device=logits.device)
+    best = logits.new_full(size, config.mask_threshold)
+    # Between cells a mask is at most what it is at the highest of them: no pixel outside this is above the threshold.
+    highest = _votes(F.max_pool2d(logits[None], 3, stride=1, padding=1)[0].sigmoid(), config) if groups else logits
+    for id, members in enumerate(groups, 1):
+        window = _window(highest[members].mean(0) > config.mask_threshold)
+        if window is None:
+            continue
+        averaged, place = _enlarge(logits[members], window, scale, config)
+        labels[place].masked_fill_(averaged > best[place], id)
+        torch.maximum(best[place], averaged, out=best[place])
     return drop_small(labels, config.min_area)
 
 
-def _enlarge(masks: Tensor, size: tuple[int, int]) -> Tensor:
-    """(N, h, w) -> (N, H, W), bilinear."""
-    return F.interpolate(masks[None], size=size, mode="bilinear", align_corners=False)[0]
+def _window(present: Tensor) -> tuple[slice, slice] | None:
+    """Rows and columns of a map (h, w) that hold all that is true; None if nothing is."""
+    rows, columns = (present.any(axis).nonzero()[:, 0] for axis in (1, 0))
+    if not len(rows):
+        return None
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+
+
+def _enlarge(
+    logits: Tensor, window: tuple[slice, slice], scale: tuple[int, int], config: InferenceConfig
+) -> tuple[Tensor, tuple[slice, slice]]:
+    """The average of a group's enlarged masks inside a window of cells, and where in the image that is."""
+    place, cells, inner = [], [], []
+    for cut, factor, side in zip(window, scale, logits.shape[-2:], strict=True):
+        first = max(cut.start - 1, 0)  # a cell around the window, as its border is made from both sides
+        cells.append(slice(first, min(cut.stop + 1, side)))
+        place.append(slice(cut.start * factor, cut.stop * factor))
+        inner.append(slice((cut.start - first) * factor, (cut.stop - first) * factor))
+    part = logits[:, cells[0], cells[1]]
+    full = (part.shape[-2] * scale[0], part.shape[-1] * scale[1])
+    soft = F.interpolate(part[None], size=full, mode="bilinear", align_corners=False)[0].sigmoid()
+    return _votes(soft, config).mean(0)[inner[0], inner[1]], (place[0], place[1])

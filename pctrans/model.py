@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.profiler import record_function
 
 from pctrans.backbone import Backbone
-from pctrans.config import PCTransConfig
+from pctrans.config import InferenceConfig, PCTransConfig
 from pctrans.criterion import EMBEDDING_STRIDE, comparison_map, weighted_losses
 from pctrans.decoder import Prediction, QueryDecoder
 from pctrans.hub import config_coder
@@ -92,13 +92,22 @@ class PCTrans(
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        height, width = images.shape[-2:]
+        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    @torch.no_grad()
+    def evidence(self, images: Tensor) -> tuple[Tensor]:
+        """The last mask logits (B, N, H / 4, W / 4), float32, sizes rounded up, of images (B, 3, H, W) in [0, 1]."""
         masks = comparison_map(self(pad_to_multiple(images)).predictions[-1].mask_logits, self.config)
-        rows, columns = -(-height // 4), -(-width // 4)
-        size = (rows * 4, columns * 4)
-        with torch.autocast(images.device.type, enabled=False):
-            maps = [cluster_then_average(m[:, :rows, :columns], size, self.config.inference) for m in masks]
-        return torch.stack(maps)[:, :height, :width]
+        return (cut(masks, (images.shape[-2], images.shape[-1]), MASK_STRIDE),)
+
+    @torch.no_grad()
+    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: InferenceConfig) -> Tensor:
+        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        (masks,) = evidence
+        covered = (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE)
+        with torch.autocast(masks.device.type, enabled=False):
+            maps = [cluster_then_average(m, covered, inference) for m in masks]
+        return torch.stack(maps)[:, : size[0], : size[1]]
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

@@ -33,7 +33,7 @@ def cell_centres(height: int, width: int, device: torch.device) -> Tensor:
 def uniform_points(count: int) -> Tensor:
     """`count` points (count, 2) = (x, y), evenly spread over the unit square: the cells' centres of near-square rows.
 
-    No place of the square is further from a point than 0.8 / sqrt(count).
+    Of more than 15 points, none leaves a place of the square further than 0.8 / sqrt(count) from all.
     """
     rows = max(1, round(math.sqrt(count)))
     in_row = [count // rows + (row < count % rows) for row in range(rows)]

@@ -112,8 +112,8 @@ def _fairness(results: TableResults) -> list[str]:
     if len([row for row in results.rows if row.origin == "trained" and row.results]) < 2:
         return []
     return unequal(results) or [
-        "All trained rows share data, split, crop, augmentation, batch size, iterations, seeds, backbone, precision "
-        "and tiling."
+        "All trained rows share data, split, crop, augmentation, batch size, iterations, seeds, backbone, precision, "
+        "threads and tiling."
     ]
 
 

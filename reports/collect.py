@@ -48,6 +48,21 @@ class Cost(_Read):
     peak_memory_bytes: int | None = None
 
 
+class ThresholdTrial(_Read):
+    values: dict[str, float | None]
+    pq: float
+
+
+class ChosenThresholds(_Read):
+    """How the thresholds of a model were chosen after its training."""
+
+    split: str
+    images: int
+    trials: list[ThresholdTrial]
+    configured: ThresholdTrial
+    chosen: ThresholdTrial
+
+
 class JobResult(_Read):
     """The part of one job's `result.json` that reports use."""
 
@@ -55,6 +70,7 @@ class JobResult(_Read):
     key: Key
     job: dict[str, Any]
     dataset: DatasetFacts
+    thresholds: ChosenThresholds | None = None  # absent from results of before there was a choice
     metrics: dict[str, float | None]
     images: list[dict[str, Any]]
     cost: Cost

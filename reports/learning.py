@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import UserError
+from benchmarks.methods import get_method
 from benchmarks.training.curves import read_curve
 from reports.collect import TableResults
 from reports.costs import number
@@ -20,12 +21,13 @@ EARLY, LATE = 0.8, 1.0  # ends of the two windows that are compared, as shares o
 TOLERANCE = 0.05  # a change of the loss that counts as none
 
 RULE = (
-    "Loss at p %: mean over the 10 % of the iterations that end there, of the losses of single batches, then over "
-    "seeds. Change: the loss at 100 % against that at 80 %, ± its standard error as single batches scatter. A row "
-    "had converged if the change is within ±5 % by two standard errors, had not if it is beyond ±5 % by as much; "
-    "otherwise it is undecided. The verdict is about this schedule: a loss that is flat because the learning rate "
-    "has fallen may fall again in a longer one. Losses of different rows have different terms: compare a row with "
-    "itself."
+    "Loss: the sum of the terms that can fall to zero; terms that a method declares to have a floor, as the contrasts "
+    "of PCTrans, are left out, for they would hide what the others do. Loss at p %: mean over the 10 % of the "
+    "iterations that end there, of the losses of single batches, then over seeds. Change: the loss at 100 % against "
+    "that at 80 %, ± its standard error as single batches scatter. A row had converged if the change is within ±5 % by "
+    "two standard errors, had not if it is beyond ±5 % by as much; otherwise it is undecided. The verdict is about "
+    "this schedule: a loss that is flat because the learning rate has fallen may fall again in a longer one. Losses of "
+    "different rows have different terms: compare a row with itself."
 )
 
 Points = tuple[np.ndarray, np.ndarray]
@@ -36,7 +38,7 @@ class Curves:
     """What one job recorded while it was trained."""
 
     iterations: int  # of the whole training
-    loss: Points  # iterations from 1, losses of single batches; each (N,)
+    loss: Points  # iterations from 1, losses of single batches without terms that have a floor; each (N,)
     validation: Points  # iterations, PQ; each (M,)
 
     def window(self, end: float) -> np.ndarray:
@@ -121,7 +123,8 @@ def read_learning(results: TableResults, out: Path) -> list[RowLearning]:
     for row in results.rows:
         if row.origin != "trained":
             continue
-        read = (_read(out / "jobs" / result.key, result.cost.iterations) for result in row.results)
+        floors = get_method(row.method).loss_floors if row.method else ()
+        read = (_read(out / "jobs" / result.key, result.cost.iterations, floors) for result in row.results)
         if curves := tuple(item for item in read if len(item.loss[0])):
             rows.append(RowLearning(row.number, row.label, curves))
     return rows
@@ -146,14 +149,16 @@ def learning_table(results: TableResults, rows: Sequence[RowLearning]) -> tuple[
     return headings, lines
 
 
-def _read(folder: Path, iterations: int) -> Curves:
-    return Curves(iterations, _points(folder / "losses.csv", "loss"), _points(folder / "validation.csv", "pq"))
+def _read(folder: Path, iterations: int, floors: Sequence[str]) -> Curves:
+    return Curves(iterations, _points(folder / "losses.csv", "loss", floors), _points(folder / "validation.csv", "pq"))
 
 
-def _points(path: Path, column: str) -> Points:
+def _points(path: Path, column: str, without: Sequence[str] = ()) -> Points:
+    """A column against the iteration, less the columns `without` that there are."""
     try:
         rows = read_curve(path)
-        return np.array([row["iteration"] for row in rows]), np.array([row[column] for row in rows])
+        values = [row[column] - sum(row.get(name, 0.0) for name in without) for row in rows]
+        return np.array([row["iteration"] for row in rows]), np.array(values)
     except (KeyError, ValueError) as error:
         raise UserError(
             f"{path} is damaged: expected numbers in the columns iteration, {column} ({error!r})."

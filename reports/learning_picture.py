@@ -94,7 +94,8 @@ def _caption(results: TableResults, rows: Sequence[RowLearning]) -> str:
     missing = [row.label for row in results.rows if row.origin == "trained" and row.number not in present]
     without = f" Without curves: {', '.join(missing)}." if missing else ""
     return (
-        "Training loss and validation PQ against the iteration, a line a seed. The loss's axis is each panel's own. "
+        "Training loss, without terms that have a floor, and validation PQ against the iteration, a line a seed. The "
+        "loss's axis is each panel's own. "
         "Verdict: whether the mean loss of the last 10 % of the iterations is within 5 % of that of 70 to 80 %, by "
         f"two standard errors ({verdicts}).{without}"
     )

@@ -15,6 +15,7 @@ from reports.costs import COST_NOTE, cost_table
 from reports.learning import RULE, RowLearning, learning_table
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
+from reports.thresholds import threshold_rule, threshold_table
 
 
 def escape(text: str) -> str:
@@ -29,6 +30,7 @@ def table_markdown(
     parts = [f"# {results.spec.title}", escape(" ".join(caption(results))), _figures(results)]
     parts += [escape(" ".join(sentences))] if (sentences := legend(results.rows)) else []
     parts += [f"{row.number}. {escape(' '.join(reasons))}" for row in results.rows if (reasons := notes(row))]
+    parts += ["## Thresholds", *_thresholds(results), escape(threshold_rule(results))]
     parts += ["## Cost", _costs(results), COST_NOTE]
     parts += [
         "## Learning",
@@ -64,6 +66,12 @@ def _figures(results: TableResults) -> str:
 def _costs(results: TableResults) -> str:
     headings, lines = cost_table(results)
     return _table([[escape(cell) for cell in line] for line in lines], headings)
+
+
+def _thresholds(results: TableResults) -> list[str]:
+    """No table where nothing was chosen."""
+    headings, lines = threshold_table(results)
+    return [_table([[escape(cell) for cell in line] for line in lines], headings)] if lines else []
 
 
 def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:

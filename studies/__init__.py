@@ -8,7 +8,7 @@ trial        one trial: its job, then the figure on the validation split
 worker       a process that runs trials
 conductor    the process that starts workers and watches them
 records      trials as plain values, for everything that shows them
-inference/   thresholds on stored mask logits, without training
+inference/   thresholds on what a network said, without training
 documents    JSON files with the version of their form
 results      what a study leaves: the best settings, pictures, a page
 """

@@ -41,7 +41,8 @@ class Conductor:
     """Runs a study that is in its storage already.
 
     Attributes:
-        jobs: worker processes at a time; the threads of the machine are divided among them.
+        jobs: worker processes at a time.
+        threads: of a trial; None, on an accelerator, divides those of the machine.
         storage_url: None for the journal in the study's folder.
         say: tells the user.
     """
@@ -51,6 +52,7 @@ class Conductor:
     folder: Path
     out: Path
     jobs: int
+    threads: int | None
     storage_url: str | None
     say: Callable[[str], None]
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
@@ -173,10 +175,11 @@ class _Process:
 
 
 def _environment(index: int, conductor: Conductor) -> dict[str, str]:
-    """The worker's share of the threads, and an accelerator, which more workers than accelerators have to share."""
+    """The worker's threads, and an accelerator, which more workers than accelerators have to share."""
     devices = accelerators() if conductor.settings.device == "cuda" else []
     own = (devices[index % len(devices)],) if devices else None
-    environment = environment_of_worker(os.environ, share_of_threads(conductor.jobs), own)
+    threads = conductor.threads or share_of_threads(conductor.jobs)
+    environment = environment_of_worker(os.environ, threads, own)
     if conductor.storage_url is not None:
         environment[STORAGE_VARIABLE] = conductor.storage_url
     return environment

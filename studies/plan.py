@@ -37,7 +37,7 @@ class StudySettings:
         data: specification of the data set.
         scale: of the trials; None where the model decides.
         overrides: nested, what the user changed for all trials.
-        model: folder of the finished model, of a study on stored logits.
+        model: folder of the finished model, of a study of thresholds.
     """
 
     spec: dict[str, Any]
@@ -154,6 +154,11 @@ class TrainingPlan:
     def iterations(self) -> int:
         """Of a trial; 0 where trials differ."""
         return 0 if "training.iterations" in self.spec.search else self.base.training.iterations
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads of a trial; None on an accelerator."""
+        return self.base.training.threads
 
     @property
     def validations(self) -> int:

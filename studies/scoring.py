@@ -12,6 +12,7 @@ from benchmarks.jobs import Job
 from benchmarks.prediction import segment_sample
 from benchmarks.saved_model import load_model
 from benchmarks.scoring import mean_scores, score_image
+from benchmarks.threads import computing_with
 from studies.documents import read_document, write_document
 from studies.specs import COSTS
 
@@ -35,6 +36,15 @@ def validation_scores(
     path = job.folder(out) / "validation_scores.json"
     if found := read_document(path, SCHEMA, _parse, "Delete it: it is made again in seconds."):
         return found
+    with computing_with(job.training.threads):
+        rows = _scores(job, dataset, out, device, progress)
+    means = mean_scores(rows)
+    write_document(path, SCHEMA, {"key": job.key, "split": SPLIT, "metrics": means, "images": rows})
+    return means
+
+
+def _scores(job: Job, dataset: Dataset, out: Path, device: str, progress: Progress | None) -> list[dict[str, Any]]:
+    """A row for each image of the validation split: id, counts and metrics."""
     model = load_model(job.folder(out) / "model", device)
     ids = dataset.ids(SPLIT)
     rows = []
@@ -45,9 +55,7 @@ def validation_scores(
         rows.append({"id": id, **score_image(sample.labels, labels)})
         if progress:
             progress(done, len(ids))
-    means = mean_scores(rows)
-    write_document(path, SCHEMA, {"key": job.key, "split": SPLIT, "metrics": means, "images": rows})
-    return means
+    return rows
 
 
 def has_test_split(dataset: Dataset) -> bool:

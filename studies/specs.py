@@ -124,7 +124,7 @@ class StudySpec(_Frozen):
     name: StudyName
     title: str
     kind: Literal["training", "inference"] = "training"
-    """"inference": thresholds on a finished model's mask logits; nothing is trained."""
+    """"inference": thresholds of a finished model; nothing is trained."""
     method: str = "pctrans"
     table: str | None = None
     """The benchmark table whose rows are the trials; `search` has to be just its rows."""
@@ -176,15 +176,13 @@ class StudySpec(_Frozen):
         return self
 
     def _check_inference(self) -> None:
-        if self.method != "pctrans":
-            raise ValueError(f"thresholds of cluster-then-average are pctrans', not {self.method}'s")
         if self.pruner or self.table:
-            raise ValueError("a study on stored logits has neither pruner nor table")
+            raise ValueError("a study of thresholds has neither pruner nor table")
         if any(name in COSTS for name in self.objectives):
             raise ValueError("thresholds change no cost: objectives have to be metrics")
         others = [path for path in (*self.search, *self.fixed) if not path.startswith("model.inference.")]
         if others:
-            raise ValueError(f"{others[0]}: a study on stored logits can change only model.inference.…")
+            raise ValueError(f"{others[0]}: a study of thresholds can change only model.inference.…")
 
     def at(self, scale: str) -> StudySpec:
         """The study as it is at a scale."""

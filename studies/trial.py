@@ -101,7 +101,10 @@ def _watcher(report: _Reporter | None, stopping: Stopping) -> Watcher:
         if report:
             report(prune=True)
 
-    return Watcher(training, prediction=lambda *_: check(stopping), stopping=stopping)
+    def after_image(*_: object) -> None:
+        check(stopping)
+
+    return Watcher(training, prediction=after_image, stopping=stopping, choosing=after_image)
 
 
 class _Reporter:

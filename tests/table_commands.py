@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
-RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
+RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--jobs", "1"]
 PATIENCE = 1500.0
 """Seconds before a test gives up."""
 
@@ -23,7 +22,6 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
         # A test run in the background of a script inherits an ignored SIGINT; a user's terminal does not.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

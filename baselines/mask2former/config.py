@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from pctrans.config import BackboneConfig, Config
+from pctrans.config import BackboneConfig, Config, ThresholdConfig
 
 
 class Mask2FormerLossWeights(Config):
@@ -19,8 +20,13 @@ class Mask2FormerLossWeights(Config):
     """Weight of "no object" beside 1 for "object" in the cross-entropy of the classes."""
 
 
-class Mask2FormerInference(Config):
+class Mask2FormerInference(ThresholdConfig):
     """From queries to a map of instances, see `paint_instances`."""
+
+    SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "score_threshold": (0.2, 0.9),
+        "mask_threshold": (0.3, 0.7),
+    }
 
     score_threshold: float = Field(0.5, ge=0, lt=1)
     """Queries of at most this class probability are dropped."""

@@ -8,7 +8,7 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from baselines.mask2former.config import Mask2FormerConfig
+from baselines.mask2former.config import Mask2FormerConfig, Mask2FormerInference
 from baselines.mask2former.inference import paint_instances
 from baselines.mask2former.network import build_network, with_architecture
 from pctrans.hub import Coders, config_coder
@@ -97,15 +97,21 @@ class Mask2Former(
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        height, width = images.shape[-2:]
-        padded = pad_to_multiple(images)
-        last = self(padded)[-1]
-        padded_size = (padded.shape[-2], padded.shape[-1])
-        with torch.autocast(images.device.type, enabled=False):
-            maps = [
-                paint_instances(classes.float(), masks.float(), padded_size, (height, width), self.config.inference)
-                for classes, masks in zip(last["class_queries_logits"], last["masks_queries_logits"], strict=True)
-            ]
+        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    @torch.no_grad()
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Last logits of images (B, 3, H, W) in [0, 1]: classes (B, N, 2), and masks (B, N, h, w) at 1/4, padded."""
+        last = self(pad_to_multiple(images))[-1]
+        return last["class_queries_logits"].float(), last["masks_queries_logits"].float()
+
+    @torch.no_grad()
+    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: Mask2FormerInference) -> Tensor:
+        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        classes, masks = evidence
+        padded = (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE)
+        with torch.autocast(masks.device.type, enabled=False):
+            maps = [paint_instances(c, m, padded, size, inference) for c, m in zip(classes, masks, strict=True)]
         return torch.stack(maps)
 
     @torch.no_grad()

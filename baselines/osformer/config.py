@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
+from typing import ClassVar
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from pctrans.config import BackboneConfig, Config
+from pctrans.config import BackboneConfig, Config, ThresholdConfig
 
 
 class OSFormerLossWeights(Config):
@@ -17,8 +19,14 @@ class OSFormerLossWeights(Config):
     edge: float = Field(1.0, ge=0)
 
 
-class OSFormerInference(Config):
+class OSFormerInference(ThresholdConfig):
     """From cells to instances. Areas are in pixels of the image."""
+
+    SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "score_threshold": (0.05, 0.6),
+        "mask_threshold": (0.3, 0.7),
+        "keep_threshold": (0.02, 0.5),
+    }
 
     score_threshold: float = Field(0.1, ge=0, lt=1)
     """Cells of an objectness above this are candidates."""

@@ -7,7 +7,7 @@ import torch
 from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
-from baselines.osformer.config import OSFormerConfig
+from baselines.osformer.config import OSFormerConfig, OSFormerInference
 from baselines.osformer.encoder import Encoder
 from baselines.osformer.fusion import CoarseToFineFusion
 from baselines.osformer.head import DynamicInstanceNormalisation
@@ -95,17 +95,26 @@ class OSFormer(
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
         """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        height, width = images.shape[-2:]
+        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    @torch.no_grad()
+    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of images (B, 3, H, W) in [0, 1], in float32: objectness (B, Q), kernels (B, Q, C), and mask features
+        (B, C, H / 4, W / 4), sizes rounded up."""
         output = self(pad_to_multiple(images))
-        features = output.mask_features[..., : -(-height // 4), : -(-width // 4)].float()
-        with torch.autocast(images.device.type, enabled=False):
+        features = cut(output.mask_features, (images.shape[-2], images.shape[-1]), MASK_STRIDE)
+        return output.objectness.float(), output.kernels.float(), features.float()
+
+    @torch.no_grad()
+    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: OSFormerInference) -> Tensor:
+        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        config = self.config.model_copy(update={"inference": inference})
+        objectness, kernels, features = evidence
+        with torch.autocast(features.device.type, enabled=False):
             maps = [
-                instance_map(objectness, kernels, image_features, self.head, self.config)
-                for objectness, kernels, image_features in zip(
-                    output.objectness.float(), output.kernels.float(), features, strict=True
-                )
+                instance_map(o, k, f, self.head, config) for o, k, f in zip(objectness, kernels, features, strict=True)
             ]
-        return torch.stack(maps)[:, :height, :width]
+        return torch.stack(maps)[:, : size[0], : size[1]]
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

@@ -54,11 +54,12 @@ def execute(
 
     jobs = unique_jobs(planned)
     display: JobDisplay | JobsTable
-    if options.slurm is None and options.jobs == 1:
+    pending = [one for one in jobs if not (one.job.folder(out) / "result.json").exists()]
+    at_a_time = jobs_at_a_time(pending, options)
+    if options.slurm is None and at_a_time == 1:
         display = JobDisplay(console, jobs, out, tracker.sync)
     else:
-        pending = [one for one in jobs if not (one.job.folder(out) / "result.json").exists()]
-        executor, slots = _executor(console, pending, out, device, options)
+        executor, slots = _executor(console, pending, out, device, options, at_a_time)
         display = JobsTable(console, jobs, out, tracker.sync, slots)
     try:
         with display:
@@ -122,8 +123,18 @@ def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> st
     return "interrupted" if (planned.job.folder(out) / "job.json").exists() else "not begun"
 
 
+def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> int:
+    """On this machine: what the user says, else on a CPU what it has cores and memory for."""
+    from benchmarks.executors.devices import jobs_that_fit
+
+    if options.jobs is not None:
+        return options.jobs
+    threads = max((one.job.training.threads or 0 for one in pending), default=0)
+    return min(len(pending), jobs_that_fit(threads * options.gpus_per_job)) if threads else 1
+
+
 def _executor(
-    console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions
+    console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions, at_a_time: int
 ) -> tuple[Executor, int]:
     """What runs the jobs, and how many at a time it may."""
     from benchmarks.executors.local import LocalExecutor
@@ -141,7 +152,7 @@ def _executor(
         check_slurm()
         slurm = SlurmExecutor(out, device, options.slurm, gpus_per_job=options.gpus_per_job, note=note)
         return slurm, min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
-    wanted = max(1, min(options.jobs, len(pending)))
+    wanted = max(1, min(at_a_time, len(pending)))
     local = LocalExecutor(out, device, jobs=wanted, gpus_per_job=options.gpus_per_job, note=note)
     if local.slots < wanted:
         note(f"{counted(local.slots)} at a time, not {wanted}: there are no more accelerators.")

@@ -21,12 +21,12 @@ class ExecutorName(StrEnum):
 
 
 Jobs = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--jobs",
         min=1,
-        help="Jobs at a time on this machine, a process each; they share out threads and accelerators. "
-        "1 runs in this process.",
+        help="Jobs at a time on this machine, a process each; 1 runs in this process. Default: on a CPU as many as its "
+        "cores and memory allow, else 1. Numbers do not depend on it.",
     ),
 ]
 GpusPerJob = Annotated[
@@ -59,7 +59,7 @@ SlurmSet = Annotated[
 def executor_options(
     executor: ExecutorName,
     *,
-    jobs: int = 1,
+    jobs: int | None = None,
     gpus_per_job: int = 1,
     max_parallel: int | None = None,
     slurm_time: str | None = None,
@@ -88,7 +88,7 @@ def executor_options(
             if value:
                 raise UserError(f"{name} is for --executor slurm, and the jobs would run on this machine.")
         return ExecutorOptions(jobs, gpus_per_job)
-    if jobs > 1:
+    if jobs is not None and jobs > 1:
         raise UserError(f"--jobs {jobs} is for this machine; with --executor slurm say --max-parallel {jobs}.")
     slurm = SlurmOptions(
         minutes=parse_minutes(slurm_time) if slurm_time else MINUTES,

@@ -45,7 +45,7 @@ External = Annotated[
 ]
 Scale = Annotated[
     str | None,
-    typer.Option("--scale", help="smoke, quick or paper. Default: paper with an accelerator, quick without."),
+    typer.Option("--scale", help="smoke, quick, long or paper. Default: paper with an accelerator, quick without."),
 ]
 Set = Annotated[
     list[str] | None,

@@ -75,11 +75,15 @@ class JobDisplay:
             self.console.print(f"{name}: validation PQ {metrics['pq']:.3f}, F1 {metrics['f1']:.3f}", style="dim")
             rate.restart()
 
+        def choosing(done: int, images: int) -> None:
+            self.progress.update(task, total=images, completed=done, status="choosing thresholds", visible=True)
+            say(lambda: self._log(f"{name}: choosing thresholds, {done}/{images} images"))
+
         def prediction(done: int, images: int) -> None:
             self.progress.update(task, total=images, completed=done, status="testing", visible=True)
             say(lambda: self._log(f"{name}: tested {done}/{images} images"))
 
-        return Watcher(training, validation, prediction, self.saved)
+        return Watcher(training, validation, prediction, self.saved, choosing=choosing)
 
     def ended(self, planned: PlannedJob, outcome: Outcome) -> None:
         """Say how a job ended."""

@@ -61,7 +61,7 @@ def run(
     out: Out = Path("results"),
     tracking_uri: TrackingUri = None,
     executor: Executor = ExecutorName.local,
-    jobs: Jobs = 1,
+    jobs: Jobs = None,
     gpus_per_job: GpusPerJob = 1,
     max_parallel: MaxParallel = None,
     slurm_time: SlurmTime = None,

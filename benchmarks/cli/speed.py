@@ -27,7 +27,7 @@ def speed(
     method: Annotated[str, typer.Argument(help="Name of a method; `list methods` shows them.")] = "pctrans",
     data: Data = "synthetic-nuclei",
     scale: Annotated[
-        list[str] | None, typer.Option("--scale", help="smoke, quick or paper; may be repeated. Default: all.")
+        list[str] | None, typer.Option("--scale", help="smoke, quick, long or paper; may be repeated. Default: all.")
     ] = None,
     only: Annotated[
         list[str] | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmarks.cli.executor_options import Jobs
 from benchmarks.cli.options import (
     ConfigFile,
     Device,
@@ -32,7 +33,7 @@ def study(
         str | None, typer.Option("--data", help="As in `run`. Default: generated nuclei, or the model's data.")
     ] = None,
     scale: Scale = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes at a time; they share the threads.")] = 1,
+    jobs: Jobs = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="Budget. Default: the study's.")] = None,
     storage: Annotated[
         str | None,
@@ -87,10 +88,22 @@ def study(
             "best settings on other data: `train --config best.yaml`."
         )
     wishes = StudyWishes(
-        out, jobs, storage, tracking_uri, retry_failed=retry_failed, seeds=_seeds(plan, seeds) if confirm else 0
+        out,
+        jobs or _jobs_at_a_time(plan),
+        storage,
+        tracking_uri,
+        retry_failed=retry_failed,
+        seeds=_seeds(plan, seeds) if confirm else 0,
     )
     if not run_study(console, plan, wishes):
         raise typer.Exit(1)
+
+
+def _jobs_at_a_time(plan: AnyPlan) -> int:
+    """Where the user does not say: what a CPU has cores and memory for; one on an accelerator."""
+    from benchmarks.executors.devices import jobs_that_fit
+
+    return jobs_that_fit(plan.threads) if plan.threads else 1
 
 
 def _refuse_idle_options(

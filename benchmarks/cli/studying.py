@@ -118,7 +118,7 @@ def _join(console: Console, plan: AnyPlan, folder: Path, wishes: StudyWishes) ->
 
 
 def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
-    title = "mask logits of the validation split"
+    title = "the network on the validation split"
     with console.status(title) as status:
         plan.fill(folder, "val", lambda done, of: status.update(f"{title}: {done}/{of}"))
 
@@ -127,7 +127,14 @@ def _conduct(
     console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes, tracker: StudyTracker
 ) -> list[TrialRecord]:
     conductor = Conductor(
-        study, plan.settings, folder, wishes.out, wishes.jobs, wishes.storage_url, lambda text: console.print(text)
+        study,
+        plan.settings,
+        folder,
+        wishes.out,
+        wishes.jobs,
+        plan.threads,
+        wishes.storage_url,
+        lambda text: console.print(text),
     )
     with StudyDisplay(console, plan, wishes.out, wishes.jobs) as display:
 

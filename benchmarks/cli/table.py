@@ -137,8 +137,8 @@ class JobsTable:
         if progress is None:
             return [name, Text("starting") if state == "running" else word]
         bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=16)
-        if progress.phase == "testing":
-            return [name, Text(f"testing {progress.done}/{progress.total}"), bar]
+        if progress.phase != "training":
+            return [name, Text(f"{progress.phase} {progress.done}/{progress.total}"), bar]
         loss, rate = progress.losses.get("loss"), progress.rate
         cells = ["" if value is None else f"{value:.2f}" for value in (loss, rate)]
         count = Text(f"{progress.done}/{progress.total}" + (", elsewhere" if state == "elsewhere" else ""))

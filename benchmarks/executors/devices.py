@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
 
 from benchmarks.errors import UserError
 
@@ -14,6 +16,8 @@ THREADS = (
     "NUMEXPR_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
+MEMORY_OF_JOB = 3 * 2**30
+"""Bytes that a job on a CPU is reckoned to need."""
 
 
 def cores() -> int:
@@ -21,9 +25,27 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def share_of_threads(processes: int) -> int:
-    """Threads for each of so many processes: at least one, and no more than the user allows."""
-    share = max(1, cores() // processes)
+def free_memory_bytes() -> int | None:
+    """Memory that new processes can have, and not more than the container's; None where neither is told."""
+    found = []
+    with suppress(OSError, StopIteration):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found.append(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")))
+    with suppress(OSError, ValueError):  # the file says "max" where there is no limit
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return min(found, default=None)
+
+
+def jobs_that_fit(threads: int) -> int:
+    """Jobs of so many threads that this machine has cores and free memory for at a time; at least one."""
+    memory = free_memory_bytes()
+    by_memory = cores() if memory is None else memory // MEMORY_OF_JOB
+    return max(1, min(cores() // threads, by_memory))
+
+
+def share_of_threads(jobs: int) -> int:
+    """Threads of each of so many jobs whose accelerators compute: at least one, and no more than the user allows."""
+    share = max(1, cores() // jobs)
     allowed = os.environ.get("OMP_NUM_THREADS", "")
     return min(share, int(allowed)) if allowed.isdecimal() and int(allowed) else share
 

@@ -1,4 +1,4 @@
-"""Processes on this machine, one for each job, which share out its threads and accelerators."""
+"""Processes on this machine, one for each job, which share out its accelerators."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class LocalExecutor:
         self._note, self._command = note, command
         self._free = device_groups(device, gpus_per_job, jobs)
         self.slots = len(self._free)
-        self.threads = share_of_threads(self.slots * gpus_per_job)
+        self._share = share_of_threads(self.slots)
         self._running: list[LocalJob] = []
 
     def room(self, running: int) -> int:
@@ -90,7 +90,7 @@ class LocalExecutor:
     def submit(self, jobs: Sequence[PlannedJob]) -> list[Running]:
         """Start a process for each job."""
         self._reclaim()
-        return [self._begin(planned.job.folder(self.out)) for planned in jobs]
+        return [self._begin(planned) for planned in jobs]
 
     def stop(self, running: Sequence[Running]) -> None:
         """Ask for an end, wait for checkpoints, kill what is left; an interrupt meanwhile kills at once."""
@@ -109,16 +109,16 @@ class LocalExecutor:
                     job.kill()
                     job.process.wait()
 
-    def _begin(self, folder: Path) -> LocalJob:
-        devices = self._free.pop(0)
-        arguments = [str(folder), "--device", self.device, "--threads", str(self.threads)]
+    def _begin(self, planned: PlannedJob) -> LocalJob:
+        folder, devices = planned.job.folder(self.out), self._free.pop(0)
+        threads = planned.job.training.threads or self._share
         with log_path(folder).open("ab") as log:
             process = subprocess.Popen(
-                [*self._command, *arguments, "--processes", str(self.processes)],
+                [*self._command, str(folder), "--device", self.device, "--processes", str(self.processes)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment_of_worker(os.environ, self.threads, devices),
+                env=environment_of_worker(os.environ, threads, devices),
                 start_new_session=True,  # Ctrl-C is this process's, which stops its workers in order
             )
         job = LocalJob(process, devices)

@@ -30,7 +30,7 @@ class SlurmOptions:
     Attributes:
         minutes: time limit.
         memory_gib: None is the cluster's default, as for the others.
-        cpus: threads of the job.
+        cpus: of each job; None is what its threads need, or on an accelerator the cluster's default.
         max_parallel: jobs that run at the same time; None is as many as SLURM lets run.
         settings: further options of sbatch, without the two dashes.
     """
@@ -48,12 +48,13 @@ class ExecutorOptions:
     """How jobs are run.
 
     Attributes:
-        jobs: processes at a time on this machine; 1 is this process itself.
+        jobs: processes at a time on this machine; 1 is this process itself. None: as many as the cores and the memory
+            allow, and on an accelerator 1.
         gpus_per_job: processes that train one job together, on one accelerator each.
         slurm: None runs on this machine.
     """
 
-    jobs: int = 1
+    jobs: int | None = None
     gpus_per_job: int = 1
     slurm: SlurmOptions | None = None
 

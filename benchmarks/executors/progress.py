@@ -19,14 +19,14 @@ class JobProgress(BaseModel):
     """What progress.json holds.
 
     Attributes:
-        done, total: iterations while training, images while testing.
+        done, total: iterations while training, images while choosing thresholds and while testing.
         rate: of them a second; None while it is not known.
-        losses: by name, `loss` being the sum; empty while testing.
+        losses: by name, `loss` being the sum; empty but while training.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
-    phase: Literal["training", "testing"]
+    phase: Literal["training", "choosing thresholds", "testing"]
     done: int = Field(ge=0)
     total: int = Field(ge=0)
     rate: float | None = Field(None, ge=0)
@@ -41,6 +41,8 @@ class JobProgress(BaseModel):
         """A line for a log."""
         if self.phase == "testing":
             return f"tested {self.done}/{self.total} images"
+        if self.phase == "choosing thresholds":
+            return f"choosing thresholds, {self.done}/{self.total} images"
         terms = ", ".join(f"{name} {value:.2f}" for name, value in self.losses.items() if name != "loss")
         rate = f"{self.rate:.2f} it/s" if self.rate else "? it/s"
         return (
@@ -68,7 +70,7 @@ def recorded(folder: Path, iterations: int, watcher: Watcher, say: Callable[[Job
         iterations: of the whole training.
         say: is told of everything, as often as it happens.
     """
-    rate, pictures = Rate(), Rate()
+    rate, choices, pictures = Rate(), Rate(), Rate()
     write = NowAndThen(WRITE_SECONDS)
 
     def tell(progress: JobProgress, *, at_once: bool = False) -> None:
@@ -89,9 +91,15 @@ def recorded(folder: Path, iterations: int, watcher: Watcher, say: Callable[[Job
         watcher.validation(metrics)
         rate.restart()
 
+    def choosing(done: int, images: int) -> None:
+        choices.update(done)
+        phase: Literal["choosing thresholds"] = "choosing thresholds"
+        tell(JobProgress(phase=phase, done=done, total=images, rate=choices.value), at_once=done in (1, images))
+        watcher.choosing(done, images)
+
     def prediction(done: int, images: int) -> None:
         pictures.update(done)
         tell(JobProgress(phase="testing", done=done, total=images, rate=pictures.value), at_once=done in (1, images))
         watcher.prediction(done, images)
 
-    return Watcher(training, validation, prediction, watcher.saved, watcher.stopping)
+    return Watcher(training, validation, prediction, watcher.saved, watcher.stopping, choosing)

@@ -156,11 +156,16 @@ class SlurmExecutor:
         executor = submitit.AutoExecutor(
             folder=self.out / "slurm", cluster=self._cluster, slurm_max_num_timeout=REQUEUES
         )
-        executor.update_parameters(**self.parameters())
+        executor.update_parameters(**self.parameters(jobs))
         folders = [planned.job.folder(self.out) for planned in jobs]
         try:
             submitted = executor.submit_array(
-                [WorkerTask(str(folder), self.device, self.gpus_per_job) for folder in folders]
+                [
+                    WorkerTask(
+                        str(planned.job.folder(self.out)), self.device, self.gpus_per_job, planned.job.training.threads
+                    )
+                    for planned in jobs
+                ]
             )
         except (FailedSubmissionError, UncompletedJobError, OSError) as error:
             raise UserError(f"SLURM did not take the jobs: {error}") from error
@@ -175,14 +180,16 @@ class SlurmExecutor:
         )
         return [job.job_id for job in submitted]
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, jobs: Sequence[PlannedJob]) -> dict[str, Any]:
         """What submitit is asked for."""
         options, settings = self.options, dict(self.options.settings)
+        threads = max((planned.job.training.threads or 0 for planned in jobs), default=0)
+        cpus = options.cpus or threads * self.gpus_per_job or None
         asked: dict[str, Any] = {
             "name": NAME,
             "timeout_min": options.minutes,
             "mem_gb": options.memory_gib,
-            "cpus_per_task": options.cpus,
+            "cpus_per_task": cpus,
             "stderr_to_stdout": True,
             "slurm_partition": options.partition,
             "slurm_array_parallelism": options.max_parallel or ARRAY,
@@ -190,9 +197,9 @@ class SlurmExecutor:
             # Some clusters requeue only what asks for it.
             "slurm_additional_parameters": {"requeue": True} | {name: settings[name] or True for name in settings},
         }
-        if options.cpus is not None:
+        if cpus is not None:
             # Since 22.05 srun does not take the number from the job that it runs in.
-            asked["slurm_srun_args"] = [f"--cpus-per-task={options.cpus}"]
+            asked["slurm_srun_args"] = [f"--cpus-per-task={cpus}"]
         if self.device == "cuda" and not {"gres", "gpus", "gpus-per-task"} & settings.keys():
             asked["gpus_per_node"] = self.gpus_per_job
         return {name: value for name, value in asked.items() if value is not None}

@@ -28,6 +28,7 @@ class WorkerTask:
 
     Args:
         folder: of the job, absolute.
+        threads: of the job; None, on an accelerator, is the cores that SLURM gave it.
         command: of the worker, before its arguments.
     """
 
@@ -36,22 +37,23 @@ class WorkerTask:
         folder: str,
         device: str,
         processes: int,
+        threads: int | None = None,
         command: tuple[str, ...] = (sys.executable, "-m", "benchmarks.worker"),
     ):
-        self.folder, self.device, self.processes, self.command = folder, device, processes, command
+        self.folder, self.device, self.processes, self.threads = folder, device, processes, threads
+        self.command = command
         self._worker: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> int:
         """Run the worker to its end; returns its exit status."""
-        threads = max(1, (_allocated_cores() or cores()) // self.processes)
-        arguments = [self.folder, "--device", self.device, "--threads", str(threads)]
+        arguments = [self.folder, "--device", self.device, "--processes", str(self.processes), "--wait"]
         with log_path(Path(self.folder)).open("ab") as log:
             self._worker = subprocess.Popen(
-                [*self.command, *arguments, "--processes", str(self.processes), "--wait"],
+                [*self.command, *arguments],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=environment_of_worker(os.environ, threads),
+                env=environment_of_worker(os.environ, self.threads or _allocated_cores() or cores()),
                 start_new_session=True,
                 # A cluster may signal all processes of a job; what a signal means is decided here.
                 preexec_fn=_ignore_signals,
@@ -74,7 +76,7 @@ class WorkerTask:
                 time.sleep(0.05)
             with suppress(ProcessLookupError):
                 os.killpg(self._worker.pid, signal.SIGKILL)
-        return DelayedSubmission(WorkerTask(self.folder, self.device, self.processes, self.command))
+        return DelayedSubmission(WorkerTask(self.folder, self.device, self.processes, self.threads, self.command))
 
     def _has_ended(self) -> bool:
         # Unlike Popen's methods this takes no lock, which the code that a signal interrupted may hold.

@@ -77,7 +77,7 @@ def compute(request: Request) -> tuple[Similarity, list[RowFacts], Arrays]:
 def group(found: Inspection, truth: np.ndarray) -> Grouping | None:
     """The groups of one image's queries; None where queries are not given or the image has no instance.
 
-    Queries are matched with instances as in training, but at every cell of the masks in place of random points.
+    Queries are matched with instances by their masks (eq. 1), at every cell in place of random points.
     """
     cells = cells_of(truth)
     ids = np.unique(cells[cells > 0])

@@ -1,7 +1,8 @@
 """Scales as data: how large and how long, by protocol and method.
 
-A scale is a YAML file beside this module. Its sections override each other in this order: the file's own
-`training` and `testing`, those of the protocol, those of the method, those of the method within the protocol.
+A scale is a YAML file beside this module, which may extend another scale's. Its sections override each other in this
+order: the file's own `training` and `testing`, those of the protocol, those of the method, those of the method within
+the protocol.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pydantic import Field
 from benchmarks.errors import UserError
 from benchmarks.settings import Settings
 
-ScaleName = Literal["smoke", "quick", "paper"]
+ScaleName = Literal["smoke", "quick", "long", "paper"]
 Protocol = Literal["nuclei", "leaves"]
 SCALES: tuple[str, ...] = get_args(ScaleName)
 PROTOCOLS: tuple[str, ...] = get_args(Protocol)
@@ -55,7 +56,14 @@ def load_scale(name: str) -> Scale:
     """
     if name not in SCALES:
         raise UserError(f"There is no scale '{name}': there are {', '.join(SCALES)}.")
-    return Scale.model_validate(yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text()))
+    return Scale.model_validate(_read(name))
+
+
+def _read(name: str) -> dict[str, Any]:
+    """A scale's file on top of the one that it extends."""
+    content = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
+    extended = content.pop("extends", None)
+    return merge(_read(extended), content) if extended else content
 
 
 def scale_overrides(scale: str, protocol: str, method: str) -> dict[str, Any]:

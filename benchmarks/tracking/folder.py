@@ -72,18 +72,35 @@ class JobFolder:
         return _seconds(self.result, "finished") or _seconds(self.error, "when")
 
     def parameters(self) -> dict[str, str]:
-        """The configuration and the environment, one flat entry for each value."""
-        return dict(flatten(self.job)) | dict(flatten(self.environment, "environment."))
+        """The configuration, the environment and the thresholds that were chosen, one flat entry for each value."""
+        chosen = self._thresholds.get("chosen", {}).get("values", {})
+        return (
+            dict(flatten(self.job))
+            | dict(flatten(self.environment, "environment."))
+            | dict(flatten(chosen, "thresholds."))
+        )
 
     def final_metrics(self) -> dict[str, float]:
-        """Means over the test images and what they cost."""
-        groups = {"test": "metrics", "cost": "cost"}
+        """Means over the test images, costs, and PQ on the images that chose thresholds, before and after."""
+        groups = {"test": self._section("metrics"), "cost": self._section("cost"), "thresholds": self._choice}
         return {
             metric_name(group, name): number
-            for group, field in groups.items()
-            for name, value in ((self.result or {}).get(field) or {}).items()
+            for group, values in groups.items()
+            for name, value in values.items()
             if (number := finite(value)) is not None
         }
+
+    @property
+    def _thresholds(self) -> dict[str, Any]:
+        return self._section("thresholds")
+
+    @property
+    def _choice(self) -> dict[str, Any]:
+        return {f"pq_{name}": self._thresholds.get(name, {}).get("pq") for name in ("configured", "chosen")}
+
+    def _section(self, name: str) -> dict[str, Any]:
+        """Of the result; empty where it has none, or there is no result yet."""
+        return (self.result or {}).get(name) or {}
 
     def points(self, file: str, after: int) -> Iterator[Point]:
         """The curves of one file in CURVES, past iteration `after`, without what is not a finite number."""

@@ -13,8 +13,8 @@ from benchmarks.settings import TrainingSettings
 def build_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:
     """AdamW over all parameters, those under `backbone.` with their own factor on the rate.
 
-    Weights of linear layers, convolutions and attention decay; norms, biases and embeddings do not, as in the released
-    code and in Mask2Former.
+    Weights of linear layers, convolutions and attention decay. Norms do not, as in the released code, nor embeddings,
+    as in Mask2Former, nor biases.
     """
     decaying = _decaying(model)
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}

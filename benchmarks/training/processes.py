@@ -71,7 +71,11 @@ class _Seat:
 
 
 def run_processes(
-    work: Callable[..., Any], arguments: Sequence[Any], devices: Sequence[str], told: Callable[..., None]
+    work: Callable[..., Any],
+    arguments: Sequence[Any],
+    devices: Sequence[str],
+    told: Callable[..., None],
+    threads: int | None = None,
 ) -> list[Any]:
     """Call `work(device, tell, *arguments)` in a process for each device; together they are a process group.
 
@@ -82,6 +86,7 @@ def run_processes(
         arguments: picklable.
         devices: names of torch devices, "cpu" as often as wanted; NCCL connects GPUs, Gloo the rest.
         told: is called here with what `tell` was called with there.
+        threads: that each computes with on the CPU; None divides those of this process.
 
     Returns:
         The results, in the order of the devices.
@@ -90,7 +95,7 @@ def run_processes(
         RuntimeError: a process was killed.
         Exception: what the first process to fail raised.
     """
-    threads = max(1, torch.get_num_threads() // len(devices))
+    threads = threads or max(1, torch.get_num_threads() // len(devices))
     members: list[_Member] = []
     with TemporaryDirectory(prefix="pctrans-bench-") as folder:
         try:

@@ -22,6 +22,7 @@ from reports.learning import RULE, learning_table, read_learning
 from reports.origins import legend, marked_label
 from reports.pictures import Picture, drawn_caption
 from reports.table import ReportPaths
+from reports.thresholds import threshold_rule, threshold_table
 
 GAP = "–"
 
@@ -76,6 +77,8 @@ class TableSection:
     comparisons: Grid
     unpaired: Sequence[str]
     distributions: list[Distribution]
+    thresholds: Grid
+    threshold_rule: str
     costs: Grid
     cost_note: str
     learning: Grid
@@ -115,6 +118,8 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
         ),
         unpaired=against.unpaired,
         distributions=distributions(results),
+        thresholds=_thresholds(results),
+        threshold_rule=threshold_rule(results),
         costs=Grid(headings, costs, headings[1:2]),
         cost_note=COST_NOTE,
         learning=learning,
@@ -122,6 +127,11 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
         learning_picture=embed(learning_picture),
         segmentations=embed(_picture(spec.name, "segmentations", out, written)),
     )
+
+
+def _thresholds(results: TableResults) -> Grid:
+    headings, lines = threshold_table(results)
+    return Grid(headings, lines, [headings[1], "chosen"])
 
 
 def _learning(results: TableResults, out: Path, written: Mapping[str, ReportPaths]) -> tuple[Grid, Picture]:

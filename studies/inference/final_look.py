@@ -10,9 +10,10 @@ from typing import Any
 from benchmarks.files import exclusive
 from benchmarks.metrics import METRICS
 from benchmarks.scoring import mean_scores
+from benchmarks.threads import computing_with
 from reports.statistics import PairedDifference, paired_difference
 from studies.documents import read_document, write_document
-from studies.inference.logits import Progress
+from studies.inference.evidence import Progress
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
 from studies.scoring import has_test_split
@@ -73,10 +74,13 @@ def _look(
     split = plan.dataset.evaluation_split
     plan.fill(folder, split, progress)
     store = plan.store(folder)
+    with computing_with(plan.threads):
+        default = store.scores(plan.dataset, split, plan.config)
+        chosen = store.scores(plan.dataset, split, plan.thresholds(best.params))
     look = FinalLook(
         best.params,
-        store.scores(plan.dataset, split, plan.config),
-        store.scores(plan.dataset, split, plan.thresholds(best.params)),
+        default,
+        chosen,
         before.looks + 1 if before else 1,
     )
     facts = {"split": split, "params": look.params, "looks": look.looks}

@@ -7,21 +7,22 @@ import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
+from benchmarks.contract import Tunable
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.jobs import NUMERICS, Job, nest, parse_job
-from benchmarks.methods import describe
+from benchmarks.methods import describe, get_method
 from benchmarks.saved_model import HARNESS_FILE, find_model, load_model
 from benchmarks.scoring import mean_scores
 from benchmarks.suggestions import suggestion
-from pctrans import PCTrans
-from pctrans.config import InferenceConfig
-from studies.inference.logits import LogitStore, Progress
+from benchmarks.threads import computing_with
+from studies.inference.evidence import EvidenceStore, Progress
 from studies.plan import StudySettings, digest, study_folder
 from studies.specs import Choice, Search, StudySpec
 from studies.trial import check
@@ -48,7 +49,7 @@ class InferencePlan:
     dataset: Dataset
     model: Path
     job: Job
-    config: InferenceConfig
+    config: BaseModel
     model_digest: str
 
     table: ClassVar[None] = None
@@ -60,6 +61,11 @@ class InferencePlan:
     def scale(self) -> str:
         """Of the model."""
         return self.job.scale
+
+    @property
+    def threads(self) -> int | None:
+        """CPU threads of a trial, those of the model's job; None if that was of an accelerator."""
+        return self.job.training.threads
 
     @property
     def digest(self) -> str:
@@ -80,10 +86,10 @@ class InferencePlan:
         choices = [search.values or [] for search in self.spec.search.values()]
         return [dict(zip(self.spec.search, point, strict=True)) for point in itertools.product(*choices)]
 
-    def thresholds(self, params: Mapping[str, Choice]) -> InferenceConfig:
+    def thresholds(self, params: Mapping[str, Choice]) -> BaseModel:
         """The model's thresholds with the study's fixed ones and a point's."""
         changes = {path.removeprefix(PREFIX): value for path, value in {**self.spec.fixed, **params}.items()}
-        return InferenceConfig.model_validate(self.config.model_dump() | changes)
+        return type(self.config).model_validate(self.config.model_dump() | changes)
 
     def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
         """What makes a job test with a point's thresholds, nested, as `make_job` takes it."""
@@ -93,17 +99,24 @@ class InferencePlan:
         """The same as the method's own, as `--config` takes it everywhere."""
         return {"methods": {self.spec.method: self.overrides(params)}}
 
-    def store(self, folder: Path) -> LogitStore:
-        """Where the study keeps logits."""
-        return LogitStore(folder / "logits" / self.digest, self.job.tile, self.job.testing, self.job.training.precision)
+    @cached_property
+    def segmenter(self) -> Tunable:
+        """The model on the CPU, which is where trials are decided."""
+        return _tunable(self.model, "cpu")
+
+    def store(self, folder: Path) -> EvidenceStore:
+        """Where the study keeps what the network says."""
+        job = self.job
+        place = folder / "evidence" / self.digest
+        return EvidenceStore(place, lambda: self.segmenter, job.tile, job.testing, job.training.precision)
 
     def fill(self, folder: Path, split: str, progress: Progress | None = None) -> None:
-        """Have the logits of a split, running the network where they are not stored yet."""
+        """Have the evidence of a split, running the network where it is not stored yet."""
         store = self.store(folder)
         if store.missing(self.dataset, split):
-            model = load_model(self.model, self.settings.device).segmenter
-            assert isinstance(model, PCTrans)
-            store.fill(model, self.dataset, split, self.settings.device, progress)
+            model = _tunable(self.model, self.settings.device)
+            with computing_with(self.threads):
+                store.fill(model, self.dataset, split, self.settings.device, progress)
 
     def run(
         self,
@@ -113,9 +126,10 @@ class InferencePlan:
         device: str,
         stopping: Callable[[], bool],
     ) -> list[float]:
-        """One trial: label maps of the validation split from its stored logits, scored."""
+        """One trial: label maps of the validation split from its stored evidence, scored."""
         store = self.store(study_folder(out, self.spec.name))
-        rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check(stopping))
+        with computing_with(self.threads):
+            rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check(stopping))
         means = mean_scores(rows)
         return [means[name] for name in self.spec.objectives]
 
@@ -123,7 +137,7 @@ class InferencePlan:
     def notes(self) -> list[str]:
         """Sentences for readers."""
         lines = [
-            f"Nothing was trained: each trial makes label maps from the mask logits of one model, {self.model} "
+            f"Nothing was trained: each trial makes label maps from the network's output of one model, {self.model} "
             f"({self.job.method}, scale {self.job.scale}, seed {self.job.seed}, {self.job.training.iterations} "
             f"iterations)." + (" The model's own thresholds are the first trial." if self.defaults else "")
         ]
@@ -150,7 +164,7 @@ def plan_inference(spec: StudySpec, settings: StudySettings, dataset: Dataset | 
     job = _job_of(folder)
     if job.method != spec.method:
         raise UserError(f"{folder} is a model of {job.method}, but the study {spec.name} is of {spec.method}.")
-    config = InferenceConfig.model_validate(job.model["inference"])
+    config = _thresholds_of(folder, job)
     spec = spec.at(job.scale)
     _check(spec, config)
     return InferencePlan(
@@ -161,6 +175,20 @@ def plan_inference(spec: StudySpec, settings: StudySettings, dataset: Dataset | 
 def data_of(model: Path) -> str:
     """Specification of the data that a model was trained on."""
     return _job_of(find_model(model)).data.spec
+
+
+def _tunable(folder: Path, device: str) -> Tunable:
+    segmenter = load_model(folder, device).segmenter
+    assert isinstance(segmenter, Tunable), "its configuration has thresholds to search"
+    return segmenter
+
+
+def _thresholds_of(folder: Path, job: Job) -> BaseModel:
+    """Those that the model has now: chosen after training, or configured."""
+    config = getattr(get_method(job.method).config_class().model_validate(job.model), "inference", None)
+    if not isinstance(config, BaseModel) or not hasattr(config, "search_space"):
+        raise UserError(f"{folder} is a model of {job.method}, whose thresholds cannot be searched.")
+    return type(config).model_validate(json.loads((folder / "config.json").read_text())["inference"])
 
 
 def _job_of(folder: Path) -> Job:
@@ -177,18 +205,18 @@ def _digest_of(folder: Path) -> str:
     return content.hexdigest()
 
 
-def _check(spec: StudySpec, config: InferenceConfig) -> None:
+def _check(spec: StudySpec, config: BaseModel) -> None:
     fixed = {path: Search(values=[value]) for path, value in spec.fixed.items()}
     for path, search in {**spec.search, **fixed}.items():
         name = path.removeprefix(PREFIX)
-        if name not in InferenceConfig.model_fields:
-            known = [f"{PREFIX}{field}" for field in InferenceConfig.model_fields]
+        if name not in type(config).model_fields:
+            known = [f"{PREFIX}{field}" for field in type(config).model_fields]
             raise UserError(
                 f"study {spec.name} sets {path}, which {spec.method} does not have: {suggestion(path, known)}"
             )
         for value in search.examples():
             try:
-                InferenceConfig.model_validate(config.model_dump() | {name: value})
+                type(config).model_validate(config.model_dump() | {name: value})
             except ValidationError as error:
                 raise UserError(
                     f"study {spec.name}: {path} cannot be {value!r}.\n{describe(error, 'thresholds')}"

@@ -92,7 +92,7 @@ def test_an_embedding_without_loss_is_recovered_exactly(seed: int, stride: int, 
     centres = 6 * torch.eye(places**2 + 1, 20)[:, torch.randperm(20, generator=generator)]  # 6 √2 apart
     noise = torch.nn.functional.normalize(torch.randn(20, 32, 32, generator=generator), dim=0)
     embedding = centres[cells].permute(2, 0, 1) + 0.24 * noise
-    model = tiny(stride=stride, embedding_dim=20, clustering={"min_area": 0, "foreground_threshold": 0.5})
+    model = tiny(stride=stride, embedding_dim=20, inference={"min_area": 0, "foreground_threshold": 0.5})
     found = model._objects(embedding, torch.where(cells > 0, 50.0, -50.0))
     truth = cells.repeat_interleave(stride, 0).repeat_interleave(stride, 1)
     pairs = {(a, b) for a, b in zip(truth.flatten().tolist(), found.flatten().tolist(), strict=True)}
@@ -101,7 +101,7 @@ def test_an_embedding_without_loss_is_recovered_exactly(seed: int, stride: int, 
 
 
 def test_segments_do_not_depend_on_batch_mates_or_random_numbers() -> None:
-    model = tiny(clustering={"min_area": 0, "foreground_threshold": 0.3}).eval()
+    model = tiny(inference={"min_area": 0, "foreground_threshold": 0.3}).eval()
     images = torch.rand(3, 3, 40, 50)
     together = model.segment(images)
     torch.manual_seed(5)
@@ -131,7 +131,7 @@ def test_losses_are_taken_at_the_centres_of_cells(stride: int) -> None:
 
 
 def test_objects_of_at_most_the_least_area_are_dropped() -> None:
-    model = tiny(embedding_dim=2, clustering={"min_area": 64})
+    model = tiny(embedding_dim=2, inference={"min_area": 64})
     embedding, logits = torch.zeros(1, 2, 16, 16), torch.full((1, 16, 16), -50.0)
     logits[0, 1:5, 1:5], embedding[0, 0] = 50.0, 9.0  # 8×8 pixels of the image
     logits[0, 8:13, 8:12], embedding[0, :, 6:] = 50.0, 0.0  # 10×8

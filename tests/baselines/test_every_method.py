@@ -9,8 +9,8 @@ import pytest
 import torch
 from tiny import RECIPES
 
-from benchmarks.contract import Segmenter
-from benchmarks.methods import METHODS
+from benchmarks.contract import Segmenter, Tunable
+from benchmarks.methods import METHODS, search_space
 from benchmarks.metrics import image_metrics
 
 TRAINED = [name for name in RECIPES if METHODS[name].trained]
@@ -120,6 +120,46 @@ def test_a_saved_model_predicts_the_same(name: str, tmp_path: Path) -> None:
         state = loaded.state_dict()
         assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
     assert torch.equal(loaded.segment(images), model.segment(images))
+
+
+@pytest.mark.parametrize("autocast", [False, True])
+@pytest.mark.parametrize("size", [(64, 64), (50, 77)])
+@pytest.mark.parametrize("name", TRAINED)
+def test_segmenting_is_deciding_by_the_evidence(name: str, size: tuple[int, int], autocast: bool) -> None:
+    """Under any thresholds, of each image by itself."""
+    model = build(name)
+    assert isinstance(model, Tunable)
+    images = torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(1))
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        model.losses(images, torch.zeros(2, *size, dtype=torch.long))  # moves the running statistics off their start
+        model.eval()
+        evidence = model.evidence(images)
+    assert all(len(tensor) == 2 and tensor.dtype == torch.float32 for tensor in evidence)
+    settings = type(model.config.inference)
+    for share in (0.0, 0.5, 1.0):
+        values = {
+            field: low + share * (high - low) for field, (low, high) in model.config.inference.search_space.items()
+        }
+        inference = settings.model_validate(model.config.inference.model_dump() | values)
+        model.config = model.config.model_copy(update={"inference": inference})
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            expected = model.segment(images)
+        assert torch.equal(model.decide(evidence, size, inference), expected)
+        alone = model.decide(tuple(tensor[1:] for tensor in evidence), size, inference)
+        assert torch.equal(alone[0], expected[1])
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_trained_method_names_thresholds_to_choose(name: str) -> None:
+    space = search_space(name, RECIPES[name].config)
+    assert (space is not None) == METHODS[name].trained
+    fields = type(build(name).config.inference).model_fields if space else {}
+    assert all(field in fields and low < high for field, (low, high) in (space or {}).items())
+
+
+def test_the_thresholds_of_the_released_averaging_have_their_own_ranges() -> None:
+    space = search_space("pctrans", {"inference": {"averaging": "binary"}})
+    assert space is not None and space["mask_threshold"][0] == 0.0 and space["binarise_threshold"][0] == 0.05
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -40,7 +40,6 @@ RECIPES: dict[str, Recipe] = {
             "hidden_dim": 64,
             "num_points": 1024,
             "coordinate_unit": 32,
-            "position_in_values": True,
             "inference": {"binarise_threshold": 0.5, "group_threshold": 0.5},
         },
     ),

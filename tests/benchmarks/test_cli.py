@@ -23,7 +23,7 @@ from benchmarks.errors import UserError
 from benchmarks.label_files import write_labels
 
 DATA = "synthetic-nuclei?size=64&train=2&val=1&test=1"
-RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu"]
+RUN = ["run", "table4", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--jobs", "1"]
 
 
 def invoke(*arguments: str, code: int = 0) -> str:
@@ -204,7 +204,7 @@ def test_a_table_of_methods_with_label_maps_made_elsewhere(tmp_path: Path) -> No
         truth = dataset.load(id).labels
         assert truth is not None
         write_labels(tmp_path / "tool" / f"{id}.tif", truth)
-    run = ["run", "table1", "--data", data, "--scale", "smoke", "--device", "cpu", "--out", tmp_path / "out"]
+    run = ["run", "table1", "--data", data, *RUN[4:], "--out", tmp_path / "out"]
     text = invoke(*run, "--rows", "12,14,18", "--external", f"Tool={tmp_path / 'tool'}")
     assert "label maps made elsewhere, not trained here" in text
     lines = (tmp_path / "out" / "reports" / "table1.csv").read_text().splitlines()
@@ -217,7 +217,7 @@ def test_a_table_of_methods_with_label_maps_made_elsewhere(tmp_path: Path) -> No
 
 
 def test_unequal_rows_are_refused_unless_told_and_then_printed(tmp_path: Path) -> None:
-    run = ["run", "table1", "--data", DATA, "--scale", "smoke", "--device", "cpu", "--out", tmp_path, "--rows", "14,17"]
+    run = ["run", "table1", *RUN[2:], "--out", tmp_path, "--rows", "14,17"]
     unequal = [*run, "--set", "methods.pctrans.training.iterations=4"]
     refused = command(*unequal)
     assert refused.returncode == 2

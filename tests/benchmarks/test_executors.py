@@ -7,18 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from benchmarks.cli.executing import choose_job_device, summarise
+from benchmarks.cli.executing import choose_job_device, jobs_at_a_time, summarise
 from benchmarks.cli.executor_options import ExecutorName, executor_options
 from benchmarks.cli.table import JobsTable, forecast
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.execution import Outcome
-from benchmarks.executors.devices import THREADS, device_groups, share_of_threads
+from benchmarks.executors.devices import THREADS, device_groups, jobs_that_fit, share_of_threads
 from benchmarks.executors.ending import describe_status, last_lines, log_path
 from benchmarks.executors.local import LocalExecutor, LocalJob
 from benchmarks.executors.options import ExecutorOptions, SlurmOptions, parse_minutes, parse_settings
@@ -104,6 +105,38 @@ def test_shares_of_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [share_of_threads(n) for n in (1, 4, 5, 100)] == [12, 3, 2, 1]
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert [share_of_threads(n) for n in (1, 4, 12)] == [2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("gib", "threads", "jobs"),
+    [(64, 2, 6), (64, 5, 2), (64, 16, 1), (10, 2, 3), (1, 2, 1), (None, 1, 12)],
+)
+def test_as_many_jobs_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, gib: int | None, threads: int, jobs: int
+) -> None:
+    monkeypatch.setattr("benchmarks.executors.devices.cores", lambda: 12)
+    free = gib * 2**30 if gib else None
+    monkeypatch.setattr("benchmarks.executors.devices.free_memory_bytes", lambda: free)
+    assert jobs_that_fit(threads) == jobs
+
+
+def test_how_many_at_a_time_where_the_user_does_not_say(
+    jobs: list[PlannedJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.executors.devices.cores", lambda: 4)
+    monkeypatch.setattr("benchmarks.executors.devices.free_memory_bytes", lambda: 2**40)
+    assert jobs_at_a_time(jobs, ExecutorOptions()) == 4
+    assert jobs_at_a_time(jobs[:1], ExecutorOptions()) == 1  # in this process
+    assert jobs_at_a_time(jobs, ExecutorOptions(gpus_per_job=2)) == 2  # processes of a job have its threads each
+    assert jobs_at_a_time(jobs, ExecutorOptions(jobs=3)) == 3
+    assert jobs_at_a_time([], ExecutorOptions()) == 1
+    assert jobs_at_a_time([with_threads(one, None) for one in jobs], ExecutorOptions()) == 1  # of an accelerator
+    assert jobs_at_a_time([with_threads(jobs[0], 2), jobs[1]], ExecutorOptions()) == 2
+
+
+def with_threads(planned: PlannedJob, threads: int | None) -> PlannedJob:
+    training = planned.job.training.model_copy(update={"threads": threads})
+    return replace(planned, job=planned.job.model_copy(update={"training": training}))
 
 
 def test_one_accelerator_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -323,6 +356,7 @@ def test_a_process_has_its_share_and_its_log(
     monkeypatch.setattr("benchmarks.executors.devices.cores", lambda: 8)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    jobs = [with_threads(planned, None) for planned in jobs]
     executor = LocalExecutor(tmp_path, "cuda", jobs=2, command=stand_in)
     running = [begin(executor, planned, "nothing") for planned in jobs[:2]]
     assert executor.room(2) == 0
@@ -330,15 +364,20 @@ def test_a_process_has_its_share_and_its_log(
     environments = [json.loads((one.job.folder(tmp_path) / "environment").read_text()) for one in jobs[:2]]
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["3", "5"]
     assert {environments[0][name] for name in THREADS} == {"4"}
-    assert "arguments --device cuda --threads 4 --processes 1" in log_path(jobs[0].job.folder(tmp_path)).read_text()
+    assert "arguments --device cuda --processes 1" in log_path(jobs[0].job.folder(tmp_path)).read_text()
     end(begin(executor, jobs[2], "nothing"))
     again = json.loads((jobs[2].job.folder(tmp_path) / "environment").read_text())
     assert again["CUDA_VISIBLE_DEVICES"] in ("3", "5")
 
 
-def test_a_cpu_job_sees_no_accelerator(jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str]) -> None:
-    end(begin(LocalExecutor(tmp_path, "cpu", jobs=1, command=stand_in), jobs[0], "nothing"))
-    assert json.loads((jobs[0].job.folder(tmp_path) / "environment").read_text())["CUDA_VISIBLE_DEVICES"] == ""
+def test_a_cpu_job_sees_no_accelerator_and_has_its_threads(
+    jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str]
+) -> None:
+    planned = with_threads(jobs[0], 3)
+    end(begin(LocalExecutor(tmp_path, "cpu", jobs=1, command=stand_in), planned, "nothing"))
+    environment = json.loads((planned.job.folder(tmp_path) / "environment").read_text())
+    assert environment["CUDA_VISIBLE_DEVICES"] == ""
+    assert {environment[name] for name in THREADS} == {"3"}
 
 
 def test_a_killed_process_is_told_by_its_signal(jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str]) -> None:

@@ -48,7 +48,10 @@ def test_the_tables_as_they_are_shipped_are_equal(dataset: Dataset) -> None:
         ("methods.mask2former.testing.overlap=8", "testing.overlap", "8 (Mask2Former)"),
         ("methods.mask2former.testing.tile=96", "testing.tile", "96 (Mask2Former)"),
         ("methods.discriminative.testing.flips=true", "testing.flips", "(Discriminative)"),
+        ("methods.pctrans.testing.threshold_trials=99", "testing.threshold_trials", "99 (PCTrans)"),
+        ("methods.osformer.testing.threshold_images=2", "testing.threshold_images", "2 (OSFormer)"),
         ("methods.pctrans.training.precision=bfloat16", "training.precision", "bfloat16 (PCTrans)"),
+        ("methods.pctrans.training.threads=2", "training.threads", "2 (PCTrans)"),
         ("methods.pctrans.model.backbone.name=resnet34", "model.backbone.name", "resnet34 (PCTrans)"),
         ("methods.pctrans.model.backbone.width=16", "model.backbone.width", "16 (PCTrans)"),
     ],
@@ -70,6 +73,7 @@ def test_what_is_each_methods_own_may_differ(dataset: Dataset) -> None:
         "methods.osformer.training.gradient_norm=9",
         "methods.mask2former.model.num_queries=5",
         "methods.discriminative.training.backbone_rate=0.1",
+        "methods.pctrans.model.inference.mask_threshold=0.4",
     )
     assert inequalities(labelled(made)) == []
 

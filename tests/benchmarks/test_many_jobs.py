@@ -46,16 +46,11 @@ def parent_of(pid: int) -> int:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Results of rows 1 to 4, run one after the other in a process with as many threads as a worker has."""
+    """Results of rows 1 to 4, run one after the other in one process."""
     out = tmp_path_factory.mktemp("undisturbed")
     command = [sys.executable, "-m", "benchmarks.cli", *RUN, *LONG, "--rows", "1-4", "--out", str(out)]
-    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True)
     return weights(out)
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 def test_processes_give_the_results_of_one(tmp_path: Path, undisturbed: dict[str, str]) -> None:

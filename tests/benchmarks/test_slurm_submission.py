@@ -89,22 +89,27 @@ sys.exit(130)
 """
 
 
-def task(folder: Path, act: str, processes: int = 1) -> WorkerTask:
+def task(folder: Path, act: str, processes: int = 1, threads: int | None = None) -> WorkerTask:
     (folder / "act").write_text(act)
-    return WorkerTask(str(folder), "cpu", processes, (sys.executable, "-c", STAND_IN))
+    return WorkerTask(str(folder), "cpu", processes, threads, (sys.executable, "-c", STAND_IN))
 
 
 def test_a_task_holds_words_only(tmp_path: Path) -> None:
     one = task(tmp_path, "wait")
-    assert set(vars(pickle.loads(pickle.dumps(one)))) == {"folder", "device", "processes", "command", "_worker"}
+    words = {"folder", "device", "processes", "threads", "command", "_worker"}
+    assert set(vars(pickle.loads(pickle.dumps(one)))) == words
     assert all(value is None or isinstance(value, str | int | tuple) for value in vars(one).values())
 
 
-def test_a_task_has_the_cores_that_slurm_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_has_its_job_s_threads_or_the_cores_that_slurm_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SLURM_CPUS_ON_NODE", "6")
-    assert task(tmp_path, "die", processes=2)() == -signal.SIGKILL
+    assert task(tmp_path, "die", processes=2, threads=4)() == -signal.SIGKILL
+    assert "threads 4 --device cpu --processes 2 --wait" in log_path(tmp_path).read_text()
+    assert task(tmp_path, "die")() == -signal.SIGKILL
     log = log_path(tmp_path).read_text()
-    assert "threads 3 --device cpu --threads 3 --processes 2 --wait" in log
+    assert "threads 6 --device cpu --processes 1 --wait" in log
     assert "killed by SIGKILL, often for want of memory" in log
 
 
@@ -192,6 +197,7 @@ def test_little_is_asked_for_where_the_user_asks_for_nothing(
 ) -> None:
     SlurmExecutor(tmp_path, "cpu", SlurmOptions()).submit(jobs[:1])
     assert not [line for line in programs.script if "gpu" in line or "mem" in line or "partition" in line]
+    assert "#SBATCH --cpus-per-task=1" in programs.script  # a job of this scale has one thread
     assert "#SBATCH --time=240" in programs.script
     SlurmExecutor(tmp_path, "cuda", SlurmOptions(settings={"gres": "gpu:a100:1"})).submit(jobs[:1])
     assert "#SBATCH --gres=gpu:a100:1" in programs.script

@@ -69,6 +69,10 @@ def write_job(out: Path, key: str, *, iterations: int = 5, ended: str | None = "
             "job": job,
             "metrics": {"pq": 0.7, "dic": -2.0, "ap": None},
             "cost": {"parameters": 1234, "train_seconds": 9.5},
+            "thresholds": {
+                "configured": {"values": {"mask_threshold": 0.5, "bandwidth": None}, "pq": 0.5},
+                "chosen": {"values": {"mask_threshold": 0.35, "bandwidth": None}, "pq": 0.625},
+            },
             "started": "2026-01-02T03:04:05+00:00",
             "finished": "2026-01-02T03:14:05+00:00",
         }
@@ -150,6 +154,9 @@ def test_a_finished_job_arrives_whole(out: Path) -> None:
     assert parameters["environment.torch"] == "2.13.0"
     assert child.data.metrics["test/pq"] == 0.7 and child.data.metrics["test/dic"] == -2
     assert child.data.metrics["cost/parameters"] == 1234 and "test/ap" not in child.data.metrics
+    assert parameters["thresholds.mask_threshold"] == "0.35" and parameters["thresholds.bandwidth"] == "null"
+    assert child.data.metrics["thresholds/pq_configured"] == 0.5
+    assert child.data.metrics["thresholds/pq_chosen"] == 0.625
     assert history(out, child, "train/loss") == [(k, 1 / (k + 1)) for k in range(5)]
     assert [step for step, _ in history(out, child, "train/mask")] == [0, 1, 3, 4], "NaN is left out"
     assert history(out, child, "validation/pq") == [(2, 0.4), (4, 0.6)]

@@ -235,11 +235,3 @@ def test_learning_rate_warms_up_and_steps() -> None:
     assert learning_rate(50, polynomial) == pytest.approx(0.5**0.9)
     cosine = settings.model_copy(update={"schedule": "cosine"})
     assert [learning_rate(i, cosine) for i in (25, 50, 100)] == pytest.approx([(2 + 2**0.5) / 4, 0.5, 0.0])
-
-
-def test_the_backbone_has_its_own_rate() -> None:
-    optimiser = build_optimiser(Toy(), SETTINGS.model_copy(update={"backbone_rate": 0.1}))
-    assert [(group["rate_factor"], len(group["params"])) for group in optimiser.param_groups] == [
-        (1.0, 2),
-        (0.1, 4),
-    ]

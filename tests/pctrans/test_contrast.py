@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from references import literal_contrast
 
 from pctrans.contrast import (
+    Groups,
     contrastive_loss,
     cosine_similarity,
     group_queries,
@@ -80,14 +83,32 @@ def test_gradients_are_finite(case: str) -> None:
     assert queries.grad is not None and torch.isfinite(queries.grad).all()
 
 
-def test_released_form_samples_ten_negatives_a_positive() -> None:
-    """With one positive and ten negatives at most, the value is the paper's form on inner products + L2."""
+@pytest.mark.parametrize("case", PAIRS)
+def test_released_form_contrasts_with_all_negatives(case: str) -> None:
+    """Eq. 6 on inner products at temperature 2; without sampled negatives the L2 term is that of the positives."""
+    queries = torch.randn(3, 7, 8, generator=torch.Generator().manual_seed(0))
+    groups = group_queries(queries, matching_of(PAIRS[case]))
+    expected = literal_contrast(queries, queries @ queries.transpose(1, 2), PAIRS[case], 2.0)
+    pulls = (cosine_similarity(queries)[groups.positives] - 1) ** 2
+    expected += pulls.mean().item() if len(pulls) else 0.0
+    assert released_query_contrast(queries, groups, negatives=0).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_released_form_has_ten_negatives_a_positive_in_its_l2_term_only() -> None:
+    """30 queries, any two with the inner product 1 and the cosine 1/2: an anchor, a positive and 28 negatives."""
+    queries = torch.cat((torch.ones(30, 1), torch.eye(30)), 1)[None]
+    anchors, positives, negatives = torch.zeros(1, 30), torch.zeros(1, 30, 30), torch.zeros(1, 30, 30)
+    anchors[0, 0] = positives[0, 0, 1] = negatives[0, 0, 2:] = 1
+    groups = Groups(anchors.bool(), positives.bool(), negatives.bool())
+    expected = math.log(1 + 28) + ((1 / 2 - 1) ** 2 + 10 * (1 / 2 - 0) ** 2) / 11
+    assert released_query_contrast(queries, groups).item() == pytest.approx(expected, abs=1e-5)
+    few = Groups(groups.anchors, groups.positives, groups.negatives & (torch.arange(30) < 5))
+    expected = math.log(1 + 3) + ((1 / 2 - 1) ** 2 + 3 * (1 / 2 - 0) ** 2) / 4
+    assert released_query_contrast(queries, few).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_sampled_negatives_differ_from_step_to_step() -> None:
+    queries = torch.randn(1, 40, 4, generator=torch.Generator().manual_seed(0))
+    groups = group_queries(queries, matching_of([(0, q) for q in range(20)]))
     torch.manual_seed(0)
-    queries = torch.randn(1, 6, 4)
-    groups = group_queries(queries, matching_of([(0, 0), (0, 3)]))
-    product = queries @ queries.transpose(1, 2)
-    cosine = cosine_similarity(queries)
-    pairs = groups.positives | (groups.negatives & groups.positives.any(-1, keepdim=True))
-    l2 = ((cosine - groups.positives.float()) ** 2)[pairs].mean()
-    expected = contrastive_loss(product, groups, 2.0) + l2
-    torch.testing.assert_close(released_query_contrast(queries, groups), expected)
+    assert released_query_contrast(queries, groups) != released_query_contrast(queries, groups)

@@ -1,66 +1,20 @@
+"""Eq. 2, eq. 4 and the decoder's parts; the decoder as a whole is in `test_decoder_literal.py`."""
+
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 import torch
+from literal_layers import encoding, mlp
+from torch import Tensor
 
 from pctrans import PCTransConfig
-from pctrans.attention import CrossAttention, PositionGuidedCrossAttention, StandardCrossAttention
-from pctrans.decoder import _attention_region
-from pctrans.layers import inverse_sigmoid
+from pctrans.decoder import Prediction, QueryDecoder, _attention_region
 from pctrans.model import PCTrans
 from pctrans.position import cell_centres, sinusoidal
-
-
-def test_position_guided_logit_is_the_sum_of_a_content_and_a_position_similarity() -> None:
-    torch.manual_seed(0)
-    dim, heads = 12, 3
-    attention = PositionGuidedCrossAttention(dim, heads)
-    queries, position = torch.randn(1, 4, dim), torch.randn(1, 4, dim)
-    memory, memory_position = torch.randn(1, 6, dim), torch.randn(6, dim)
-    allowed = torch.rand(1, 4, 6) > 0.4
-    allowed[..., 0] = True
-    out = torch.zeros(1, 4, dim)
-    d = dim // heads
-    for head in range(heads):
-        part = slice(head * d, (head + 1) * d)
-        content = attention.query_content(queries)[..., part] @ attention.key_content(memory)[..., part].mT
-        where = attention.query_position(position)[..., part] @ attention.key_position(memory_position)[:, part].T
-        logits = (content + where) / math.sqrt(2 * d)
-        weights = logits.masked_fill(~allowed, -math.inf).softmax(-1)
-        out[..., part] = weights @ attention.value(memory)[..., part]
-    expected = attention.output(out)
-    actual = attention(queries, position, memory, memory_position, allowed)
-    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_standard_attention_adds_positions() -> None:
-    torch.manual_seed(0)
-    attention = StandardCrossAttention(8, 2)
-    queries, memory, zero = torch.randn(1, 3, 8), torch.randn(1, 5, 8), torch.zeros(5, 8)
-    position = torch.randn(1, 3, 8)
-    allowed = torch.ones(1, 3, 5, dtype=torch.bool)
-    torch.testing.assert_close(
-        attention(queries, position, memory, zero, allowed),
-        attention(queries + position, torch.zeros(1, 3, 8), memory, zero, allowed),
-    )
-
-
-def test_values_carry_positions_only_on_request() -> None:
-    for kind in (StandardCrossAttention, PositionGuidedCrossAttention):
-        torch.manual_seed(0)
-        plain, positioned = kind(8, 2), kind(8, 2, position_in_values=True)
-        positioned.load_state_dict(plain.state_dict())
-        queries, position, memory = torch.randn(1, 3, 8), torch.randn(1, 3, 8), torch.zeros(1, 5, 8)
-        only = torch.eye(5, dtype=torch.bool)[None, :3]  # each query attends to one place
-        places = torch.randn(5, 8)
-        torch.testing.assert_close(
-            plain(queries, position, memory, places, only), plain.output(plain.value(memory[:, :3]))
-        )
-        torch.testing.assert_close(
-            positioned(queries, position, memory, places, only), plain.output(plain.value(places[None, :3]))
-        )
 
 
 def test_a_query_attends_inside_its_mask_or_everywhere_if_that_is_empty() -> None:
@@ -84,15 +38,59 @@ def test_cell_centres_go_row_by_row() -> None:
     assert cell_centres(1, 2, torch.device("cpu")).tolist() == [[0.25, 0.5], [0.75, 0.5]]
 
 
-def test_centres_move_by_an_offset_in_logits_from_the_detached_previous_ones(tiny: PCTransConfig) -> None:
-    """Eq. 2, layer by layer."""
+@dataclass
+class Depth:
+    """What one layer was given and gave, beside the predictions before and after it."""
+
+    queries: Tensor
+    guide: Tensor
+    output: Tensor
+    before: Prediction
+    after: Prediction
+
+
+def run_depths(config: PCTransConfig) -> tuple[QueryDecoder, list[Depth]]:
+    """A decoder with random weights on random features, observed layer by layer."""
     torch.manual_seed(0)
-    decoder = PCTrans(tiny).query_decoder
-    queries = torch.randn(2, 10, 32)
-    previous = torch.rand(2, 10, 2)
-    expected = torch.sigmoid(decoder.centre_offset(queries) + torch.log(previous / (1 - previous)))
-    moved = (decoder.centre_offset(queries) + inverse_sigmoid(previous)).sigmoid()
-    torch.testing.assert_close(moved, expected)
+    model = PCTrans(config)
+    for parameter in model.query_decoder.parameters():  # as it starts, offsets are near zero and T is one
+        torch.nn.init.normal_(parameter, std=0.3)
+    calls: list[tuple[Tensor, Tensor, Tensor]] = []
+    for layer in model.query_decoder.layers:
+        layer.register_forward_hook(lambda _, inputs, output: calls.append((inputs[0], inputs[2], output)))
+    predictions = model(torch.rand(2, 3, 64, 64)).predictions
+    return model.query_decoder, [
+        Depth(*call, before, after) for call, (before, after) in zip(calls, pairwise(predictions), strict=True)
+    ]
+
+
+def test_eq_2_an_offset_moves_the_previous_centre_which_is_detached(tiny: PCTransConfig) -> None:
+    decoder, depths = run_depths(tiny)
+    assert len(depths) == tiny.decoder_layers
+    for depth in depths:
+        previous = depth.before.centres
+        s = torch.log(previous / (1 - previous))
+        expected = 1 / (1 + torch.exp(-(mlp(decoder.centre_offset, depth.output) + s)))
+        torch.testing.assert_close(depth.after.centres, expected)
+        assert (depth.after.centres - previous).abs().max() > 0.01  # there is something to see
+    for depth in depths[1:]:  # the point loss sees a centre whose gradient goes through its own offset only
+        [gradient] = torch.autograd.grad(
+            depth.after.centres.sum(), depth.before.centres, allow_unused=True, retain_graph=True
+        )
+        assert gradient is None
+        [gradient] = torch.autograd.grad(depth.after.centres.sum(), depth.output, retain_graph=True)
+        assert gradient.abs().max() > 0
+
+
+@pytest.mark.parametrize("kind", [2, 3])
+def test_eq_4_the_guide_is_t_times_the_encoded_centre(kind: int, tiny: PCTransConfig) -> None:
+    """T = MLP(f), but 1 before the first layer and for type 2."""
+    decoder, depths = run_depths(tiny.model_copy(update={"attention_type": kind}))
+    for index, depth in enumerate(depths):
+        expected = encoding(depth.before.centres, tiny.hidden_dim, tiny.query_position_temperature)
+        if kind == 3 and index > 0:
+            expected = mlp(decoder.transform, depth.queries) * expected
+        torch.testing.assert_close(depth.guide, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_ten_predictions_of_the_paper_s_decoder(tiny: PCTransConfig) -> None:
@@ -101,37 +99,6 @@ def test_ten_predictions_of_the_paper_s_decoder(tiny: PCTransConfig) -> None:
     assert len(predictions) == 10
     assert predictions[-1].mask_logits.shape == (1, 10, 8, 12)
     assert all(((p.centres > 0) & (p.centres < 1)).all() for p in predictions)
-
-
-def test_attention_type_2_ignores_the_transform_and_type_3_uses_it(tiny: PCTransConfig) -> None:
-    guides = {}
-    for kind in (2, 3):
-        decoder = PCTrans(tiny.model_copy(update={"attention_type": kind})).query_decoder
-        queries, reference = torch.randn(1, 10, 32), torch.rand(1, 10, 2)
-        first = decoder._guide(queries, reference, queries, first=True)
-        later = decoder._guide(queries, reference, queries, first=False)
-        plain = sinusoidal(reference, 32, 20.0)
-        torch.testing.assert_close(first, plain)  # T = 1 before the first layer
-        guides[kind] = torch.equal(later, plain)
-    assert guides == {2: True, 3: False}
-
-
-@pytest.mark.parametrize("kind", [StandardCrossAttention, PositionGuidedCrossAttention])
-@pytest.mark.parametrize("position_in_values", [False, True])
-def test_weights_reproduce_the_output(kind: type[CrossAttention], position_in_values: bool) -> None:
-    torch.manual_seed(0)
-    attention = kind(12, 3, position_in_values)
-    queries, position = torch.randn(2, 4, 12), torch.randn(2, 4, 12)
-    memory, memory_position = torch.randn(2, 6, 12), torch.randn(6, 12)
-    allowed = torch.rand(2, 4, 6) > 0.6
-    allowed[..., 0] = True
-    inputs = (queries, position, memory, memory_position, allowed)
-    weights = attention.weights(*inputs)
-    assert (weights[~allowed[:, None].expand_as(weights)] == 0).all()
-    torch.testing.assert_close(weights.sum(-1), torch.ones(2, 3, 4))
-    values = attention.value(memory + memory_position if position_in_values else memory)
-    merged = torch.cat([weights[:, head] @ values[..., 4 * head : 4 * head + 4] for head in range(3)], dim=-1)
-    torch.testing.assert_close(attention.output(merged), attention(*inputs), rtol=1e-4, atol=1e-5)
 
 
 def test_inspection_has_the_weights_of_the_last_layer_inside_its_masks(tiny: PCTransConfig) -> None:

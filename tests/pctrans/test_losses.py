@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 import torch
+from literal_losses import literal_bce, literal_dice, literal_discriminative, literal_focal
+from literal_maps import sampled
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
 
 from pctrans import matcher
 from pctrans.losses import discriminative_loss, mask_loss, point_loss, semantic_loss
-from pctrans.matcher import Matching, match, matching_cost
+from pctrans.matcher import Matching, matching_cost, start_matching
 from pctrans.points import sample_labels, sample_logits, uncertain_points
 from pctrans.targets import build_targets
-
-
-def literal_bce(logit: float, target: float) -> float:
-    p = 1 / (1 + math.exp(-logit))
-    return -(target * math.log(p) + (1 - target) * math.log(1 - p))
-
-
-def literal_dice(logits: list[float], targets: list[float]) -> float:
-    soft = [1 / (1 + math.exp(-x)) for x in logits]
-    overlap = sum(s * t for s, t in zip(soft, targets, strict=True))
-    return 1 - (2 * overlap + 1) / (sum(soft) + sum(targets) + 1)
 
 
 def test_matching_cost_is_bce_plus_dice_of_every_pair() -> None:
@@ -37,9 +25,8 @@ def test_matching_cost_is_bce_plus_dice_of_every_pair() -> None:
     for b in range(2):
         for q in range(4):
             for k in range(3):
-                x, t = logits[b, q].tolist(), truth[b, k].float().tolist()
-                bce = sum(map(literal_bce, x, t)) / 9
-                assert cost[b, q, k].item() == pytest.approx(bce + literal_dice(x, t), abs=1e-5)
+                expected = literal_bce(logits[b, q], truth[b, k]) + literal_dice(logits[b, q], truth[b, k])
+                assert cost[b, q, k].item() == pytest.approx(expected.item(), abs=1e-5)
 
 
 def test_matching_finds_the_masks_that_show_the_instances() -> None:
@@ -51,14 +38,14 @@ def test_matching_finds_the_masks_that_show_the_instances() -> None:
     logits = torch.full((2, 5, 8, 8), -8.0)
     logits[0, 4, :4, :4], logits[0, 1, 4:, 4:] = 8.0, 8.0
     logits[1, 2, :, 4:] = 8.0
-    [matching] = match([logits], targets, 256)
+    [matching] = start_matching([logits], [torch.rand(2, 5, 2)], targets, 256)
     pairs = set(zip(matching.image.tolist(), matching.query.tolist(), matching.instance.tolist(), strict=True))
     assert pairs == {(0, 4, 0), (0, 1, 1), (1, 2, 0)}
 
 
 def test_matching_with_more_instances_than_queries_uses_every_query_once() -> None:
     labels = torch.arange(1, 17).repeat_interleave(4).view(1, 8, 8)
-    [matching] = match([torch.randn(1, 3, 4, 4)], build_targets(labels), 64)
+    [matching] = start_matching([torch.randn(1, 3, 4, 4)], [torch.rand(1, 3, 2)], build_targets(labels), 64)
     assert sorted(matching.query.tolist()) == [0, 1, 2]
     assert len(set(matching.instance.tolist())) == 3
 
@@ -73,7 +60,8 @@ def test_assignments_are_made_one_prediction_at_a_time_when_asked_for(monkeypatc
 
     monkeypatch.setattr(matcher, "linear_sum_assignment", assign)
     targets = build_targets(torch.tensor([[[1, 1], [2, 0]], [[0, 3], [3, 3]]]))
-    matchings = matcher.start_matching([torch.randn(2, 5, 4, 4) for _ in range(3)], targets, 16)
+    logits, centres = [torch.randn(2, 5, 4, 4) for _ in range(3)], [torch.rand(2, 5, 2) for _ in range(3)]
+    matchings = start_matching(logits, centres, targets, 16)
     assert not made
     assert next(matchings).counts == [2, 1]
     assert made == [(5, 2), (5, 1)]
@@ -83,7 +71,7 @@ def test_assignments_are_made_one_prediction_at_a_time_when_asked_for(monkeypatc
 def test_predictions_that_are_not_finite_are_matched_so_that_the_loss_can_tell() -> None:
     targets = build_targets(torch.arange(4).view(1, 2, 2))
     logits = torch.full((1, 5, 2, 2), torch.nan)
-    [matching] = match([logits], targets, 16)
+    [matching] = start_matching([logits], [torch.rand(1, 5, 2)], targets, 16)
     assert len(matching.query) == 3
     bce, _ = mask_loss(logits[matching.image, matching.query], targets, matching, 16, 3.0)
     assert torch.isnan(bce)
@@ -102,12 +90,10 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
     points = uncertain_points(logits[matching.image, matching.query], matching.counts, 40)
     expected_bce = expected_dice = 0.0
     for m, (b, q, k) in enumerate([(0, 5, 1), (0, 1, 0), (1, 2, 0)]):
-        x = sample_logits(logits[b : b + 1, q : q + 1], points[m : m + 1])[0, 0].tolist()
-        t = []
-        for px, py in points[m].tolist():
-            t.append(float(labels[b, min(int(py * 16), 15), min(int(px * 16), 15)] == k + 1))
-        expected_bce += sum(map(literal_bce, x, t)) / 40
-        expected_dice += literal_dice(x, t)
+        x = sampled(logits[b, q : q + 1], points[m])[0]
+        t = torch.stack([labels[b, int(py * 16), int(px * 16)] == k + 1 for px, py in points[m]])
+        expected_bce += literal_bce(x, t).item()
+        expected_dice += literal_dice(x, t).item()
     assert bce.item() == pytest.approx(expected_bce / 3, abs=1e-4)
     assert dice.item() == pytest.approx(expected_dice / 3, abs=1e-4)
 
@@ -147,30 +133,6 @@ def test_point_loss_is_l1_to_the_centre_of_mass() -> None:
     assert point_loss(centres, targets, matching, 2.0).item() == pytest.approx((0.2 + 0.025) / 2)
 
 
-def literal_discriminative(embedding: Tensor, labels: Tensor) -> float:
-    """De Brabandere et al. 2017, eq. 1 to 4, pixel by pixel; hinge distance 2 δ_d."""
-    delta_v, delta_d, per_image = 0.5, 3.0, []
-    for image, ids in zip(embedding, labels, strict=True):
-        instances = [i for i in ids.unique().tolist() if i]
-        if not instances:
-            continue
-        means = {i: image[:, ids == i].mean(1) for i in instances}
-        variance = 0.0
-        for i in instances:
-            pixels = image[:, ids == i].T
-            hinges = [max(0.0, (p - means[i]).norm().item() - delta_v) ** 2 for p in pixels]
-            variance += sum(hinges) / len(hinges) / len(instances)
-        distance = 0.0
-        for a in instances:
-            for b in instances:
-                if a != b:
-                    hinge = max(0.0, 2 * delta_d - (means[a] - means[b]).norm().item())
-                    distance += hinge**2 / (len(instances) * (len(instances) - 1))
-        regulariser = sum(m.norm().item() for m in means.values()) / len(instances)
-        per_image.append(variance + distance + 0.001 * regulariser)
-    return sum(per_image) / max(len(per_image), 1)
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_discriminative_loss(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -179,7 +141,7 @@ def test_discriminative_loss(seed: int) -> None:
     labels[1] = 0  # no instance
     labels[2] = (labels[2] == 1) * 3  # a single instance, ids 1 and 2 missing
     loss = discriminative_loss(embedding, labels, 4)
-    assert loss.item() == pytest.approx(literal_discriminative(embedding, labels), rel=1e-5)
+    assert loss.item() == pytest.approx(literal_discriminative(embedding, labels).item(), rel=1e-5)
 
 
 def test_discriminative_loss_without_any_instance_is_zero_with_a_finite_gradient() -> None:
@@ -200,10 +162,5 @@ def test_semantic_loss_is_focal_over_foreground_pixels() -> None:
     generator = torch.Generator().manual_seed(5)
     logits = 2 * torch.randn(2, 4, 5, generator=generator)
     truth = torch.rand(2, 4, 5, generator=generator) > 0.7
-    total = 0.0
-    for x, t in zip(logits.flatten().tolist(), truth.flatten().tolist(), strict=True):
-        p = 1 / (1 + math.exp(-x))
-        p_t, alpha_t = (p, 0.25) if t else (1 - p, 0.75)
-        total += -alpha_t * (1 - p_t) ** 2 * math.log(p_t)
-    assert semantic_loss(logits, truth).item() == pytest.approx(total / truth.sum().item(), rel=1e-5)
+    assert semantic_loss(logits, truth).item() == pytest.approx(literal_focal(logits, truth).item(), rel=1e-5)
     assert torch.isfinite(semantic_loss(logits, torch.zeros_like(truth)))

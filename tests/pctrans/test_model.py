@@ -19,7 +19,6 @@ ABLATIONS = {
     "full": {},
     "attention type 1": {"attention_type": 1},
     "attention type 2": {"attention_type": 2},
-    "positions in values": {"position_in_values": True},
     "no self-attention layers": {"encoder_layers": 0},
     "inner product": {"mask_head": "inner_product", "relative_coordinates": False},
     "no coordinates": {"relative_coordinates": False},
@@ -80,7 +79,8 @@ def test_a_batch_without_any_instance_can_be_trained_on(tiny: PCTransConfig, bat
 def test_bfloat16_changes_masks_little_far_from_the_origin(tiny: PCTransConfig) -> None:
     """Coordinates of hundreds of pixels, and the losses and the grouping built on masks, stay in float32."""
     torch.manual_seed(0)
-    model = PCTrans(tiny).eval()
+    # First masks are much alike: centres in the cost keep rounding from changing who is matched with whom.
+    model = PCTrans(tiny.model_copy(update={"matching_centre_weight": 5.0})).eval()
     images = torch.rand(1, 3, 512, 512)
     labels = squares(512, [(420, 440), (30, 470), (460, 20)], 40)[None]
     values, logits = [], []
@@ -158,7 +158,6 @@ def test_a_model_overfits_two_images(head: str) -> None:
         mask_head=head,
         relative_coordinates=head == "dynamic",
         coordinate_unit=32,
-        position_in_values=True,
         inference=InferenceConfig(binarise_threshold=0.5, group_threshold=0.5),
     )
     labels = torch.stack(

@@ -110,6 +110,19 @@ def test_the_report_says_how_low_the_loss_came(methods: Path) -> None:
     assert "two standard errors" in learning
 
 
+def test_terms_with_a_floor_are_not_judged(methods: Path) -> None:
+    """PCTrans' total falls by 15 % (26 to 22) on a contrast that stays at 18, but what can fall to zero halves."""
+    for seed in range(3):
+        lines = [f"{at},{26 if at <= 480 else 22},{8 if at <= 480 else 4},12,6" for at in range(10, 601, 10)]
+        text = "\n".join(["iteration,loss,mask_bce,query_contrast,mask_contrast", *lines, ""])
+        for row in (15, 17):
+            (methods / "jobs" / f"table1-row{row}-seed{seed}" / "losses.csv").write_text(text)
+    rows = {row.number: row for row in read_learning(collect(methods, "table1"), methods)}
+    assert (rows[17].loss_at(0.5), rows[17].loss_at(1.0)) == (8, 4)
+    assert str(rows[17].change) == "-50.0 % ± 0.0 %"
+    assert (rows[15].loss_at(0.5), rows[15].loss_at(1.0)) == (26, 22)  # a method that declares no floor
+
+
 def test_picture_has_a_panel_a_row(methods: Path, tmp_path: Path) -> None:
     results = collect(methods, "table1")
     draw_learning(results, read_learning(results, methods), tmp_path / "picture.png")

@@ -65,7 +65,7 @@ def keys(out: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Results of rows 1 and 2 of a process with as many threads."""
+    """Results of rows 1 and 2 of one process."""
     out = tmp_path_factory.mktemp("undisturbed")
     finish(start(*RUN, *LONG, "--rows", "1-2", "--out", out))
     return weights(out)

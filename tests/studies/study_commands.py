@@ -25,11 +25,13 @@ def start(out: Path, study: str, *options: str, log: str = "log") -> subprocess.
     out.mkdir(parents=True, exist_ok=True)
     with (out / log).open("ab") as stream:
         return subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.cli", "study", study, "--out", str(out), "--device", "cpu", *options],
+            [
+                *(sys.executable, "-m", "benchmarks.cli", "study", study),
+                *("--out", str(out), "--device", "cpu", "--jobs", "1", *options),  # of two, the last counts
+            ],
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
 
 

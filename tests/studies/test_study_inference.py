@@ -1,4 +1,4 @@
-"""Thresholds on stored logits."""
+"""Thresholds on stored evidence."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_label_maps_are_those_of_the_network(
     plan = planned(dataset, finished)
     plan.fill(tmp_path, "val")
     store = plan.store(tmp_path)
-    logits = np.load(store.path("val", dataset.ids("val")[0])).astype(float)
+    logits = np.load(store.path("val", dataset.ids("val")[0]))["arr_0"].astype(float)
     middle = float(1 / (1 + np.exp(-np.quantile(logits, 0.7))))  # an untrained network's masks hardly differ
     config = InferenceConfig(binarise_threshold=middle, group_threshold=0.6, mask_threshold=middle, min_area=2)
     model = load_model(finished / "model", "cpu").segmenter
@@ -188,6 +188,37 @@ def test_own_thresholds_give_the_jobs_own_figures(tmp_path: Path, dataset: Datas
     assert look is not None
     images = json.loads((finished / "result.json").read_text())["images"]
     assert [row["dice"] for row in look.default] == pytest.approx([row["dice"] for row in images], abs=0.02)
+
+
+def test_a_study_starts_at_what_the_job_chose(dataset: Dataset, finished: Path) -> None:
+    chosen = json.loads((finished / "result.json").read_text())["thresholds"]["chosen"]["values"]
+    plan = planned(dataset, finished)
+    config = plan.config.model_dump()
+    assert chosen and {name: config[name] for name in chosen} == chosen
+    assert plan.defaults == {path: config[path.removeprefix("model.inference.")] for path in SEARCH}
+
+
+@pytest.mark.parametrize(("method", "field"), [("osformer", "keep_threshold"), ("discriminative", "bandwidth")])
+def test_thresholds_of_other_methods_are_searched_too(
+    method: str, field: str, tmp_path: Path, dataset: Dataset
+) -> None:
+    job = make_job(
+        method, reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
+        overrides={"training": {"iterations": 1}, "testing": {"threshold_trials": 0, "tile": 32, "overlap": 8}},
+    )  # fmt: skip
+    assert run_job(job, dataset, tmp_path, "cpu").status == "done"
+    search = {f"model.inference.{field}": {"values": [0.1, 0.5]}}
+    plan = planned(dataset, job.folder(tmp_path), method=method, search=search, sampler="grid", trials=None)
+    trials = read_trials(run_all(plan, tmp_path))
+    assert [trial.params[f"model.inference.{field}"] for trial in trials] == [0.1, 0.5]
+    assert all(trial.values is not None for trial in trials)
+
+
+def test_a_method_without_thresholds_is_refused(tmp_path: Path, dataset: Dataset) -> None:
+    job = make_job("watershed", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0)
+    assert run_job(job, dataset, tmp_path, "cpu").status == "done"
+    with pytest.raises(UserError, match="whose thresholds cannot be searched"):
+        planned(dataset, job.folder(tmp_path), method="watershed")
 
 
 def test_what_cannot_be_searched(tmp_path: Path, dataset: Dataset, finished: Path) -> None:

@@ -80,7 +80,7 @@ def test_what_a_trial_records_is_no_part_of_its_key(make_plan: Make) -> None:
     ("search", "said"),
     [
         ({"model.num_querys": {"values": [8]}}, "which pctrans does not have: did you mean 'model.num_queries'"),
-        ({"model.inference": {"values": [8]}}, "it is a section: say which of model.inference.binarise_threshold"),
+        ({"model.inference": {"values": [8]}}, "it is a section: say which of model.inference.averaging"),
         ({"modell.num_queries": {"values": [8]}}, "did you mean 'model.num_queries'"),
         ({"model.num_queries": {"values": [8, 0]}}, "model.num_queries cannot be 0"),
         ({"model.num_queries": {"low": 1, "high": 8}}, "model.num_queries cannot be 3.2"),

@@ -62,7 +62,7 @@ def test_a_users_file_works_by_path(tmp_path: Path) -> None:
         ({"sampler": "grid"}, "the budget of a grid is its size"),
         ({"sampler": "grid", "trials": None}, "a grid needs values"),
         ({"table": "table5"}, "the trials of a table are a grid"),
-        ({"kind": "inference"}, "training.learning_rate: a study on stored logits can change only model.inference"),
+        ({"kind": "inference"}, "training.learning_rate: a study of thresholds can change only model.inference"),
         ({"fixed": {"training.learning_rate": 1}}, "training.learning_rate is both searched and fixed"),
         ({"scales": {"huge": {}}}, "scales.huge"),
         ({"scales": {"smoke": {"search": {"a.b": {"values": [1]}}}}}, "scales.smoke searches a.b"),
