@@ -32,6 +32,9 @@ class Mask2FormerInference(ThresholdConfig):
     """Queries of at most this class probability are dropped."""
     mask_threshold: float = Field(0.5, gt=0, lt=1)
     """A query's mask: mask probability above this."""
+    visible_share: float = Field(0.5, ge=0, le=1)
+    """A query of whose mask less than this is outside the masks of better ones is dropped as their duplicate, as in
+    `OSFormerInference`: a label map would show the fringes of duplicates as objects."""
     min_area: int = Field(40, ge=0)
     """Objects of at most this many pixels are dropped."""
 

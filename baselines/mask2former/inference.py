@@ -25,7 +25,8 @@ def paint_instances(
     """Give each pixel of one image to the query with the best score × mask probability.
 
     A query's mask is where its mask probability is above the threshold; its score is its class probability × the
-    mean mask probability inside its mask. Queries of low class probability and pixels outside a mask take no part.
+    mean mask probability inside its mask. Queries of low class probability, duplicates of better queries and pixels
+    outside a mask take no part.
 
     Args:
         class_logits: (N, 2), "object" and "no object".
@@ -39,6 +40,9 @@ def paint_instances(
     probabilities = class_logits.softmax(-1)[:, 0]
     candidates = probabilities > settings.score_threshold
     probabilities, mask_logits = probabilities[candidates], mask_logits[candidates]
+    rows, columns = (math.ceil(n * size[i] / padded_size[i]) for i, n in enumerate(mask_logits.shape[-2:]))
+    shown = distinct(probabilities, mask_logits[:, :rows, :columns].flatten(1), settings)
+    probabilities, mask_logits = probabilities[shown], mask_logits[shown]
     pixels = size[0] * size[1]
     best, winner = mask_logits.new_zeros(pixels), torch.zeros(pixels, dtype=torch.long, device=mask_logits.device)
     chunk = max(1, _CHUNK_VALUES // (padded_size[0] * padded_size[1]))
@@ -53,6 +57,36 @@ def paint_instances(
     return drop_small(winner.view(size), settings.min_area)
 
 
+def distinct(probabilities: Tensor, mask_logits: Tensor, settings: Mask2FormerInference) -> Tensor:
+    """Indices of the queries of whose mask at least `visible_share` is outside the masks of better ones.
+
+    In the order of their scores, so that of any number of duplicates the best one stays; only what stays covers. On
+    the cells of the mask logits, as masks are many and a share needs no fine outline.
+
+    Args:
+        probabilities: (N,) of the class.
+        mask_logits: (N, cells) inside the image.
+
+    Returns:
+        (K,) int64, ascending.
+    """
+    inside = mask_logits > _logit(settings.mask_threshold)
+    areas = inside.sum(1)
+    scores = probabilities * (mask_logits.sigmoid() * inside).sum(1) / areas.clamp(min=1)
+    covered = inside.new_zeros(inside.shape[1])
+    kept = []
+    for query in scores.argsort(descending=True, stable=True).tolist():
+        visible = (inside[query] & ~covered).sum()
+        if areas[query] and visible >= settings.visible_share * areas[query]:
+            kept.append(query)
+            covered |= inside[query]
+    return torch.tensor(sorted(kept), dtype=torch.long, device=mask_logits.device)
+
+
+def _logit(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
 def _scored_pixels(logits: Tensor, probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
     """Query, pixel and score × mask probability of each pixel inside a mask; masks are a small part of the image.
 
@@ -60,7 +94,7 @@ def _scored_pixels(logits: Tensor, probabilities: Tensor, threshold: float) -> t
         logits: (C, H·W) at full size.
         probabilities: (C,) of the class.
     """
-    query, pixel = (logits > math.log(threshold / (1 - threshold))).nonzero(as_tuple=True)
+    query, pixel = (logits > _logit(threshold)).nonzero(as_tuple=True)
     mask = logits[query, pixel].sigmoid()
     areas = torch.bincount(query, minlength=len(logits)).clamp(min=1)
     means = torch.zeros_like(probabilities).index_add_(0, query, mask) / areas

@@ -12,6 +12,7 @@ from transformers import Mask2FormerForUniversalSegmentation, ResNetConfig
 
 from baselines.mask2former.config import Mask2FormerConfig
 from baselines.mask2former.criterion import SharedBatchLoss
+from baselines.mask2former.initialisation import initialise
 from pctrans.backbone import Backbone, PretrainedWeightsError, check_resnet, resnet_config
 
 # The sizes by our name and by theirs.
@@ -45,6 +46,7 @@ def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentat
         network = _pretrained(config.checkpoint, config)
     else:
         network = Mask2FormerForUniversalSegmentation(_architecture(config))
+        initialise(network)
         if config.backbone.pretrained:
             weights = Backbone(config.backbone).resnet.state_dict()
             network.model.pixel_level_module.encoder.load_state_dict(weights)

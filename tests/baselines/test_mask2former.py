@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import Mask2FormerForUniversalSegmentation, ResNetBackbone, ResNetConfig, SwinConfig
 
 from baselines.mask2former import Mask2Former, Mask2FormerConfig, Mask2FormerInference, inference
-from baselines.mask2former.inference import paint_instances
+from baselines.mask2former.inference import distinct, paint_instances
 from pctrans.backbone import PretrainedWeightsError
 
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
@@ -59,16 +59,40 @@ def resized(logits: Tensor, height: int, width: int) -> list[list[float]]:
     return rows
 
 
+def distinct_literally(
+    probabilities: list[float], mask_logits: list[Tensor], padded: int, size: tuple[int, int], s: Mask2FormerInference
+) -> list[int]:
+    """Best first, each with at least the share of its cells that no kept one has; cells as large as `padded` / h."""
+    masks, scores = [], []
+    for probability, logits in zip(probabilities, mask_logits, strict=True):
+        stride = padded // len(logits)
+        cells = {
+            (y, x): 1 / (1 + math.exp(-value))
+            for y, row in enumerate(logits.tolist())
+            for x, value in enumerate(row)
+            if y * stride < size[0] and x * stride < size[1] and 1 / (1 + math.exp(-value)) > s.mask_threshold
+        }
+        masks.append(set(cells))
+        scores.append(probability * sum(cells.values()) / max(len(cells), 1))
+    kept: list[int] = []
+    for query in sorted(range(len(masks)), key=lambda q: -scores[q]):
+        visible = masks[query].difference(*(masks[better] for better in kept))
+        if masks[query] and len(visible) >= s.visible_share * len(masks[query]):
+            kept.append(query)
+    return sorted(kept)
+
+
 def painted_literally(
     class_logits: Tensor, mask_logits: Tensor, padded: tuple[int, int], size: tuple[int, int], s: Mask2FormerInference
 ) -> list[list[int]]:
+    probabilities = [math.exp(a) / (math.exp(a) + math.exp(b)) for a, b in class_logits.tolist()]
+    likely = [q for q, probability in enumerate(probabilities) if probability > s.score_threshold]
+    shown = distinct_literally([probabilities[q] for q in likely], [mask_logits[q] for q in likely], padded[0], size, s)
     queries = []
-    for classes, logits in zip(class_logits.tolist(), mask_logits, strict=True):
-        probability = math.exp(classes[0]) / (math.exp(classes[0]) + math.exp(classes[1]))
-        mask = [[1 / (1 + math.exp(-value)) for value in row] for row in resized(logits, *padded)]
+    for q in (likely[index] for index in shown):
+        mask = [[1 / (1 + math.exp(-value)) for value in row] for row in resized(mask_logits[q], *padded)]
         inside = [v for row in mask[: size[0]] for v in row[: size[1]] if v > s.mask_threshold]
-        if probability > s.score_threshold and inside:
-            queries.append((probability * sum(inside) / len(inside), mask))
+        queries.append((probabilities[q] * sum(inside) / len(inside) if inside else 0.0, mask))
     labels = [[0] * size[1] for _ in range(size[0])]
     for y in range(size[0]):
         for x in range(size[1]):
@@ -83,12 +107,15 @@ def painted_literally(
 
 @pytest.mark.parametrize("chunk_values", [1, 3 * 32 * 32, 2**24])
 @pytest.mark.parametrize("thresholds", [(0.5, 0.5), (0.2, 0.7), (0.9999, 0.5)])
+@pytest.mark.parametrize("visible_share", [0.0, 0.8])
 def test_post_processing_equals_its_definition(
-    chunk_values: int, thresholds: tuple[float, float], monkeypatch: pytest.MonkeyPatch
+    chunk_values: int, thresholds: tuple[float, float], visible_share: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inference, "_CHUNK_VALUES", chunk_values)
     torch.manual_seed(0)
-    settings = Mask2FormerInference(score_threshold=thresholds[0], mask_threshold=thresholds[1], min_area=12)
+    settings = Mask2FormerInference(
+        score_threshold=thresholds[0], mask_threshold=thresholds[1], visible_share=visible_share, min_area=12
+    )
     class_logits, mask_logits = torch.randn(12, 2), 3 * torch.randn(12, 8, 8) - 2
     painted = paint_instances(class_logits, mask_logits, (32, 32), (27, 30), settings)
     assert painted.tolist() == painted_literally(class_logits, mask_logits, (32, 32), (27, 30), settings)
@@ -101,11 +128,23 @@ def test_post_processing_of_two_overlapping_masks() -> None:
     class_logits = torch.stack((logit(torch.tensor([0.9, 0.8, 0.4])), torch.zeros(3)), dim=1)
     masks = torch.full((3, 1, 6), 0.1)
     masks[0, 0, 0:4], masks[1, 0, 3:5], masks[2, 0, 5:6] = 0.6, 0.9, 0.99
-    settings = Mask2FormerInference(min_area=0)
+    settings = Mask2FormerInference(visible_share=0.5, min_area=0)
     painted = paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings)
     assert painted.tolist() == [[1, 1, 1, 2, 2, 0]]  # the third is less likely an object than not
     settings = Mask2FormerInference(min_area=2)
     assert paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings).tolist() == [[1, 1, 1, 0, 0, 0]]
+
+
+def test_of_any_number_of_duplicates_the_best_stays() -> None:
+    """In one pass, three alike would share their pixels and all be dropped. What is dropped covers nothing."""
+    logit = torch.special.logit
+    masks = torch.full((4, 10), 0.1)
+    masks[:3, :6] = torch.tensor([[0.8], [0.9], [0.7]])
+    masks[3, 4:8] = 0.6  # half of it under the others
+    probabilities = torch.full((4,), 0.9)
+    found = [distinct(probabilities, logit(masks), Mask2FormerInference(visible_share=s)) for s in (0.0, 0.5, 0.51)]
+    assert [kept.tolist() for kept in found] == [[0, 1, 2, 3], [1, 3], [1]]
+    assert distinct(probabilities[:0], masks[:0], Mask2FormerInference()).tolist() == []
 
 
 def test_one_image_of_one_coarse_pixel() -> None:
@@ -169,6 +208,45 @@ def test_a_prediction_before_the_decoder_and_after_each_layer(layers: int) -> No
 
 
 # --- Weights ---
+
+
+def expected_deviation(name: str, weight: Tensor) -> float:
+    """Of the original code's weights, by the layers' names in `transformers`."""
+    fan_in, fan_out = weight[0].numel(), len(weight) * weight[0, 0].numel() if weight.ndim > 1 else 0
+    if any(part in name for part in ("mask_projection", "adapter_", "layer_1")):  # c2_xavier_fill
+        return math.sqrt(1 / fan_in)
+    if "mask_embedder" in name or "class_predictor" in name:  # PyTorch's own
+        return math.sqrt(1 / (3 * fan_in))
+    if any(part in name for part in ("q_proj", "k_proj", "v_proj")):  # one matrix for the three
+        return math.sqrt(2 / (fan_in + 3 * fan_out))
+    if "sampling_offsets" in name or "attention_weights" in name:
+        return 0.0
+    if "embed" in name or "queries_features" in name:
+        return 1.0
+    return math.sqrt(2 / (fan_in + fan_out))
+
+
+def test_random_weights_are_the_originals() -> None:
+    """Not those of `transformers`, whose pixel decoder waits for a checkpoint."""
+    model = build(hidden_dim=64, num_queries=30, encoder_layers=2, decoder_layers=2)
+    checked = 0
+    for name, weight in model.named_parameters():
+        if weight.ndim > 1 and not name.startswith("backbone."):
+            expected = expected_deviation(name, weight)
+            assert weight.std().item() == pytest.approx(expected, rel=0.2, abs=1e-6), name
+            checked += 1
+        elif "norm" in name and name.endswith("weight"):
+            assert (weight == 1).all(), name
+    assert checked > 40
+    feedforward = model.network.model.pixel_level_module.decoder.encoder.layers[0].fc1
+    assert feedforward.bias.std().item() == pytest.approx(math.sqrt(1 / (3 * 64)), rel=0.5)
+
+
+def test_first_masks_depend_on_the_pixel() -> None:
+    """The deviation of mask logits over the pixels; it was 0.09 with the weights of `transformers`."""
+    model = build(hidden_dim=64, num_queries=30)
+    first = model(torch.rand(2, 3, 128, 128))[0]["masks_queries_logits"]
+    assert first.flatten(2).std(-1).mean() > 0.3
 
 
 def test_backbone_parameters_go_by_that_name() -> None:

@@ -45,7 +45,7 @@ CASES: dict[str, dict[str, Any]] = {
         "inference": {"averaging": "binary", "binarise_threshold": 0.5, "group_threshold": 0.6, "mask_threshold": 0.4},
     },
     "osformer": {"inference": {"score_threshold": 0.0, "keep_threshold": 0.0}},
-    "mask2former": {},
+    "mask2former": {"inference": {"visible_share": 0.2}},
     "discriminative": {},
     "watershed": {},
 }
