@@ -47,8 +47,8 @@ def _test(files: list[str], workers: int) -> None:
     command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(workers), *modules]
     # One thread a worker, and no path to the original.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    if subprocess.run(command, cwd=WORKPLACE, env=environment).returncode:
-        sys.exit("mutmut did not run to its end: see above.")
+    if status := subprocess.run(command, cwd=WORKPLACE, env=environment).returncode:
+        sys.exit(f"mutmut did not run to its end (exit status {status}): see above; the same command goes on.")
 
 
 def _forget_survivors() -> None:
