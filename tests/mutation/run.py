@@ -47,8 +47,8 @@ def _test(files: list[str], workers: int) -> None:
     command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(workers), *modules]
     # One thread a worker, and no path to the original.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"OMP_NUM_THREADS": "1"}
-    if subprocess.run(command, cwd=WORKPLACE, env=environment).returncode:
-        sys.exit("mutmut did not run to its end: see above.")
+    if status := subprocess.run(command, cwd=WORKPLACE, env=environment).returncode:
+        sys.exit(f"mutmut did not run to its end (exit status {status}): see above; the same command goes on.")
 
 
 def _forget_survivors() -> None:
@@ -62,7 +62,7 @@ def _forget_survivors() -> None:
 
 
 def _judge(files: list[str]) -> int:
-    """Print what survived and was not expected to, and what was and did not; 1 if there is any."""
+    """Print what survived and was not expected to, and what was and did not; 1 if there is any, or mutants are left."""
     equivalents = Equivalents(EQUIVALENTS)
     results = _results(files)
     survivors = [change for file, mutants in results.items() for change in _survivors(file, mutants)]
@@ -71,11 +71,13 @@ def _judge(files: list[str]) -> int:
     stale = equivalents.stale(survivors, finished)
 
     print(summarise({file: Counter(mutants.values()) for file, mutants in results.items()}))
+    if left := sum(file not in finished for file in results):
+        print(f"{left} files are not done: the same command without --report goes on.")
     print(f"{len(survivors) - len(unlisted)} survivors are listed as equivalent in {EQUIVALENTS.relative_to(ROOT)}.")
     for title, changes in (("Survived, and not listed as equivalent:", unlisted), ("Listed, but killed:", stale)):
         if changes:
             print(f"\n{title}\n", *changes, sep="\n")
-    return int(bool(unlisted or stale))
+    return int(bool(unlisted or stale or left or not results))
 
 
 def _results(files: list[str]) -> dict[str, dict[str, str]]:

@@ -14,7 +14,10 @@ from pathlib import Path
 MUTATED = ("pctrans", "benchmarks/metrics")
 """Packages that are mutated; each is tested by the folder of the same name in tests/."""
 
-COPIED = ("pctrans", "benchmarks", "baselines", "tests")
+COPIED = (
+    *("pctrans/**/*", "benchmarks/**/*", "baselines/**/*", "tests/*.py"),
+    *(f"tests/{folder}/**/*" for folder in (*MUTATED, "golden")),
+)
 CONFIGURATION = f"""
 
 [tool.mutmut]
@@ -97,8 +100,8 @@ def _is_mutated(path: Path) -> bool:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for folder in COPIED:
-        for path in sorted((root / folder).rglob("*")):
+    for pattern in COPIED:
+        for path in sorted(root.glob(pattern)):
             if path.is_file() and "__pycache__" not in path.parts and ".hypothesis" not in path.parts:
                 yield path.relative_to(root)
 
