@@ -18,7 +18,9 @@ $(INSTALLED): pyproject.toml constraints.txt
 
 demo: install  ## Table 4 on embedded data: eight rows trained, tested and tabled in some 10 minutes on two cores.
 	$(BIN)/pctrans-bench run table4 --data synthetic-nuclei --scale quick --seeds 1 --device cpu --out demo \
-		--set training.iterations=120 --set training.validate_every=60
+		--set training.threads=1 --set training.crop=128 --set model.num_queries=32 \
+		--set training.iterations=340 --set training.validate_every=340 \
+		--set testing.threshold_trials=12 --set testing.threshold_images=8
 
 test: install check  ## What CI runs: lint, types, layers and the fast tests.
 	$(BIN)/python -m pytest
