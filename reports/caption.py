@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from benchmarks.fairness import inequalities
-from benchmarks.jobs import Job, parse_job
-from benchmarks.tables import Condition
+from benchmarks.plan.fairness import inequalities
+from benchmarks.plan.job import Job, parse_job
+from benchmarks.plan.tables import Condition
 from benchmarks.tracking.folder import flatten
 from reports.cells import SIGNS
 from reports.collect import JobResult, RowResults, TableResults, lookup

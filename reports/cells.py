@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from benchmarks.metrics import METRICS
-from benchmarks.tables import Display
+from benchmarks.plan.tables import Display
 from reports.collect import RowResults, TableResults
 from reports.comparisons import AgainstReference, against_reference
 

@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from benchmarks.errors import UserError
-from benchmarks.jobs import EXTERNAL
-from benchmarks.methods import get_method
-from benchmarks.tables import RowSpec, TableSpec, load_table
+from benchmarks.plan.job import EXTERNAL
+from benchmarks.plan.methods import get_method
+from benchmarks.plan.tables import RowSpec, TableSpec, load_table
 from reports.published import published_figures
 
 SCHEMA = 1

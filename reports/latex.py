@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from benchmarks.tables import Scalar, TableSpec
+from benchmarks.plan.tables import Scalar, TableSpec
 from reports.caption import caption, notes
 from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import RowResults, TableResults

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.errors import UserError
-from benchmarks.methods import get_method
+from benchmarks.plan.methods import get_method
 from benchmarks.training.curves import read_curve
 from reports.collect import TableResults
 from reports.costs import number

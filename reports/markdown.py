@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from benchmarks.tables import Scalar
+from benchmarks.plan.tables import Scalar
 from reports.caption import caption, notes
 from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import TableResults

@@ -7,7 +7,7 @@ from scipy.ndimage import binary_dilation
 from skimage.segmentation import find_boundaries
 
 from benchmarks.metrics import contingency_table
-from benchmarks.overlays import blend
+from benchmarks.store.overlays import blend
 
 ZOOM = 4  # drawn pixels to a pixel of the image: outlines stay thin
 FILL = 0.6

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.tables import Scalar, TableSpec
+from benchmarks.plan.tables import Scalar, TableSpec
 
 PUBLISHED = Path(__file__).parent / "published"
 

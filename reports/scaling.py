@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.files import atomic_path, write_atomic
-from benchmarks.scaling import AXES, Axis, Record, Records
+from benchmarks.measure.scaling import AXES, Axis, Record, Records
 
 SECONDS, MEMORY = "#0072b2", "#d55e00"  # told apart by readers who confuse red and green
 DPI = 200

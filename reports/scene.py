@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from benchmarks.figures.selection import Box
-from benchmarks.overlays import colour_labels
+from benchmarks.store.overlays import colour_labels
 from reports import panels
 
 

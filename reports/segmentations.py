@@ -11,7 +11,7 @@ from benchmarks.data import open_dataset, read_labels
 from benchmarks.errors import UserError
 from benchmarks.figures.selection import by_difficulty, crowded_window
 from benchmarks.files import atomic_path
-from benchmarks.overlays import stretch
+from benchmarks.store.overlays import stretch
 from reports.collect import JobResult, RowResults, TableResults
 from reports.origins import legend, marked_label
 from reports.pictures import CAPTION

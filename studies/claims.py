@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING
 
 from benchmarks.files import exclusive
-from benchmarks.watcher import StopRequested
+from benchmarks.training.watcher import StopRequested
 from studies.slots import DOUBLE, doubles
 from studies.specs import StudySpec
 from studies.storage import running_trial, sampler_for, set_attribute, set_state

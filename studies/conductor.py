@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from benchmarks.errors import UserError
-from benchmarks.executors.devices import accelerators, environment_of_worker, share_of_threads
 from benchmarks.files import write_json
+from benchmarks.machine.devices import accelerators, environment_of_worker, share_of_threads
 from studies.claims import Undertaker
 from studies.patience import patiently, storage_errors
 from studies.plan import StudySettings

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.expansion import PlannedJob
+from benchmarks.plan.expansion import PlannedJob
 from studies.documents import read_document, write_document
 from studies.plan import TrainingPlan
 from studies.records import TrialRecord

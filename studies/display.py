@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.executors.pace import duration
+from benchmarks.store.pace import duration
 from benchmarks.training.curves import read_curve
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial, pareto_front

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.errors import UserError
-from benchmarks.jobs import Job
-from benchmarks.suggestions import suggestion
+from benchmarks.errors import UserError, suggestion
+from benchmarks.plan.job import Job
 from benchmarks.tracking.folder import leaves
 from studies.specs import Choice, StudySpec
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import wishes
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.expansion import Plan, expand_table, reference
-from benchmarks.jobs import BOOKKEEPING, Job, make_job, nest
-from benchmarks.scales import merge
-from benchmarks.tables import load_table
+from benchmarks.plan import overrides as wishes
+from benchmarks.plan.expansion import Plan, expand_table, reference
+from benchmarks.plan.job import BOOKKEEPING, Job, make_job, nest
+from benchmarks.plan.scales import merge
+from benchmarks.plan.tables import load_table
 from benchmarks.tracking.folder import flatten, leaves
 from studies.paths import check_paths, value_at
 from studies.specs import Choice, StudySpec, short_name

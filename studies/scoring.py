@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.data import Dataset
-from benchmarks.jobs import Job
-from benchmarks.prediction import segment_sample
-from benchmarks.saved_model import load_model
-from benchmarks.scoring import mean_scores, score_image
-from benchmarks.threads import computing_with
+from benchmarks.machine.threads import computing_with
+from benchmarks.metrics.scoring import mean_scores, score_image
+from benchmarks.plan.job import Job
+from benchmarks.run.prediction import segment_sample
+from benchmarks.store.saved_model import load_model
 from studies.documents import read_document, write_document
 from studies.specs import COSTS
 

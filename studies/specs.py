@@ -14,12 +14,11 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
-from benchmarks.errors import UserError
+from benchmarks.errors import UserError, suggestion
 from benchmarks.metrics import METRICS
-from benchmarks.scales import ScaleName
-from benchmarks.specifications import list_names
-from benchmarks.suggestions import suggestion
-from benchmarks.tables import DottedPath
+from benchmarks.plan.scales import ScaleName
+from benchmarks.plan.specifications import list_names
+from benchmarks.plan.tables import DottedPath
 
 STUDIES = Path(__file__).parent
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.data import Dataset
-from benchmarks.execution import run_job
-from benchmarks.jobs import Job
-from benchmarks.running import POLL_SECONDS
+from benchmarks.plan.job import Job
+from benchmarks.run.execution import run_job
+from benchmarks.run.running import POLL_SECONDS
 from benchmarks.training.curves import read_curve
-from benchmarks.watcher import StopRequested, Watcher
+from benchmarks.training.watcher import StopRequested, Watcher
 from studies.patience import patiently
 from studies.scoring import job_cost, validation_scores
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.watcher import StopRequested
+from benchmarks.training.watcher import StopRequested
 from studies.claims import ERROR, Worker, put_back
 from studies.patience import patiently
 from studies.plan import StudySettings, study_folder

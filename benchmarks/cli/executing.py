@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks.data import Dataset
-    from benchmarks.execution import Outcome
-    from benchmarks.executors.options import ExecutorOptions
-    from benchmarks.executors.pool import Executor
-    from benchmarks.expansion import PlannedJob
+    from benchmarks.plan.expansion import PlannedJob
+    from benchmarks.run.execution import Outcome
+    from benchmarks.run.executors.options import ExecutorOptions
+    from benchmarks.run.executors.pool import Executor
 
 ENDED = {"done": "done", "cached": "there before", "failed": "failed"}
 
@@ -49,8 +49,8 @@ def execute(
     """
     from benchmarks.cli.progress import JobDisplay
     from benchmarks.cli.table import JobsTable
-    from benchmarks.executors.pool import Pool
-    from benchmarks.running import OpenDatasets, run_jobs, unique_jobs
+    from benchmarks.run.executors.pool import Pool
+    from benchmarks.run.running import OpenDatasets, run_jobs, unique_jobs
 
     jobs = unique_jobs(planned)
     display: JobDisplay | JobsTable
@@ -88,7 +88,7 @@ def choose_job_device(asked: str, options: ExecutorOptions) -> str:
         UserError: it is not there, or has to be said.
     """
     if options.slurm is None:
-        from benchmarks.environment import choose_device
+        from benchmarks.machine.environment import choose_device
 
         return choose_device(asked)
     if asked not in ("cpu", "cuda"):
@@ -100,8 +100,8 @@ def choose_job_device(asked: str, options: ExecutorOptions) -> str:
 
 def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[str, Outcome], out: Path) -> None:
     """Say how many jobs ended how, and of each failure why and where to read more."""
-    from benchmarks.executors.ending import log_path
-    from benchmarks.executors.pool import counted
+    from benchmarks.run.executors.ending import log_path
+    from benchmarks.run.executors.pool import counted
 
     counts = Counter(_word(planned, outcomes, out) for planned in jobs)
     parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
@@ -125,7 +125,7 @@ def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> st
 
 def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> int:
     """On this machine: what the user says, else on a CPU what it has cores and memory for."""
-    from benchmarks.executors.devices import jobs_that_fit
+    from benchmarks.machine.devices import jobs_that_fit
 
     if options.jobs is not None:
         return options.jobs
@@ -137,10 +137,10 @@ def _executor(
     console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions, at_a_time: int
 ) -> tuple[Executor, int]:
     """What runs the jobs, and how many at a time it may."""
-    from benchmarks.executors.local import LocalExecutor
-    from benchmarks.executors.pool import counted
-    from benchmarks.executors.slurm import ARRAY, SlurmExecutor, check_slurm
-    from benchmarks.job_training import check_processes
+    from benchmarks.run.executors.local import LocalExecutor
+    from benchmarks.run.executors.pool import counted
+    from benchmarks.run.executors.slurm import ARRAY, SlurmExecutor, check_slurm
+    from benchmarks.run.training import check_processes
 
     def note(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)

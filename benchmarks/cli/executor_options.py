@@ -10,7 +10,7 @@ import typer
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
-    from benchmarks.executors.options import ExecutorOptions
+    from benchmarks.run.executors.options import ExecutorOptions
 
 
 class ExecutorName(StrEnum):
@@ -73,7 +73,7 @@ def executor_options(
     Raises:
         UserError: a value that cannot be read, or an option of the other executor.
     """
-    from benchmarks.executors.options import MINUTES, ExecutorOptions, SlurmOptions, parse_minutes, parse_settings
+    from benchmarks.run.executors.options import MINUTES, ExecutorOptions, SlurmOptions, parse_minutes, parse_settings
 
     if executor == ExecutorName.local:
         of_slurm = {

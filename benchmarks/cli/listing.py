@@ -51,7 +51,7 @@ Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]
 
 
 def _tables() -> Listing:
-    from benchmarks.tables import list_tables, load_table
+    from benchmarks.plan.tables import list_tables, load_table
 
     specs = [load_table(name) for name in list_tables()]
     run = [str(sum(spec.method_of(row) is not None for row in spec.rows)) for spec in specs]
@@ -70,8 +70,8 @@ def _figures() -> Listing:
 
 
 def _methods() -> Listing:
-    from benchmarks.methods import all_methods
-    from benchmarks.scales import SCALES
+    from benchmarks.plan.methods import all_methods
+    from benchmarks.plan.scales import SCALES
 
     rows = [
         (
@@ -88,9 +88,9 @@ def _methods() -> Listing:
 
 def _parameters(method: str, scale: str) -> str:
     """Millions of parameters of a method at a scale (protocol nuclei)."""
-    from benchmarks.cost import parameters_at
-    from benchmarks.jobs import model_at
-    from benchmarks.methods import get_method
+    from benchmarks.plan.job import model_at
+    from benchmarks.plan.methods import get_method
+    from benchmarks.run.cost import parameters_at
 
     if not get_method(method).trained:
         return "none"
@@ -108,7 +108,7 @@ def _studies() -> Listing:
 
 
 def _scales() -> Listing:
-    from benchmarks.scales import SCALES, load_scale
+    from benchmarks.plan.scales import SCALES, load_scale
 
     return ("scale", "what"), [(name, load_scale(name).summary) for name in SCALES]
 

@@ -12,7 +12,7 @@ from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.data import Dataset
-    from benchmarks.jobs import Job
+    from benchmarks.plan.job import Job
 
 Out = Annotated[Path, typer.Option("--out", help="Folder of results; made if needed, continued if there.")]
 Data = Annotated[
@@ -67,7 +67,7 @@ def default_scale(asked: str | None) -> str:
     """The scale asked for, else by the hardware."""
     if asked:
         return asked
-    from benchmarks.environment import has_accelerator
+    from benchmarks.machine.environment import has_accelerator
 
     return "paper" if has_accelerator() else "quick"
 
@@ -80,8 +80,8 @@ def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> di
     """
     import yaml
 
-    from benchmarks.jobs import nest
-    from benchmarks.scales import merge
+    from benchmarks.plan.job import nest
+    from benchmarks.plan.scales import merge
 
     overrides: dict[str, Any] = {}
     if config is not None:
@@ -124,9 +124,9 @@ def one_job(
     device: str,
 ) -> Job:
     """The job that the options of `train` and `speed` describe."""
-    from benchmarks.expansion import reference
-    from benchmarks.jobs import make_job
-    from benchmarks.wishes import for_method
+    from benchmarks.plan.expansion import reference
+    from benchmarks.plan.job import make_job
+    from benchmarks.plan.overrides import for_method
 
     return make_job(
         method,

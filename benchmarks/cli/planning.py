@@ -12,8 +12,8 @@ from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
     from benchmarks.data import Dataset
-    from benchmarks.expansion import Plan, PlannedJob
     from benchmarks.figures import FigureSpec
+    from benchmarks.plan.expansion import Plan, PlannedJob
     from benchmarks.tracking.several import TrackedTable
 
 ALL = "all"
@@ -74,9 +74,9 @@ def names_of(asked: Iterable[str]) -> list[str]:
     Raises:
         UserError: a name that is neither.
     """
+    from benchmarks.errors import suggestion
     from benchmarks.figures import list_figures
-    from benchmarks.suggestions import suggestion
-    from benchmarks.tables import list_tables
+    from benchmarks.plan.tables import list_tables
 
     known = [*list_tables(), *list_figures()]
     names: dict[str, None] = {}
@@ -94,7 +94,7 @@ def plan_all(names: Sequence[str], wanted: Wanted) -> list[Experiment]:
         UserError: rows or external label maps for more than one table, or what `expand_table` refuses.
     """
     from benchmarks.figures import list_figures, load_figure
-    from benchmarks.tables import load_table
+    from benchmarks.plan.tables import load_table
 
     figures = set(list_figures())
     if (wanted.rows or wanted.external) and (len(names) > 1 or set(names) & figures):
@@ -112,10 +112,10 @@ def plan_all(names: Sequence[str], wanted: Wanted) -> list[Experiment]:
 
 
 def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, wanted: Wanted) -> Experiment:
-    from benchmarks.expansion import expand_table
-    from benchmarks.external import External
     from benchmarks.figures import figure_plan
-    from benchmarks.tables import load_table
+    from benchmarks.plan.expansion import expand_table
+    from benchmarks.plan.external import External
+    from benchmarks.plan.tables import load_table
 
     shared: dict[str, Any] = {
         "scale": wanted.scale,

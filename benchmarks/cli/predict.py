@@ -29,8 +29,8 @@ def predict(
     from rich.console import Console
     from rich.progress import track
 
-    from benchmarks.environment import choose_device
-    from benchmarks.user_images import find_images, predict_images
+    from benchmarks.machine.environment import choose_device
+    from benchmarks.run.user_images import find_images, predict_images
 
     console = Console()
     images = find_images(inputs, stems)

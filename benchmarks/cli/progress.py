@@ -9,10 +9,10 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from benchmarks.execution import Outcome
-from benchmarks.executors.pace import NowAndThen, Rate, duration
-from benchmarks.expansion import PlannedJob
-from benchmarks.watcher import Watcher
+from benchmarks.plan.expansion import PlannedJob
+from benchmarks.run.execution import Outcome
+from benchmarks.store.pace import NowAndThen, Rate, duration
+from benchmarks.training.watcher import Watcher
 
 LOG_SECONDS = 30.0
 """Between two lines where there is no terminal."""

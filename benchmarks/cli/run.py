@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks.cli.planning import Experiment
-    from benchmarks.executors.options import ExecutorOptions
+    from benchmarks.run.executors.options import ExecutorOptions
 
 
 def run(
@@ -155,7 +155,7 @@ def _run(
 def _show_plans(console: Console, experiments: list[Experiment], out: Path, device: str) -> None:
     """Every job once, and how long those without a result will take."""
     from benchmarks.cli.show import show_jobs, show_total
-    from benchmarks.estimate import estimate
+    from benchmarks.measure.estimate import estimate
 
     for experiment in experiments:
         show_jobs(console, experiment, out)

@@ -24,10 +24,10 @@ def scaling(
     """Chart seconds and peak memory against queries, crop, instances and image size; PCTrans, random weights."""
     from rich.console import Console
 
-    from benchmarks.environment import choose_device, describe_environment
     from benchmarks.errors import UserError
-    from benchmarks.scales import SCALES
-    from benchmarks.scaling import AXES, Record, Records, sweep
+    from benchmarks.machine.environment import choose_device, describe_environment
+    from benchmarks.measure.scaling import AXES, Record, Records, sweep
+    from benchmarks.plan.scales import SCALES
     from reports.scaling import write_scaling
 
     for name in axes or ():

@@ -23,8 +23,9 @@ def score(
     from rich.table import Table
 
     from benchmarks.metrics import COMPAT_METRICS, METRICS
-    from benchmarks.scoring import mean_scores, score_folders, write_scores
-    from benchmarks.user_images import read_stems
+    from benchmarks.metrics.scoring import mean_scores
+    from benchmarks.run.user_images import read_stems
+    from benchmarks.store.scores import score_folders, write_scores
 
     rows = score_folders(truth, prediction, stems=read_stems(stems) if stems else None, compat=compat)
     write_scores(rows, csv)

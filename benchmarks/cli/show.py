@@ -44,7 +44,7 @@ def show(
     from rich.console import Console
 
     from benchmarks.cli.planning import Wanted, names_of, parse_rows, plan_all
-    from benchmarks.environment import choose_device
+    from benchmarks.machine.environment import choose_device
 
     console = Console()
     with console.status("checking the data"):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from benchmarks.speed import ScaleReport, Series
-    from benchmarks.speed.document import Earlier
+    from benchmarks.measure.speed import ScaleReport, Series
+    from benchmarks.measure.speed.document import Earlier
 
 SEEDS = 13
 """Of table 4, for collecting: 104 results."""
@@ -50,11 +50,11 @@ def speed(
     from rich.console import Console
 
     from benchmarks.data import open_dataset
-    from benchmarks.environment import choose_device
     from benchmarks.files import write_json
-    from benchmarks.scales import SCALES
-    from benchmarks.speed import GROUPS, measure_scale
-    from benchmarks.speed.document import Earlier, Measurement
+    from benchmarks.machine.environment import choose_device
+    from benchmarks.measure.speed import GROUPS, measure_scale
+    from benchmarks.measure.speed.document import Earlier, Measurement
+    from benchmarks.plan.scales import SCALES
 
     groups = _checked(only, GROUPS, "--only")
     device, earlier = choose_device(device), Earlier.read(against) if against else None
@@ -95,7 +95,7 @@ def _checked(asked: Sequence[str] | None, known: tuple[str, ...], option: str) -
 
 
 def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Series]:
-    from benchmarks.speed.suite import measure_metrics, measure_start
+    from benchmarks.measure.speed.suite import measure_metrics, measure_start
 
     found: list[Series] = []
     if "metrics" in groups:
@@ -108,8 +108,8 @@ def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Serie
 def _collecting(repeats: int, budget: float) -> list[Series]:
     from tempfile import TemporaryDirectory
 
-    from benchmarks.speed import repeat
-    from benchmarks.speed.results_folder import finished_results
+    from benchmarks.measure.speed import repeat
+    from benchmarks.measure.speed.results_folder import finished_results
     from reports.collect import collect
 
     with TemporaryDirectory() as folder:
@@ -119,7 +119,7 @@ def _collecting(repeats: int, budget: float) -> list[Series]:
 
 
 def _introduce(console: Console, device: str) -> None:
-    from benchmarks.environment import describe_environment
+    from benchmarks.machine.environment import describe_environment
 
     environment = describe_environment(device)
     console.print(

@@ -60,8 +60,8 @@ def study(
     from rich.console import Console
 
     from benchmarks.cli.studying import StudyWishes, run_study
-    from benchmarks.environment import choose_device
-    from benchmarks.wishes import for_method
+    from benchmarks.machine.environment import choose_device
+    from benchmarks.plan.overrides import for_method
     from studies.plan import StudySettings
     from studies.planning import make_plan
     from studies.scoring import has_test_split
@@ -101,7 +101,7 @@ def study(
 
 def _jobs_at_a_time(plan: AnyPlan) -> int:
     """Where the user does not say: what a CPU has cores and memory for; one on an accelerator."""
-    from benchmarks.executors.devices import jobs_that_fit
+    from benchmarks.machine.devices import jobs_that_fit
 
     return jobs_that_fit(plan.threads) if plan.threads else 1
 
@@ -130,7 +130,7 @@ def _seeds(plan: AnyPlan, asked: int | None) -> int:
 
 def default_data(spec: StudySpec, model: Path | None) -> str:
     """The data that the model was trained on, the generated data of the study's table, else nuclei."""
-    from benchmarks.tables import load_table
+    from benchmarks.plan.tables import load_table
     from studies.inference.plan import data_of
 
     if spec.kind == "inference" and model is not None:

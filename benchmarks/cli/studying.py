@@ -16,9 +16,9 @@ from benchmarks.cli.executing import execute
 from benchmarks.cli.planning import refuse_other_runs
 from benchmarks.cli.reporting import current_tables, report_folder, report_table
 from benchmarks.errors import UserError
-from benchmarks.executors.options import ExecutorOptions
-from benchmarks.expansion import Plan
 from benchmarks.files import exclusive
+from benchmarks.plan.expansion import Plan
+from benchmarks.run.executors.options import ExecutorOptions
 from benchmarks.tracking.store import shown
 from studies.conductor import Conductor
 from studies.confirmation import confirmation_jobs, record_confirmation

@@ -16,11 +16,11 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmarks.cli.progress import LOG_SECONDS, SYNC_SECONDS, job_names, say_ended
-from benchmarks.execution import Outcome
-from benchmarks.executors.pace import NowAndThen, duration
-from benchmarks.executors.pool import State, counted
-from benchmarks.executors.progress import JobProgress, read_progress
-from benchmarks.expansion import PlannedJob
+from benchmarks.plan.expansion import PlannedJob
+from benchmarks.run.execution import Outcome
+from benchmarks.run.executors.pool import State, counted
+from benchmarks.store.pace import NowAndThen, duration
+from benchmarks.store.progress import JobProgress, read_progress
 
 LOOK_SECONDS = 1.0
 LINES_AROUND = 6

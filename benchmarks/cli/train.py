@@ -57,7 +57,7 @@ def train(
 
     from benchmarks.cli.executing import choose_job_device, execute
     from benchmarks.data import open_dataset
-    from benchmarks.expansion import PlannedJob
+    from benchmarks.plan.expansion import PlannedJob
     from benchmarks.tracking import Tracker
 
     options = executor_options(

@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.data.cache import SampleCache
 from benchmarks.data.reading import normalise
+from benchmarks.data.sample import Sample
 from benchmarks.errors import UserError
-from benchmarks.samples import Sample
 
 SPLITS = ("train", "val", "test")
 

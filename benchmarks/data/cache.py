@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 
-from benchmarks.samples import Sample
+from benchmarks.data.sample import Sample
 
 CACHE_BYTES = 1_500_000_000
 

@@ -18,7 +18,7 @@ from benchmarks.figures.looking import (
 )
 from benchmarks.figures.queries import best_queries, cells_of
 from benchmarks.figures.selection import Target, crowded_targets, whole_ids
-from benchmarks.overlays import stretch
+from benchmarks.store.overlays import stretch
 from pctrans.inspection import MASK_STRIDE
 
 

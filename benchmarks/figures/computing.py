@@ -10,12 +10,12 @@ from typing import Any
 
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
-from benchmarks.expansion import Plan
 from benchmarks.figures.facts import FigureFacts, RowFacts
 from benchmarks.figures.sources import Source, find_sources
 from benchmarks.figures.specs import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, read_facts, write_data
 from benchmarks.files import exclusive
+from benchmarks.plan.expansion import Plan
 
 FORMAT = 1
 """Raised when a change of the code changes the data of an unchanged figure."""

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.data import Dataset
-from benchmarks.expansion import Plan, expand_table
 from benchmarks.figures.specs import FigureSpec
-from benchmarks.tables import load_table
+from benchmarks.plan.expansion import Plan, expand_table
+from benchmarks.plan.tables import load_table
 
 
 def figure_plan(

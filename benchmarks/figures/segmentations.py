@@ -14,7 +14,7 @@ from benchmarks.figures.facts import RowFacts, Segmentations, SegmentedImage
 from benchmarks.figures.looking import Request, window_facts
 from benchmarks.figures.selection import by_difficulty, crowded_window, typical_side
 from benchmarks.figures.sources import Source
-from benchmarks.overlays import stretch
+from benchmarks.store.overlays import stretch
 
 OBJECTS_ACROSS = 6
 """Side of the window in sides of a typical object: what can still be judged in print."""

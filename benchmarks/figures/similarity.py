@@ -22,7 +22,7 @@ from benchmarks.figures.looking import (
     window_of_most,
 )
 from benchmarks.figures.queries import cells_of
-from benchmarks.overlays import stretch
+from benchmarks.store.overlays import stretch
 from pctrans.contrast import cosine_similarity, group_queries, soft_dice_similarity
 from pctrans.inspection import MASK_STRIDE, Inspection
 from pctrans.matcher import Matching, matching_cost

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.expansion import Plan
 from benchmarks.figures.facts import RowFacts
 from benchmarks.figures.specs import FigureSpec
-from benchmarks.jobs import EXTERNAL
-from benchmarks.methods import get_method
+from benchmarks.plan.expansion import Plan
+from benchmarks.plan.job import EXTERNAL
+from benchmarks.plan.methods import get_method
 
 
 @dataclass(frozen=True)

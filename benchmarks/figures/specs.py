@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from benchmarks.errors import UserError
-from benchmarks.specifications import NamedSpecification, find_specification, list_names, read_named
-from benchmarks.suggestions import suggestion
-from benchmarks.tables import load_table
+from benchmarks.errors import UserError, suggestion
+from benchmarks.plan.specifications import NamedSpecification, find_specification, list_names, read_named
+from benchmarks.plan.tables import load_table
 
 FIGURES = Path(__file__).parent
 

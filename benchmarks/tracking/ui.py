@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.children import child_environment
 from benchmarks.errors import UserError
+from benchmarks.machine.children import child_environment
 from benchmarks.tracking.store import ENVIRONMENT, checked_uri, default_uri, is_server, shown
 
 HOST = "127.0.0.1"

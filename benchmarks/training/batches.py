@@ -18,10 +18,10 @@ from torch import Tensor
 
 from benchmarks.augmentation import AugmentationConfig, augment
 from benchmarks.data import Dataset
-from benchmarks.jobs import Job
+from benchmarks.plan.job import Job
 
 if TYPE_CHECKING:
-    from benchmarks.settings import TrainingSettings
+    from benchmarks.plan.settings import TrainingSettings
 
 
 def derived_seed(*parts: int | str) -> int:

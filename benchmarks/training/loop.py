@@ -24,11 +24,11 @@ from benchmarks.training.gradients import average_over_processes
 from benchmarks.training.nonfinite import not_finite
 from benchmarks.training.optimisation import build_optimiser, learning_rate, set_learning_rate
 from benchmarks.training.synchronised import synchronise
-from benchmarks.watcher import StopRequested
+from benchmarks.training.watcher import StopRequested
 from pctrans.distributed import rank, world_size
 
 if TYPE_CHECKING:
-    from benchmarks.settings import TrainingSettings
+    from benchmarks.plan.settings import TrainingSettings
 
 Validate = Callable[[nn.Module], dict[str, float]]
 Progress = Callable[[int, dict[str, float], float], None]

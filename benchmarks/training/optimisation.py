@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from benchmarks.settings import TrainingSettings
+from benchmarks.plan.settings import TrainingSettings
 
 
 def build_optimiser(model: nn.Module, settings: TrainingSettings) -> torch.optim.AdamW:

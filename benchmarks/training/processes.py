@@ -25,7 +25,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
-from benchmarks.children import environment_for_children
+from benchmarks.machine.children import environment_for_children
 
 GRACE_SECONDS = 5.0
 """For a process to end by itself, before it is killed."""

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.tables import TableSpec, load_table
+from benchmarks.plan.tables import TableSpec, load_table
 from reports.caption import comparability, unequal
 from reports.claims.missing import PlannedRun, command, first_command, missing_jobs, read_planned
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmarks.errors import UserError
-from benchmarks.tables import TableSpec
+from benchmarks.plan.tables import TableSpec
 from benchmarks.tracking.folder import flatten
 from reports.collect import RowResults, TableResults, lookup
 

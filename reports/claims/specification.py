@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
-from benchmarks.specifications import read_specification
-from benchmarks.tables import TableSpec, list_tables, load_table
+from benchmarks.plan.specifications import read_specification
+from benchmarks.plan.tables import TableSpec, list_tables, load_table
 
 CLAIMS = Path(__file__).parent.parent / "claims.yaml"
 

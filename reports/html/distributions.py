@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from benchmarks.metrics import METRICS
-from benchmarks.tables import Display
+from benchmarks.plan.tables import Display
 from reports.cells import ARROWS
 from reports.collect import RowResults, TableResults
 from reports.origins import marked_label

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.executors.ending import last_lines, log_path
+from benchmarks.run.executors.ending import last_lines, log_path
 from benchmarks.tracking.folder import flatten
 from reports.collect import JobResult
 from reports.folder import Folder

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.tables import Scalar
+from benchmarks.plan.tables import Scalar
 from reports.caption import caption, notes
 from reports.cells import Column, metric_columns
 from reports.claims.missing import PlannedRun

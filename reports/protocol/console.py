@@ -7,7 +7,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.tables import Display, TableSpec
+from benchmarks.plan.tables import Display, TableSpec
 from reports.protocol.rescored import RescoredTable
 from reports.protocol.sensitivity import Family, RowFigures, families
 from reports.protocol.sentences import HOW, missing, plain, problems, signed, summary, tested

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files import write_atomic, write_json
-from benchmarks.scoring import write_scores
+from benchmarks.store.scores import write_scores
 from reports.protocol.markdown import protocol_markdown
 from reports.protocol.rescored import RescoredTable, score_lines
 from reports.protocol.sensitivity import Family, families

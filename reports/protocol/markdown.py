@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from benchmarks.tables import Display, TableSpec
+from benchmarks.plan.tables import Display, TableSpec
 from reports.markdown import escape
 from reports.protocol.rescored import RescoredTable
 from reports.protocol.sensitivity import Difference, Family, families

@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
+from benchmarks.plan.tables import TableSpec
 from benchmarks.protocol import Choice, Score, choose, disagreement, open_decodings, rescore
-from benchmarks.tables import TableSpec
 from reports.collect import Gap, JobResult, RowResults, TableResults, lookup
 
 Progress = Callable[[int, int], None]

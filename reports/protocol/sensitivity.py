@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from benchmarks.metrics import METRICS
+from benchmarks.plan.tables import TableSpec
 from benchmarks.protocol import FAMILIES, OWN, Variant
-from benchmarks.tables import TableSpec
 from reports.protocol.rescored import RescoredRow, RescoredTable
 
 Values = Mapping[str, float]

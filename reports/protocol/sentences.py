@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmarks.tables import Display
+from benchmarks.plan.tables import Display
 from reports.protocol.rescored import RescoredTable
 from reports.protocol.sensitivity import Difference, Family
 

@@ -12,10 +12,10 @@ import torch
 
 from benchmarks.contract import Tunable
 from benchmarks.data import Dataset
-from benchmarks.evidence import ImageEvidence, record_evidence, segment_evidence
 from benchmarks.files import atomic_path
-from benchmarks.scoring import score_image
-from benchmarks.settings import TestingSettings
+from benchmarks.metrics.scoring import score_image
+from benchmarks.plan.settings import TestingSettings
+from benchmarks.run.evidence import ImageEvidence, record_evidence, segment_evidence
 
 Progress = Callable[[int, int], None]
 """Called with images done and images in all."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files import exclusive
+from benchmarks.machine.threads import computing_with
 from benchmarks.metrics import METRICS
-from benchmarks.scoring import mean_scores
-from benchmarks.threads import computing_with
+from benchmarks.metrics.scoring import mean_scores
 from reports.statistics import PairedDifference, paired_difference
 from studies.documents import read_document, write_document
 from studies.inference.evidence import Progress

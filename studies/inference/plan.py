@@ -15,13 +15,12 @@ from pydantic import BaseModel, ValidationError
 
 from benchmarks.contract import Tunable
 from benchmarks.data import Dataset, open_dataset
-from benchmarks.errors import UserError
-from benchmarks.jobs import NUMERICS, Job, nest, parse_job
-from benchmarks.methods import describe, get_method
-from benchmarks.saved_model import HARNESS_FILE, find_model, load_model
-from benchmarks.scoring import mean_scores
-from benchmarks.suggestions import suggestion
-from benchmarks.threads import computing_with
+from benchmarks.errors import UserError, suggestion
+from benchmarks.machine.threads import computing_with
+from benchmarks.metrics.scoring import mean_scores
+from benchmarks.plan.job import NUMERICS, Job, nest, parse_job
+from benchmarks.plan.methods import describe, get_method
+from benchmarks.store.saved_model import HARNESS_FILE, find_model, load_model
 from studies.inference.evidence import EvidenceStore, Progress
 from studies.plan import StudySettings, digest, study_folder
 from studies.specs import Choice, Search, StudySpec

@@ -10,8 +10,8 @@ import torch
 from tiny import RECIPES
 from torch import Tensor
 
-from benchmarks.methods import METHODS
-from benchmarks.settings import TrainingSettings
+from benchmarks.plan.methods import METHODS
+from benchmarks.plan.settings import TrainingSettings
 from benchmarks.training.batches import Batch, slots_of_process
 from benchmarks.training.loop import training_step
 from benchmarks.training.synchronised import synchronise

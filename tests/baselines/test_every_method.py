@@ -10,8 +10,8 @@ import torch
 from tiny import RECIPES
 
 from benchmarks.contract import Segmenter, Tunable
-from benchmarks.methods import METHODS, search_space
 from benchmarks.metrics import image_metrics
+from benchmarks.plan.methods import METHODS, search_space
 
 TRAINED = [name for name in RECIPES if METHODS[name].trained]
 

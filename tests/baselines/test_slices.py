@@ -7,7 +7,7 @@ import pytest
 from slices import Case, Step, take_step, take_steps
 from tiny import RECIPES
 
-from benchmarks.methods import METHODS
+from benchmarks.plan.methods import METHODS
 from benchmarks.training.processes import run_processes
 
 TRAINED = [name for name in RECIPES if METHODS[name].trained]

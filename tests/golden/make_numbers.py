@@ -2,7 +2,7 @@
 
     python tests/golden/make_numbers.py
 
-It refuses where numbers have changed and `NUMERICS` in benchmarks/jobs.py has not: raise it first, then results of
+It refuses where numbers have changed and `NUMERICS` in benchmarks/plan/job.py has not: raise it first, then results of
 before are not reused. `--same-numerics` is for a `NUMERICS` with which no results have been made yet.
 """
 
@@ -22,8 +22,8 @@ sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1] / 
 
 from tiny import RECIPES  # noqa: E402
 
-from benchmarks.jobs import NUMERICS  # noqa: E402
-from benchmarks.methods import METHODS  # noqa: E402
+from benchmarks.plan.job import NUMERICS  # noqa: E402
+from benchmarks.plan.methods import METHODS  # noqa: E402
 
 GOLDEN = Path(__file__).with_name("numbers.json")
 COMMAND = "python tests/golden/make_numbers.py"
@@ -150,7 +150,7 @@ def _refuse_silent_change(cases: dict[str, Any]) -> None:
         if lines := differences(numbers(name, case["seed"], images, labels), case):
             raise SystemExit(
                 f"{name}: the numbers changed, but NUMERICS is still {NUMERICS}:\n  " + "\n  ".join(lines) + "\n"
-                "Raise NUMERICS in benchmarks/jobs.py, then run this again; --same-numerics if no results have been "
+                "Raise NUMERICS in benchmarks/plan/job.py, then run this again; --same-numerics if no results were "
                 "made with it yet."
             )
 

@@ -7,8 +7,8 @@ import json
 import pytest
 from golden.make_numbers import CASES, COMMAND, GOLDEN, differences, numbers, scene
 
-from benchmarks.jobs import NUMERICS
-from benchmarks.methods import METHODS
+from benchmarks.plan.job import NUMERICS
+from benchmarks.plan.methods import METHODS
 
 EXPECTED = json.loads(GOLDEN.read_text())
 STALE = f"golden numbers were made with NUMERICS {EXPECTED['numerics']}, it is now {NUMERICS}: run `{COMMAND}`."
@@ -32,5 +32,5 @@ def test_numbers_change_only_with_numerics(case: str) -> None:
         pytest.fail(
             f"Numbers of {case} changed, but NUMERICS is still {NUMERICS}: old and new results would be mixed.\n  "
             + "\n  ".join(lines)
-            + f"\nIf that is meant, raise NUMERICS in benchmarks/jobs.py and run `{COMMAND}`; else it is a mistake."
+            + f"\nIf that is meant, raise NUMERICS in benchmarks/plan/job.py and run `{COMMAND}`; else it is a mistake."
         )

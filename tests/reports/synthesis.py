@@ -16,11 +16,11 @@ import tifffile
 from PIL import Image
 
 from benchmarks.data import open_dataset
-from benchmarks.jobs import EXTERNAL
-from benchmarks.methods import get_method
 from benchmarks.metrics import METRICS, image_metrics
-from benchmarks.settings import TestingSettings, TrainingSettings
-from benchmarks.tables import TableSpec, list_tables, load_table
+from benchmarks.plan.job import EXTERNAL
+from benchmarks.plan.methods import get_method
+from benchmarks.plan.settings import TestingSettings, TrainingSettings
+from benchmarks.plan.tables import TableSpec, list_tables, load_table
 
 FULL_MODEL: dict[str, Any] = {
     "backbone": {"name": "resnet18", "width": 32, "pretrained": None},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from synthesis import edit_result, fail, synthesise_scores
 
-from benchmarks.tables import Display
+from benchmarks.plan.tables import Display
 from reports.cells import Figure, best, metric_columns
 from reports.collect import collect
 

@@ -21,7 +21,7 @@ import reports.collect
 from benchmarks.cli import app
 from benchmarks.cli.options import read_overrides
 from benchmarks.errors import UserError
-from benchmarks.tables import list_tables
+from benchmarks.plan.tables import list_tables
 from reports.claims import ClaimsReport, ClaimVerdict, PartVerdict, evaluate_claims, load_claims, to_json, write_claims
 from reports.claims.specification import CLAIMS, Better, Close, NoGain
 from reports.claims.verdicts import Verdict

@@ -10,7 +10,7 @@ import pytest
 from synthesis import edit_result, fail, synthesise_scores
 
 from benchmarks.files import write_atomic
-from benchmarks.tables import list_tables
+from benchmarks.plan.tables import list_tables
 from reports.collect import collect
 from reports.latex import PREAMBLE, combined_document, cost_fragment, escape, fragment_names, table_fragment
 from reports.published import PUBLISHED

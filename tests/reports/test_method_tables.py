@@ -16,7 +16,7 @@ from synthesis import edit_result, fail, synthesise, write_run
 from test_latex import compile_latex, needs_pdflatex
 
 from benchmarks.errors import UserError
-from benchmarks.tables import load_table
+from benchmarks.plan.tables import load_table
 from reports.caption import caption
 from reports.cells import metric_columns
 from reports.collect import collect

@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 
 from benchmarks.cli import app
 from benchmarks.errors import UserError
+from benchmarks.plan.tables import Display
 from benchmarks.protocol import choose
-from benchmarks.tables import Display
 from reports.collect import collect
 from reports.protocol import families, protocol_document, rescore_table
 from reports.protocol.sensitivity import Family, RowFigures

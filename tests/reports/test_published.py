@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.errors import UserError
-from benchmarks.tables import load_table
+from benchmarks.plan.tables import load_table
 from reports.published import PUBLISHED, published_figures
 
 SPEC = load_table("table4")

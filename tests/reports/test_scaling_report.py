@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from benchmarks.scaling import Record, Records
+from benchmarks.measure.scaling import Record, Records
 from reports.scaling import exponent, write_scaling
 
 

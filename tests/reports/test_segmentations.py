@@ -13,7 +13,7 @@ from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.figures.selection import crowded_window
 from benchmarks.metrics import image_metrics
-from benchmarks.overlays import colour_labels
+from benchmarks.store.overlays import colour_labels
 from reports import panels
 from reports.collect import JobResult, collect
 from reports.segmentations import draw_segmentations, typical_image

@@ -16,8 +16,8 @@ from benchmarks.cli import app
 from benchmarks.cli.planning import refuse_other_runs
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.expansion import Plan, expand_table
-from benchmarks.tables import load_table
+from benchmarks.plan.expansion import Plan, expand_table
+from benchmarks.plan.tables import load_table
 from studies.folder import enter_folder
 from studies.plan import TrainingPlan
 from studies.slots import create_or_join

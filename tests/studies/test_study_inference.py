@@ -16,12 +16,12 @@ from tiny_study import DATA, TINY
 import pctrans.model
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.execution import run_job
-from benchmarks.expansion import reference
-from benchmarks.jobs import Job, make_job
-from benchmarks.prediction import segment_sample
-from benchmarks.saved_model import load_model
-from benchmarks.wishes import for_method
+from benchmarks.plan.expansion import reference
+from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.overrides import for_method
+from benchmarks.run.execution import run_job
+from benchmarks.run.prediction import segment_sample
+from benchmarks.store.saved_model import load_model
 from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_then_average
 from studies.inference.final_look import look_at_test, read_look

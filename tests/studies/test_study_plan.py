@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.expansion import expand_table, reference
-from benchmarks.jobs import make_job
-from benchmarks.tables import load_table
-from benchmarks.wishes import for_method
+from benchmarks.plan.expansion import expand_table, reference
+from benchmarks.plan.job import make_job
+from benchmarks.plan.overrides import for_method
+from benchmarks.plan.tables import load_table
 from studies.plan import TrainingPlan
 
 Make = Callable[..., TrainingPlan]

@@ -16,7 +16,7 @@ from tiny_study import TINY
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.watcher import StopRequested
+from benchmarks.training.watcher import StopRequested
 from studies import trial as trial_module
 from studies.claims import Worker
 from studies.plan import TrainingPlan

@@ -13,10 +13,10 @@ import time
 from statistics import median
 
 from benchmarks.data import Dataset, open_dataset
-from benchmarks.environment import choose_device, describe_environment
-from benchmarks.expansion import reference
-from benchmarks.jobs import Job, make_job
-from benchmarks.speed import TimedStep
+from benchmarks.machine.environment import choose_device, describe_environment
+from benchmarks.measure.speed import TimedStep
+from benchmarks.plan.expansion import reference
+from benchmarks.plan.job import Job, make_job
 
 SAME = (
     "backbone", "hidden_dim", "num_heads", "num_queries", "encoder_layers", "encoder_feedforward",

@@ -13,8 +13,8 @@ from PIL import Image
 
 from benchmarks.data import Dataset, check_dataset, open_dataset
 from benchmarks.data.cache import SampleCache
+from benchmarks.data.sample import Sample
 from benchmarks.errors import UserError
-from benchmarks.samples import Sample
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 

@@ -10,10 +10,10 @@ import pytest
 import slow_metrics
 from PIL import Image
 
+from benchmarks.data.label_files import write_labels
 from benchmarks.errors import UserError
-from benchmarks.label_files import write_labels
+from benchmarks.metrics.scoring import score_image
 from benchmarks.protocol import POOLED, Score, choose, disagreement, open_decodings, rescore
-from benchmarks.scoring import score_image
 
 Literal = Callable[[np.ndarray, np.ndarray], float]
 SHAPE = (10, 12)

@@ -1,0 +1,54 @@
+"""Label maps as files: one an image, found by their stems."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from benchmarks.data.reading import SUFFIXES
+from benchmarks.errors import UserError
+from benchmarks.files import atomic_path
+
+_LISTED = ", ".join(SUFFIXES)
+
+
+def write_labels(path: Path, labels: np.ndarray) -> None:
+    """Write (H, W) integer labels as a compressed TIFF, 16 bit where the ids fit, else 32 bit."""
+    dtype = np.uint16 if labels.max(initial=0) < 2**16 else np.uint32
+    with atomic_path(path) as temporary:
+        tifffile.imwrite(temporary, labels.astype(dtype), compression="zlib")
+
+
+def label_files(folder: Path, stems: Collection[str] | None = None) -> dict[str, Path]:
+    """The label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data.
+
+    Args:
+        stems: only these images, which the folder must have; None takes all.
+
+    Raises:
+        UserError: no folder, no label map in it, one that is missing, or two of one stem.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: not a folder, expected one of label maps ({_LISTED})")
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
+            continue
+        if path.stem in files:
+            raise UserError(
+                f"{folder}: {files[path.stem].name} and {path.name} have the same stem, and only one "
+                "label map an image can be scored: keep one of them"
+            )
+        files[path.stem] = path
+    if not files:
+        raise UserError(f"{folder}: no label map found, expected files ending in {_LISTED}")
+    return files if stems is None else _only(files, stems, folder)
+
+
+def _only(files: Mapping[str, Path], stems: Collection[str], folder: Path) -> dict[str, Path]:
+    if missing := [stem for stem in stems if stem not in files]:
+        raise UserError(f"{folder}: no label map for {', '.join(missing)}, which the list of images names")
+    return {stem: path for stem, path in files.items() if stem in set(stems)}

@@ -1,0 +1,136 @@
+"""How long a plan will take, from what was measured here before or from a few timed steps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import cast
+
+import torch
+
+from benchmarks.contract import Segmenter, Tunable
+from benchmarks.data import Dataset
+from benchmarks.machine.threads import computing_with
+from benchmarks.plan.expansion import PlannedJob
+from benchmarks.plan.job import EXTERNAL, Job, parse_job
+from benchmarks.plan.methods import get_method
+from benchmarks.run.evidence import record_evidence, segment_evidence
+from benchmarks.run.prediction import segment_sample
+from benchmarks.training.batches import BatchSource
+from benchmarks.training.loop import training_step
+from benchmarks.training.optimisation import build_optimiser
+
+SLOW_STEP = 5.0
+"""Seconds of a step on one crop above which a whole batch is extrapolated instead of timed."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Attributes:
+    pending: jobs without a result.
+    seconds: for all of them.
+    source: where the figure comes from.
+    """
+
+    pending: int
+    seconds: float
+    source: str
+
+
+def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: str) -> Estimate:
+    """Estimate the seconds that the jobs without a result will take one after the other."""
+    pending: dict[str, list[Job]] = {}
+    for planned in jobs:
+        if not (planned.job.folder(out) / "result.json").exists():
+            pending.setdefault(planned.job.method, []).append(planned.job)
+    if not pending:
+        return Estimate(0, 0.0, "all results are there")
+    seconds = 0.0
+    sources: dict[str, None] = {}
+    for of_method in pending.values():
+        each, source = _of_method(of_method[0], dataset, out, device)
+        seconds += each * len(of_method)
+        sources[source] = None
+    return Estimate(sum(map(len, pending.values())), seconds, " and ".join(sources))
+
+
+def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:
+    """Seconds of one job of its method, and where the figure comes from."""
+    if job.method == EXTERNAL:
+        return 0.0, "nothing to compute"
+    if known := _measured(job, out, device):
+        return median(known), f"{len(known)} finished jobs of this scale"
+    with computing_with(job.training.threads):
+        return _timed(job, dataset, device), "a few timed steps"
+
+
+def _measured(job: Job, out: Path, device: str) -> list[float]:
+    """Seconds of the finished jobs in `out` of the same method, data, training, trials and kind of device."""
+    seconds = []
+    for path in out.glob("jobs/*/result.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged result is no ground for a guess
+            result = json.loads(path.read_text())
+            before, cost = parse_job(result["job"]), result["cost"]
+            like = _work(before) == _work(job)
+            if like and result["environment"]["device"] == device and cost["seconds_per_image"] is not None:
+                testing = cost["seconds_per_image"] * result["dataset"]["images"]
+                seconds.append(
+                    cost["train_seconds"] + (result.get("thresholds") or {"seconds": 0.0})["seconds"] + testing
+                )
+    return seconds
+
+
+def _work(job: Job) -> tuple[object, ...]:
+    """What decides how long a job takes."""
+    testing = job.testing
+    return job.method, job.data, job.training, testing.threshold_trials, testing.threshold_images, bool(job.searched)
+
+
+def _timed(job: Job, dataset: Dataset, device: str) -> float:
+    model = get_method(job.method).build(job.model)
+    segmenter = cast(Segmenter, model)
+    per_iteration = 0.0
+    if isinstance(model, torch.nn.Module) and job.trained:
+        model.to(device)
+        per_iteration = _seconds_per_iteration(model, job, dataset, device)
+        model.eval()
+    ids = dataset.ids(job.split)
+    begun = time.perf_counter()
+    segment_sample(segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision)
+    testing = (time.perf_counter() - begun) * len(ids)
+    return per_iteration * job.training.iterations + _choosing(segmenter, job, dataset, device) + testing
+
+
+def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> float:
+    """Seconds of the choice of thresholds; an untrained model finds other objects, so they are a rough guess."""
+    if not job.searched or not isinstance(segmenter, Tunable):
+        return 0.0
+    ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
+    begun = time.perf_counter()
+    image = dataset.load(ids[0]).image
+    evidence = record_evidence(segmenter, image, job.tile, job.testing, device, job.training.precision)
+    recorded = time.perf_counter()
+    segment_evidence(segmenter, evidence, segmenter.config.inference, job.tile, job.testing, device)
+    each = time.perf_counter() - recorded
+    return len(ids) * (recorded - begun + each * job.testing.threshold_trials)
+
+
+def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, device: str) -> float:
+    optimiser = build_optimiser(model, job.training)
+
+    def timed(batch_size: int) -> float:
+        settings = job.training if batch_size > 1 else job.training.model_copy(update={"micro_batch_size": 1})
+        batches = BatchSource.of_job(job, dataset, batch_size)
+        begun = time.perf_counter()
+        training_step(cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device))
+        return time.perf_counter() - begun
+
+    timed(1)  # the first step allocates and initialises
+    one = timed(1)
+    size = job.training.batch_size
+    return one * size if one > SLOW_STEP else min(timed(size) for _ in range(2))

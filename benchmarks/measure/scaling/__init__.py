@@ -1,0 +1,9 @@
+"""How seconds and peak memory grow with queries, crop, instances and image size."""
+
+from __future__ import annotations
+
+from benchmarks.measure.scaling.axes import AXES, Axis
+from benchmarks.measure.scaling.records import Record, Records
+from benchmarks.measure.scaling.sweep import sweep
+
+__all__ = ["AXES", "Axis", "Record", "Records", "sweep"]

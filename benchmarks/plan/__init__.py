@@ -1,0 +1,14 @@
+"""What to do: from a command's words to jobs. The way is
+
+methods         which methods there are
+settings        what a job fixes of training and testing
+scales/         how large and how long, by protocol and method
+tables/         which rows a table has
+nested          nested dictionaries and dotted paths
+overrides       what the user changes, and which rows it is for
+job             one job as a value with a key
+expansion       a table's rows and seeds, as jobs
+external        rows whose label maps were made elsewhere
+fairness        whether the rows were given the same
+specifications  YAML files that describe tables, figures and studies
+"""

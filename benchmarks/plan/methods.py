@@ -1,0 +1,212 @@
+"""The methods that can be run, by name: a module and a line in `METHODS`, or another package's entry point."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from benchmarks.errors import UserError, suggestion
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from benchmarks.contract import Segmenter
+
+ENTRY_POINTS = "pctrans_bench.methods"
+"""Group of the entry points through which installed packages add methods; each names a `Method`."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method by lazy reference: listing methods imports none of them.
+
+    Attributes:
+        title: as tables print it.
+        model: "module:class" of a `Segmenter`, built from its configuration, with `save_pretrained` and
+            `from_pretrained`.
+        config: "module:class" of that configuration, a pydantic model.
+        source: publication.
+        uses: what it needs beside torch, with the licence.
+        loss_floors: terms of its loss that cannot come near zero; whether a training has converged is told by the rest.
+        trained: False for a method without parameters; its jobs skip training, and one seed is enough.
+        scales: `model`, `training` and `testing` sections by scale, for methods of other packages; this
+            project's own are in `benchmarks/plan/scales/`, beside each other.
+        provider: "package version" of a method that another package adds; part of its jobs' keys.
+    """
+
+    title: str
+    model: str
+    config: str
+    source: str
+    uses: str = ""
+    loss_floors: tuple[str, ...] = ()
+    trained: bool = True
+    scales: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    provider: str | None = None
+
+    def config_class(self) -> type[BaseModel]:
+        return _load(self.config)
+
+    def build(self, config: Mapping[str, Any]) -> Segmenter:
+        """A fresh model of a resolved configuration.
+
+        Raises:
+            UserError: pretrained weights that cannot be had.
+        """
+        from pctrans.backbone import PretrainedWeightsError
+
+        try:
+            return _load(self.model)(self.config_class().model_validate(dict(config)))
+        except PretrainedWeightsError as error:
+            raise UserError(str(error)) from error
+
+    def load(self, folder: str) -> Segmenter:
+        """The model saved in a folder."""
+        return _load(self.model).from_pretrained(folder)
+
+
+METHODS: dict[str, Method] = {
+    "pctrans": Method(
+        title="PCTrans",
+        model="pctrans.model:PCTrans",
+        config="pctrans.config:PCTransConfig",
+        source="Chen et al., ICCV workshops 2023",
+        uses="transformers' ResNet (Apache-2.0)",
+        # Eq. 6 and 7 sum over all queries, of similarities that are bounded: log(1 + some hundreds) is left of them.
+        # The other terms can vanish, but for the discriminative loss's regulariser, 0.001 of the length of the means.
+        loss_floors=("query_contrast", "mask_contrast"),
+    ),
+    "mask2former": Method(
+        title="Mask2Former",
+        model="baselines.mask2former:Mask2Former",
+        config="baselines.mask2former:Mask2FormerConfig",
+        source="Cheng et al., CVPR 2022",
+        uses="transformers' Mask2Former and ResNet (Apache-2.0)",
+    ),
+    "osformer": Method(
+        title="OSFormer",
+        model="baselines.osformer:OSFormer",
+        config="baselines.osformer:OSFormerConfig",
+        source="Pei et al., ECCV 2022; own implementation",
+        uses="transformers' ResNet (Apache-2.0)",
+    ),
+    "discriminative": Method(
+        title="Discriminative",
+        model="baselines.discriminative:DiscriminativeEmbedding",
+        config="baselines.discriminative:DiscriminativeConfig",
+        source="De Brabandere et al., CVPR workshops 2017; own implementation",
+        uses="transformers' ResNet (Apache-2.0)",
+    ),
+    "watershed": Method(
+        title="Otsu + watershed",
+        model="baselines.watershed:Watershed",
+        config="baselines.watershed:WatershedConfig",
+        source="Otsu, 1979; Vincent and Soille, 1991",
+        uses="scikit-image (BSD-3-Clause)",
+        trained=False,
+    ),
+}
+"""This project's own methods; `all_methods` knows other packages' too."""
+
+
+def all_methods() -> dict[str, Method]:
+    """Own and installed methods by name.
+
+    Raises:
+        UserError: an installed package's method cannot be read, or takes a name that is taken.
+    """
+    return METHODS | _installed()
+
+
+def get_method(name: str) -> Method:
+    """The method of that name.
+
+    Raises:
+        UserError: there is none; suggests the nearest.
+    """
+    if name in METHODS:
+        return METHODS[name]
+    methods = all_methods()
+    if name in methods:
+        return methods[name]
+    raise UserError(f"There is no method '{name}': {suggestion(name, methods)}")
+
+
+def resolve_config(name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """The complete configuration of a method, as JSON-able values.
+
+    Raises:
+        UserError: a field that does not exist, or a value out of range; names it.
+    """
+    try:
+        return get_method(name).config_class().model_validate(dict(overrides)).model_dump(mode="json")
+    except ValidationError as error:
+        raise UserError(describe(error, f"configuration of {name}")) from error
+
+
+def search_space(name: str, model: Mapping[str, Any]) -> dict[str, tuple[float, float]] | None:
+    """The thresholds of a resolved configuration that can be chosen after training, each with the range to try.
+
+    Returns:
+        None for a method that has none.
+    """
+    config = get_method(name).config_class().model_validate(dict(model))
+    space = getattr(getattr(config, "inference", None), "search_space", None)
+    return None if space is None else {field: (float(low), float(high)) for field, (low, high) in space.items()}
+
+
+def describe(error: ValidationError, what: str) -> str:
+    """A validation error in the user's terms: one line a problem, with the path of the field."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        path = ".".join(str(part) for part in problem["loc"]) or "(whole)"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"  {path}: there is no such field")
+        else:
+            lines.append(f"  {path}: {problem['msg']}, got {problem['input']!r}")
+    return f"The {what} is not valid:\n" + "\n".join(lines)
+
+
+@cache
+def _installed() -> dict[str, Method]:
+    found: dict[str, Method] = {}
+    for point in entry_points(group=ENTRY_POINTS):
+        if point.name in METHODS or point.name in found:
+            raise UserError(
+                f"{_provider(point)} adds a method '{point.name}', a name that is taken: uninstall it, or have its "
+                f"author rename the entry point."
+            )
+        found[point.name] = _read(point)
+    return found
+
+
+def _read(point: EntryPoint) -> Method:
+    """The `Method` an entry point names; importing it must not need the method's own dependencies."""
+    try:
+        method = point.load()
+    except Exception as error:  # a foreign package may fail in any way
+        raise UserError(
+            f"{_provider(point)} adds a method '{point.name}' that cannot be loaded "
+            f"({point.value}: {type(error).__name__}: {error}): repair or uninstall it."
+        ) from error
+    if not isinstance(method, Method):
+        raise UserError(
+            f"{_provider(point)} adds a method '{point.name}', but {point.value} is a {type(method).__name__}: "
+            "a benchmarks.plan.methods.Method was expected."
+        )
+    return Method(**{**vars(method), "provider": _provider(point)})
+
+
+def _provider(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "an installed package"
+
+
+def _load(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,0 +1,99 @@
+"""Predicting a split: label maps are stored before anything is scored."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.contract import Segmenter
+from benchmarks.data import Dataset, read_labels
+from benchmarks.data.label_files import write_labels
+from benchmarks.files import atomic_path
+from benchmarks.metrics.scoring import mean_scores, score_image
+from benchmarks.plan.job import Job
+from benchmarks.plan.settings import TestingSettings
+from benchmarks.store.overlays import overlay
+from benchmarks.tiling import segment_image
+from benchmarks.training.curves import Curve, read_curve
+
+OVERLAYS = 3
+Progress = Callable[[int, int], None]
+"""Called with images done and images in all."""
+Labeller = Callable[[str, np.ndarray], np.ndarray]
+"""From an image's id and its pixels (3, H, W) to its label map (H, W)."""
+
+
+def segment_sample(
+    segmenter: Segmenter, image: np.ndarray, tile: int, testing: TestingSettings, device: str, precision: str
+) -> np.ndarray:
+    """Segment one image (3, H, W) as a job tests; (H, W) int32."""
+    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return segment_image(
+            segmenter.segment,
+            image,
+            tile=tile,
+            overlap=testing.overlap,
+            batch_size=testing.batch_size,
+            flips=testing.flips,
+            device=device,
+        )
+
+
+def predict_split(
+    label: Labeller, job: Job, dataset: Dataset, folder: Path, progress: Progress | None = None
+) -> float | None:
+    """Store predictions/<id>.tif for every image of the job's split that has none yet, and some overlays.
+
+    Returns:
+        Seconds an image, on average over all starts; None where the split was predicted already and the
+        times are lost.
+    """
+    ids = dataset.ids(job.split)
+    times = Curve(folder / "prediction_seconds.csv", resumed_at=len(ids))
+    for index, id in enumerate(ids):
+        path = folder / "predictions" / f"{id}.tif"
+        if not path.exists():
+            image = dataset.load(id).image
+            begun = time.perf_counter()
+            labels = label(id, image)
+            times.append({"iteration": index, "seconds": time.perf_counter() - begun})
+            if index < OVERLAYS:
+                save_overlay(folder / "overlays" / f"{id}.png", image, labels)
+            write_labels(path, labels)
+        if progress:
+            progress(index + 1, len(ids))
+    seconds = [row["seconds"] for row in read_curve(times.path)]
+    return sum(seconds) / len(seconds) if seconds else None
+
+
+def score_split(job: Job, dataset: Dataset, folder: Path) -> list[dict[str, Any]]:
+    """Score the stored predictions: a row for each image with its id, counts and metrics."""
+    rows = []
+    for id in dataset.ids(job.split):
+        truth = dataset.load(id).labels
+        assert truth is not None, "a split that is evaluated has truth: the dataset was checked before"
+        rows.append({"id": id, **score_image(truth, read_labels(folder / "predictions" / f"{id}.tif"))})
+    return rows
+
+
+def validate(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> dict[str, float]:
+    """Mean metrics on the first images of the validation split, as the job tests them."""
+    rows = []
+    for id in dataset.ids("val")[: job.training.validation_images]:
+        sample = dataset.load(id)
+        assert sample.labels is not None
+        labels = segment_sample(segmenter, sample.image, job.tile, job.testing, device, job.training.precision)
+        rows.append(score_image(sample.labels, labels))
+    return mean_scores(rows)
+
+
+def save_overlay(path: Path, image: np.ndarray, labels: np.ndarray) -> None:
+    """Write the image with its objects coloured and outlined, as PNG."""
+    with atomic_path(path) as temporary:
+        Image.fromarray(overlay(image, labels)).save(temporary, format="PNG")

@@ -1,0 +1,153 @@
+"""The thresholds that a trained model is tested with, chosen on validation images by one rule for every method."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from scipy.stats import qmc
+
+from benchmarks.contract import Tunable
+from benchmarks.data import Dataset
+from benchmarks.errors import UserError
+from benchmarks.files import write_json
+from benchmarks.metrics import METRICS, contingency_table
+from benchmarks.plan.job import Job
+from benchmarks.plan.settings import Settings
+from benchmarks.run.evidence import record_evidence, segment_evidence
+from benchmarks.store.saved_model import load_model
+
+SEED = 0
+"""Of the sample of settings: the same for all jobs, so that rows with the same thresholds try the same values."""
+DECIMALS = 4
+
+Values = dict[str, float | None]
+"""Fields of a method's inference; None stands for what the method then takes."""
+Progress = Callable[[int, int], object]
+"""Called with images done and images in all."""
+
+
+class Trial(Settings):
+    """One setting of the thresholds; `pq` is the mean panoptic quality over the images."""
+
+    values: Values
+    pq: float
+
+
+class ThresholdChoice(Settings):
+    """All that was tried, in order; the first are the configured thresholds."""
+
+    split: str
+    images: int
+    searched: dict[str, tuple[float, float]]
+    trials: tuple[Trial, ...]
+    seconds: float
+
+    @property
+    def chosen(self) -> Trial:
+        """The trial of the highest PQ, of equals the earliest."""
+        return max(self.trials, key=lambda trial: trial.pq)
+
+    def described(self) -> dict[str, Any]:
+        """What thresholds.json and the section of result.json hold."""
+        ends = {"configured": self.trials[0], "chosen": self.chosen}
+        return {**{name: trial.model_dump(mode="json") for name, trial in ends.items()}, **self.model_dump(mode="json")}
+
+
+def settle_thresholds(
+    job: Job, dataset: Dataset, folder: Path, device: str, progress: Progress | None = None
+) -> ThresholdChoice | None:
+    """Choose the thresholds of the model in `folder`/model and write them into it, unless thresholds.json has them.
+
+    Returns:
+        None for a job that searches none.
+
+    Raises:
+        UserError: the method names thresholds but cannot decide apart from its network.
+    """
+    if not job.searched:
+        return None
+    choice = read_choice(folder / "thresholds.json")
+    if choice is None:
+        choice = _choose(job, dataset, folder, device, progress)
+        write_json(folder / "thresholds.json", choice.described())
+    # Only now, and again by whoever goes on after a kill: before, the model has the configured thresholds.
+    set_thresholds(folder / "model", choice.chosen.values)
+    return choice
+
+
+def read_choice(path: Path) -> ThresholdChoice | None:
+    """What thresholds.json holds; None where there is none, or none that can be read: choosing again gives the same."""
+    try:
+        content = json.loads(path.read_text())
+        return ThresholdChoice.model_validate({name: content[name] for name in ThresholdChoice.model_fields})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def set_thresholds(model: Path, values: Mapping[str, float | None]) -> None:
+    """Change fields of `inference` in the configuration of a saved model."""
+    path = model / "config.json"
+    content = json.loads(path.read_text())
+    content["inference"] |= values
+    write_json(path, content)
+
+
+def _choose(job: Job, dataset: Dataset, folder: Path, device: str, progress: Progress | None) -> ThresholdChoice:
+    segmenter = load_model(folder / "model", device).segmenter
+    if not isinstance(segmenter, Tunable):
+        raise UserError(
+            f"{job.method} names thresholds to choose ({', '.join(job.searched or ())}), but its model has no "
+            "`evidence` and `decide` to choose them by: add both, or --set testing.threshold_trials=0."
+        )
+    begun = time.perf_counter()
+    ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
+    trials = try_thresholds(segmenter, job, dataset, ids, device, progress)
+    seconds = round(time.perf_counter() - begun, 3)
+    return ThresholdChoice(
+        split=job.choosing_split, images=len(ids), searched=job.searched or {}, trials=trials, seconds=seconds
+    )
+
+
+def try_thresholds(
+    segmenter: Tunable,
+    job: Job,
+    dataset: Dataset,
+    ids: Sequence[str],
+    device: str,
+    progress: Progress | None = None,
+) -> tuple[Trial, ...]:
+    """Score every setting on some images, tiled as the job tests; the network sees each image once."""
+    tried = trial_values(job.model["inference"], job.searched or {}, job.testing.threshold_trials)
+    parse = type(segmenter.config.inference).model_validate
+    settings = [parse(job.model["inference"] | values) for values in tried]
+    scores: list[list[float]] = [[] for _ in tried]
+    for done, id in enumerate(ids, 1):
+        sample = dataset.load(id)
+        assert sample.labels is not None, "images that choose have truth: the dataset was checked before"
+        evidence = record_evidence(segmenter, sample.image, job.tile, job.testing, device, job.training.precision)
+        for inference, of_setting in zip(settings, scores, strict=True):
+            labels = segment_evidence(segmenter, evidence, inference, job.tile, job.testing, device)
+            of_setting.append(METRICS["pq"].compute(contingency_table(sample.labels, labels)))
+        if progress:
+            progress(done, len(ids))
+    return tuple(Trial(values=values, pq=fmean(of_setting)) for values, of_setting in zip(tried, scores, strict=True))
+
+
+def trial_values(
+    configured: Mapping[str, Any], searched: Mapping[str, tuple[float, float]], trials: int
+) -> list[Values]:
+    """The settings to try: the configured one, then a scrambled Sobol sample of the ranges (Owen 1998)."""
+    first: Values = {field: configured[field] for field in searched}
+    if trials < 2:
+        return [first]
+    # A Sobol sequence is balanced over its first 2^m points, so as many are drawn and the first of them are used.
+    points = qmc.Sobol(len(searched), rng=SEED).random_base2((trials - 2).bit_length())[: trials - 1]
+    low, high = np.array(list(searched.values())).T
+    scaled = (low + points * (high - low)).round(DECIMALS)
+    return [first, *(dict(zip(searched, point, strict=True)) for point in scaled.tolist())]

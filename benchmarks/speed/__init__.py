@@ -1,9 +1,0 @@
-"""What the harness costs: every part of a training step, inference, metrics, and how two measurements compare."""
-
-from __future__ import annotations
-
-from benchmarks.speed.series import Series, repeat
-from benchmarks.speed.step import TimedStep
-from benchmarks.speed.suite import GROUPS, ScaleReport, measure_scale
-
-__all__ = ["GROUPS", "ScaleReport", "Series", "TimedStep", "measure_scale", "repeat"]

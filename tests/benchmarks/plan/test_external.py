@@ -1,0 +1,117 @@
+"""Label maps made elsewhere as a row of a table."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from benchmarks.data import Dataset, open_dataset, read_labels
+from benchmarks.errors import UserError
+from benchmarks.metrics.scoring import mean_scores, score_image
+from benchmarks.plan.expansion import expand_table, reference
+from benchmarks.plan.external import External
+from benchmarks.plan.job import Job
+from benchmarks.plan.tables import load_table
+from benchmarks.run.execution import run_job
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    return open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=3")
+
+
+@pytest.fixture
+def folder(dataset: Dataset, tmp_path: Path) -> Path:
+    """Another tool's results: the truth, every object eroded from the left; and a map of no test image."""
+    for id in dataset.ids("test"):
+        truth = dataset.load(id).labels
+        assert truth is not None
+        shifted = np.where(np.roll(truth, 2, axis=1) == truth, truth, 0)
+        path = tmp_path / "tool" / f"{id}.tif"
+        path.parent.mkdir(exist_ok=True)
+        tifffile.imwrite(path, shifted.astype(np.uint16))
+    tifffile.imwrite(tmp_path / "tool" / "other.tif", np.ones((5, 5), np.uint8))
+    return tmp_path / "tool"
+
+
+def make(dataset: Dataset, folder: Path, name: str = "Tool") -> Job:
+    return External(name, folder).job(dataset, reference(dataset), scale="smoke", protocol="nuclei")
+
+
+def test_they_are_scored_by_the_same_layer(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    job = make(dataset, folder)
+    assert run_job(job, dataset, tmp_path / "out", "cpu", label="Tool").status == "done"
+    result = json.loads((job.folder(tmp_path / "out") / "result.json").read_text())
+    rows = []
+    for id in dataset.ids("test"):
+        expected = read_labels(folder / f"{id}.tif")
+        assert np.array_equal(read_labels(job.folder(tmp_path / "out") / "predictions" / f"{id}.tif"), expected)
+        rows.append(score_image(dataset.load(id).labels, expected))  # type: ignore[arg-type]
+    assert result["metrics"] == mean_scores(rows)
+    assert 0 < result["metrics"]["pq"] < 1
+    assert result["label"] == "Tool" and result["job"]["method"] == "external"
+    cost = result["cost"]
+    assert cost.pop("iterations") == cost.pop("train_seconds") == 0
+    assert set(cost.values()) == {None}, "nobody knows what it cost elsewhere"
+
+
+def test_the_key_follows_the_content_and_not_the_place(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    job = make(dataset, folder)
+    shutil.copytree(folder, tmp_path / "moved")
+    assert make(dataset, tmp_path / "moved").key == job.key
+    (tmp_path / "moved" / "other.tif").unlink()  # of no image of the split
+    assert make(dataset, tmp_path / "moved").key == job.key
+    first = tmp_path / "moved" / f"{dataset.ids('test')[0]}.tif"
+    tifffile.imwrite(first, np.zeros((64, 64), np.uint8))
+    assert make(dataset, tmp_path / "moved").key != job.key
+
+
+def test_a_folder_that_changes_before_it_is_scored_fails_the_job(
+    dataset: Dataset, folder: Path, tmp_path: Path
+) -> None:
+    job = make(dataset, folder)
+    tifffile.imwrite(folder / f"{dataset.ids('test')[0]}.tif", np.zeros((64, 64), np.uint8))
+    outcome = run_job(job, dataset, tmp_path / "out", "cpu")
+    assert outcome.status == "failed" and "has changed" in str(outcome.error)
+
+
+def test_problems_are_named_before_anything_is_run(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    first = folder / f"{dataset.ids('test')[0]}.tif"
+    tifffile.imwrite(first, np.zeros((64, 63), np.uint8))
+    with pytest.raises(UserError, match=r"64×63 pixels, its image 64×64"):
+        make(dataset, folder)
+    first.unlink()
+    with pytest.raises(UserError, match=f"no label map for {dataset.ids('test')[0]}"):
+        make(dataset, folder)
+    with pytest.raises(UserError, match="not a folder"):
+        make(dataset, tmp_path / "nowhere")
+    for text in ("tool", "=folder", "tool=", " =folder"):
+        with pytest.raises(UserError, match="expected NAME=FOLDER"):
+            External.parse(text)
+
+
+def test_they_follow_the_rows_of_any_table(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    for name in ("table1", "table4"):
+        table = load_table(name)
+        external = [External("A", folder), External("B", folder)]
+        plan = expand_table(table, dataset, scale="smoke", seeds=2, external=external)
+        last = plan.described()["rows"][-2:]
+        assert [(row["row"] - len(table.rows), row["label"], row["method"]) for row in last] == [
+            (1, "A", "external"),
+            (2, "B", "external"),
+        ]
+        assert len(last[0]["keys"]) == 1, "there are no seeds to repeat it with"
+
+
+def test_two_rows_of_one_name_are_refused(dataset: Dataset, folder: Path) -> None:
+    for names in (["A", "A"], ["PCTrans"]):
+        with pytest.raises(UserError, match=f"two rows called '{names[-1]}'"):
+            expand_table(
+                load_table("table1"), dataset, scale="smoke", seeds=1,
+                external=[External(name, folder) for name in names],
+            )  # fmt: skip
