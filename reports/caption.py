@@ -8,10 +8,11 @@ from typing import Any
 
 from benchmarks.plan.fairness import inequalities
 from benchmarks.plan.job import Job, parse_job
+from benchmarks.plan.nested import flatten, lookup
 from benchmarks.plan.tables import Condition
-from benchmarks.tracking.folder import flatten
+from benchmarks.store.result import Result
 from reports.cells import SIGNS
-from reports.collect import JobResult, RowResults, TableResults, lookup
+from reports.collect import RowResults, TableResults
 from reports.comparisons import ALPHA, AgainstReference, against_reference
 from reports.statistics import least_p
 
@@ -44,7 +45,7 @@ def notes(row: RowResults) -> list[str]:
     return [f"{short}{gap.reason}" + (f" (job {gap.key})" if gap.key else "") + "." for gap in row.gaps]
 
 
-def _facts(results: Iterable[JobResult]) -> list[Facts]:
+def _facts(results: Iterable[Result]) -> list[Facts]:
     return [result.model_dump(exclude={"images"}) for result in results]
 
 
@@ -128,7 +129,7 @@ def unequal(results: TableResults) -> list[str]:
     return []
 
 
-def _job(result: JobResult) -> Job:
+def _job(result: Result) -> Job:
     try:
         return parse_job(result.job)
     except ValueError as error:

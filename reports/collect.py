@@ -2,113 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from typing import Any, Literal
 
 from benchmarks.errors import UserError
 from benchmarks.plan.job import EXTERNAL
 from benchmarks.plan.methods import get_method
+from benchmarks.plan.nested import lookup
 from benchmarks.plan.tables import RowSpec, TableSpec, load_table
+from benchmarks.store.documents import UnreadableError
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import Result
+from benchmarks.store.run_file import RunFile, read_run, run_path
 from reports.published import published_figures
-
-SCHEMA = 1
 
 Origin = Literal["trained", "untrained", "external", "quoted"]
 """Where a row's figures come from: training here, a method that needs none, label maps made elsewhere, the paper."""
-
-# A key becomes a folder's name, so it must not lead out of the results.
-Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
-
-
-class _Read(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class DatasetFacts(_Read):
-    spec: str
-    decoding: str | None = None
-    split: str
-    images: int
-    instances: int
-
-
-class Cost(_Read):
-    parameters: int | None = None
-    flops_per_crop: int | None = None  # forward and backward of one training crop
-    iterations: int
-    train_seconds: float
-    seconds_per_iteration: float | None = None
-    seconds_per_image: float | None = None
-    peak_memory_bytes: int | None = None
-
-
-class ThresholdTrial(_Read):
-    values: dict[str, float | None]
-    pq: float
-
-
-class ChosenThresholds(_Read):
-    """How the thresholds of a model were chosen after its training."""
-
-    split: str
-    images: int
-    trials: list[ThresholdTrial]
-    configured: ThresholdTrial
-    chosen: ThresholdTrial
-
-
-class JobResult(_Read):
-    """The part of one job's `result.json` that reports use."""
-
-    version: int = Field(alias="schema")
-    key: Key
-    job: dict[str, Any]
-    dataset: DatasetFacts
-    thresholds: ChosenThresholds | None = None  # absent from results of before there was a choice
-    metrics: dict[str, float | None]
-    images: list[dict[str, Any]]
-    cost: Cost
-    environment: dict[str, Any]
-
-    @property
-    def seed(self) -> int:
-        return int(self.job["seed"])
-
-    @property
-    def method(self) -> str:
-        return str(self.job["method"])
-
-    @cached_property
-    def scores(self) -> dict[str, dict[str, float]]:
-        """Metric -> image -> score; no entry for an image that has none, or none that is a finite number."""
-        found: dict[str, dict[str, float]] = {}
-        for image in self.images:
-            id = str(image.get("id"))
-            for name, value in image.items():
-                if isinstance(value, int | float) and math.isfinite(value):
-                    found.setdefault(name, {})[id] = float(value)
-        return found
-
-
-class RunRow(_Read):
-    row: int
-    keys: list[Key]
-    label: str | None = None
-    method: str | None = None
-
-
-class Run(_Read):
-    """`runs/<table>.json`: which jobs stand for which row."""
-
-    table: str
-    rows: list[RunRow]
-    overrides: dict[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -128,7 +38,7 @@ class RowResults:
     origin: Origin
     method: str | None  # None for a row that quotes the paper
     published: dict[str, str]  # metric -> figure as printed in the paper; no entry for a dash
-    results: tuple[JobResult, ...]  # by seed
+    results: tuple[Result, ...]  # by seed
     gaps: tuple[Gap, ...]
 
     @property
@@ -150,11 +60,11 @@ class TableResults:
     overrides: dict[str, Any]  # what the user changed of the scale, nested
 
     @property
-    def results(self) -> list[JobResult]:
+    def results(self) -> list[Result]:
         return [result for row in self.rows for result in row.results]
 
     @property
-    def trained(self) -> list[JobResult]:
+    def trained(self) -> list[Result]:
         """Results that training here led to."""
         return [result for row in self.rows if row.origin == "trained" for result in row.results]
 
@@ -168,7 +78,7 @@ class TableResults:
         return [(row, gap) for row in self.rows for gap in row.gaps]
 
 
-Outcome = JobResult | Gap
+Outcome = Result | Gap
 """What became of a job."""
 
 
@@ -183,13 +93,9 @@ def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -
             switches than those of its row.
     """
     spec = load_table(table)
-    path = out / "runs" / f"{table}.json"
-    if not path.is_file():
+    path, run = run_path(out, table), read_run(out, table)
+    if run is None:
         raise UserError(f"No run of {table}: expected {path}, which `pctrans-bench run {table}` writes.")
-    try:
-        run = _read(path, Run)
-    except ValueError as error:
-        raise UserError(f"{path} does not describe a run: {error}. Run {table} again.") from error
     keys = {row.row: row.keys for row in run.rows}
     row_specs = [*spec.rows, *_external_rows(path, spec, run)]
     published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
@@ -201,7 +107,7 @@ def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -
     return TableResults(spec, tuple(rows), run.overrides)
 
 
-def _external_rows(path: Path, spec: TableSpec, run: Run) -> list[RowSpec]:
+def _external_rows(path: Path, spec: TableSpec, run: RunFile) -> list[RowSpec]:
     """Rows beyond the table's own: folders of label maps, by the names that the user gave them."""
     beyond = sorted((row for row in run.rows if not 1 <= row.row <= len(spec.rows)), key=lambda row: row.row)
     for number, row in enumerate(beyond, len(spec.rows) + 1):
@@ -222,9 +128,9 @@ def _collect_row(
     method = spec.method_of(row)
     for key in keys or []:
         if key not in known:
-            known[key] = _outcome(out / "jobs" / key)
+            known[key] = _outcome(JobFolder.named(key, out))
     found = [known[key] for key in keys or []]
-    results = sorted((item for item in found if isinstance(item, JobResult)), key=lambda result: result.seed)
+    results = sorted((item for item in found if isinstance(item, Result)), key=lambda result: result.seed)
     for result in results:
         _check_method(spec, row, result)
         _check_switches(spec, row, result)
@@ -242,42 +148,19 @@ def _origin(method: str | None) -> Origin:
     return "trained" if get_method(method).trained else "untrained"
 
 
-def _outcome(folder: Path) -> Outcome:
+def _outcome(folder: JobFolder) -> Outcome:
     """What became of one job: a result, or why there is none."""
-    key = folder.name
-    if (folder / "result.json").is_file():
-        try:
-            result = _read(folder / "result.json", JobResult)
-        except ValueError as error:
-            return Gap(key, f"result.json cannot be read: {error}")
-        if result.version != SCHEMA:
-            return Gap(key, f"result.json has schema {result.version}; this version reads {SCHEMA}")
-        if result.key != key:
-            return Gap(key, f"result.json belongs to job {result.key}")
-        return result
-    if (folder / "error.json").is_file():
-        try:
-            failure = json.loads((folder / "error.json").read_bytes())
-            return Gap(key, f"failed: {failure['type']}: {failure['message']}")
-        except (ValueError, KeyError, TypeError):
-            return Gap(key, "failed, and its error.json cannot be read")
-    return Gap(key, "not finished" if folder.is_dir() else "not run")
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _read(path: Path, model: type[_Model]) -> _Model:
-    """Validate a JSON file; ValueError with one line that says where it is wrong."""
     try:
-        return model.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from error
+        if result := folder.read_result():
+            return result
+        if failure := folder.read_failure():
+            return Gap(folder.key, f"failed: {failure.summary}")
+    except UnreadableError as error:
+        return Gap(folder.key, str(error))
+    return Gap(folder.key, "not finished" if folder.state == "unfinished" else "not run")
 
 
-def _check_method(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
+def _check_method(spec: TableSpec, row: RowSpec, result: Result) -> None:
     """A row must not show the figures of another method."""
     method = spec.method_of(row)
     if result.method != method:
@@ -288,7 +171,7 @@ def _check_method(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
         )
 
 
-def _check_switches(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
+def _check_switches(spec: TableSpec, row: RowSpec, result: Result) -> None:
     """A check mark in the table must be true of the job: an override on the command line could undo it."""
     marks = spec.marks(row)
     for column in spec.columns if marks else ():
@@ -299,10 +182,3 @@ def _check_switches(spec: TableSpec, row: RowSpec, result: JobResult) -> None:
                 f"Job {result.key} was run with {column.path} = {value}, which is not row '{row.label}' of "
                 f"{spec.name}. Leave {column.path} out of --set: the table varies it."
             )
-
-
-def lookup(tree: Any, path: str) -> Any:
-    """The value at a dotted path in nested dictionaries; None where there is none."""
-    for part in path.split("."):
-        tree = tree.get(part) if isinstance(tree, dict) else None
-    return tree

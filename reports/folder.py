@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from reports.claims.missing import PlannedRun, read_planned
+from benchmarks.store.run_file import RunFile, read_run, run_tables
 from reports.collect import Outcome, TableResults, collect
 
 
@@ -14,7 +14,7 @@ from reports.collect import Outcome, TableResults, collect
 class RunTable:
     """A table that was run, and how."""
 
-    planned: PlannedRun
+    run: RunFile
     results: TableResults
 
 
@@ -38,7 +38,7 @@ def read_folder(out: Path) -> Folder:
     Raises:
         UserError: nothing was run into `out`.
     """
-    names = sorted(path.stem for path in (out / "runs").glob("*.json"))
+    names = run_tables(out)
     if not names:
         raise UserError(
             f"{out} holds no run: expected {out / 'runs' / '<table>.json'}. "
@@ -48,8 +48,8 @@ def read_folder(out: Path) -> Folder:
     outcomes: dict[str, Outcome] = {}
     for name in names:
         try:
-            if planned := read_planned(out, name):
-                tables.append(RunTable(planned, collect(out, name, outcomes)))
+            if run := read_run(out, name):
+                tables.append(RunTable(run, collect(out, name, outcomes)))
         except UserError as error:
             problems.append(str(error))
     return Folder(out, tuple(tables), tuple(problems))

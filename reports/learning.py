@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.errors import UserError
 from benchmarks.plan.methods import get_method
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.curves import read_curve
 from reports.collect import TableResults
 from reports.costs import number
@@ -124,7 +125,7 @@ def read_learning(results: TableResults, out: Path) -> list[RowLearning]:
         if row.origin != "trained":
             continue
         floors = get_method(row.method).loss_floors if row.method else ()
-        read = (_read(out / "jobs" / result.key, result.cost.iterations, floors) for result in row.results)
+        read = (_read(JobFolder.named(result.key, out), result.cost.iterations, floors) for result in row.results)
         if curves := tuple(item for item in read if len(item.loss[0])):
             rows.append(RowLearning(row.number, row.label, curves))
     return rows
@@ -149,8 +150,8 @@ def learning_table(results: TableResults, rows: Sequence[RowLearning]) -> tuple[
     return headings, lines
 
 
-def _read(folder: Path, iterations: int, floors: Sequence[str]) -> Curves:
-    return Curves(iterations, _points(folder / "losses.csv", "loss", floors), _points(folder / "validation.csv", "pq"))
+def _read(folder: JobFolder, iterations: int, floors: Sequence[str]) -> Curves:
+    return Curves(iterations, _points(folder.losses, "loss", floors), _points(folder.validation, "pq"))
 
 
 def _points(path: Path, column: str, without: Sequence[str] = ()) -> Points:

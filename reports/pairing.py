@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.errors import UserError
-from reports.collect import JobResult, RowResults, lookup
+from benchmarks.plan.nested import lookup
+from benchmarks.store.result import Result
+from reports.collect import RowResults
 
 
 def image_means(row: RowResults, metric: str) -> np.ndarray:
@@ -41,12 +43,12 @@ def paired_scores(rows: Sequence[RowResults], metric: str) -> np.ndarray:
     return np.stack([_table(of_row, images) for of_row in chosen])
 
 
-def _data(result: JobResult) -> tuple[object, ...]:
+def _data(result: Result) -> tuple[object, ...]:
     """What has to agree before two images of the same id are the same image."""
     return lookup(result.job, "data.fingerprint"), result.dataset.decoding, result.dataset.split
 
 
-def _result(row: RowResults, seed: int | None) -> JobResult:
+def _result(row: RowResults, seed: int | None) -> Result:
     if row.origin != "trained" or seed is None:
         return row.results[0]
     return next(result for result in row.results if result.seed == seed)

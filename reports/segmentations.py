@@ -11,8 +11,10 @@ from benchmarks.data import open_dataset, read_labels
 from benchmarks.errors import UserError
 from benchmarks.figures.selection import by_difficulty, crowded_window
 from benchmarks.files import atomic_path
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.overlays import stretch
-from reports.collect import JobResult, RowResults, TableResults
+from benchmarks.store.result import Result
+from reports.collect import RowResults, TableResults
 from reports.origins import legend, marked_label
 from reports.pictures import CAPTION
 from reports.scene import Scene, error_legend
@@ -46,7 +48,7 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
     for row in rows:
         panel, result = _blank(truth), first.get(row.number)
         if result:
-            path_of_row = out / "jobs" / result.key / "predictions" / f"{image_id}.tif"
+            path_of_row = JobFolder.named(result.key, out).prediction(image_id)
             panel = scene.prediction_panel(_read_prediction(path_of_row, scene.truth.shape))
         sheet.add(_title(row, result, image_id), panel)
     caption = _caption(results, rows, scene, image_id)
@@ -54,7 +56,7 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
     return caption
 
 
-def typical_image(results: list[JobResult]) -> str:
+def typical_image(results: list[Result]) -> str:
     """The test image of middling difficulty: its median PQ over rows is the median of all images'.
 
     Images without true objects show nothing and are left out; ties go to the first id.
@@ -69,7 +71,7 @@ def typical_image(results: list[JobResult]) -> str:
     return chosen[0]
 
 
-def _load(result: JobResult, image_id: str) -> Scene:
+def _load(result: Result, image_id: str) -> Scene:
     sample = open_dataset(result.dataset.spec, decoding=result.dataset.decoding).load(image_id)
     if sample.labels is None:
         raise UserError(f"No picture: {result.dataset.spec} has no public truth for {image_id}.")
@@ -83,7 +85,7 @@ def _read_prediction(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return prediction
 
 
-def _title(row: RowResults, result: JobResult | None, image_id: str) -> str:
+def _title(row: RowResults, result: Result | None, image_id: str) -> str:
     score = "no result"
     if result is not None:
         score = next(f"PQ {image['pq']:.3f}" for image in result.images if image["id"] == image_id)

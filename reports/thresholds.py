@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reports.collect import ChosenThresholds, RowResults, TableResults
+from benchmarks.store.result import ThresholdChoice
+from reports.collect import RowResults, TableResults
 from reports.costs import number
 
 NONE = "Models are tested with the thresholds of their configuration."
@@ -52,7 +53,7 @@ def describe_values(values: Mapping[str, float | None]) -> str:
     )
 
 
-def _choices(results: TableResults) -> Iterator[tuple[RowResults, int, ChosenThresholds]]:
+def _choices(results: TableResults) -> Iterator[tuple[RowResults, int, ThresholdChoice]]:
     for row in results.rows:
         for result in row.results:
             if result.thresholds is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.plan.expansion import PlannedJob
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import Result
 from studies.documents import read_document, write_document
 from studies.plan import TrainingPlan
 from studies.records import TrialRecord
@@ -50,14 +51,17 @@ def record_confirmation(best: TrialRecord, jobs: Sequence[PlannedJob], out: Path
     path = folder / "confirmed.json"
     before = read_confirmation(path)
     results = {planned.job.seed: _result(planned, out) for planned in jobs}
-    dataset = next(iter(results.values()))["dataset"]
+    dataset = next(iter(results.values())).dataset
     looks = before.looks + (before.params != best.params) if before else 1
     confirmation = Confirmation(
         best.number,
         best.params,
-        dataset["split"],
-        dataset["images"],
-        {seed: result["metrics"] for seed, result in results.items()},
+        dataset.split,
+        dataset.images,
+        {
+            seed: {name: value for name, value in result.metrics.items() if value is not None}
+            for seed, result in results.items()
+        },
         looks,
     )
     keys = [planned.job.key for planned in jobs]
@@ -81,5 +85,11 @@ def _parse(content: dict[str, Any]) -> Confirmation:
     )
 
 
-def _result(planned: PlannedJob, out: Path) -> Mapping[str, Any]:
-    return json.loads((planned.job.folder(out) / "result.json").read_text())
+def _result(planned: PlannedJob, out: Path) -> Result:
+    result = JobFolder.of(planned.job, out).read_result()
+    assert result is not None, "the job is finished"
+    return result
+
+
+def _finite(metrics: Mapping[str, float | None]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if value is not None}

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import duration
 from benchmarks.training.curves import read_curve
 from studies.planning import AnyPlan
@@ -123,7 +124,7 @@ class StudyDisplay:
         total = self.plan.iterations
         if trial.key is None or not total:
             return 0.0
-        rows = read_curve(self.out / "jobs" / trial.key / "losses.csv")
+        rows = read_curve(JobFolder.named(trial.key, self.out).losses)
         return rows[-1]["iteration"] / total if rows else 0.0
 
     def _line(self, trial: TrialRecord) -> str:

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.plan import overrides as wishes
 from benchmarks.plan.expansion import Plan, expand_table, reference
-from benchmarks.plan.job import BOOKKEEPING, Job, make_job, nest
-from benchmarks.plan.scales import merge
+from benchmarks.plan.job import BOOKKEEPING, Job, make_job
+from benchmarks.plan.nested import NOTHING, flatten, leaves, lookup, merge, nest
 from benchmarks.plan.tables import load_table
-from benchmarks.tracking.folder import flatten, leaves
 from studies.paths import check_paths, value_at
 from studies.specs import Choice, StudySpec, short_name
 from studies.trial import TrainedTrial, Validations, printed, run_trial
@@ -279,9 +277,9 @@ def _table_rows(spec: StudySpec, plan: Plan) -> dict[tuple[Choice, ...], Job]:
 def _refuse_undone(spec: StudySpec, overrides: Mapping[str, Any]) -> None:
     """What a study sets itself, the user cannot set for all of its trials."""
     for path in (*spec.search, *spec.fixed):
-        if wishes.value_at(overrides, path) is not wishes.NOTHING:
+        if lookup(overrides, path, NOTHING) is not NOTHING:
             raise UserError(f"{path} is what the study {spec.name} sets itself; it cannot be overridden.")
-    if spec.pruner and wishes.value_at(overrides, "training.validate_every") is not wishes.NOTHING:
+    if spec.pruner and lookup(overrides, "training.validate_every", NOTHING) is not NOTHING:
         raise UserError(f"training.validate_every follows from the pruner of the study {spec.name}.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from benchmarks.machine.threads import computing_with
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.run.prediction import segment_sample
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
 from studies.documents import read_document, write_document
 from studies.specs import COSTS
@@ -33,7 +33,7 @@ def validation_scores(
     Raises:
         UserError: the file is damaged, or the job has no model.
     """
-    path = job.folder(out) / "validation_scores.json"
+    path = JobFolder.of(job, out).validation_scores
     if found := read_document(path, SCHEMA, _parse, "Delete it: it is made again in seconds."):
         return found
     with computing_with(job.training.threads):
@@ -45,7 +45,7 @@ def validation_scores(
 
 def _scores(job: Job, dataset: Dataset, out: Path, device: str, progress: Progress | None) -> list[dict[str, Any]]:
     """A row for each image of the validation split: id, counts and metrics."""
-    model = load_model(job.folder(out) / "model", device)
+    model = load_model(JobFolder.of(job, out).model, device)
     ids = dataset.ids(SPLIT)
     rows = []
     for done, id in enumerate(ids, 1):
@@ -65,8 +65,9 @@ def has_test_split(dataset: Dataset) -> bool:
 
 def job_cost(job: Job, out: Path) -> dict[str, float | None]:
     """What a finished job cost, and nothing else of its result."""
-    cost = json.loads((job.folder(out) / "result.json").read_text())["cost"]
-    return {name: cost.get(name) for name in COSTS}
+    result = JobFolder.of(job, out).read_result()
+    assert result is not None, "the job is finished"
+    return {name: getattr(result.cost, name) for name in COSTS}
 
 
 def _parse(content: dict[str, Any]) -> dict[str, float]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.tracking import Note, Tracker
-from benchmarks.tracking.folder import finite
+from benchmarks.tracking.job import finite
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial
 from studies.specs import COSTS
@@ -109,5 +110,5 @@ class StudyTracker:
 
     def _folder(self, trial: TrialRecord) -> Path | None:
         """Of the trial's job; None where it has none here."""
-        folder = self.out / "jobs" / (trial.key or "")
-        return folder if trial.key and (folder / "job.json").exists() else None
+        folder = JobFolder.named(trial.key, self.out) if trial.key else None
+        return folder.path if folder and folder.begun else None

@@ -13,6 +13,7 @@ from benchmarks.data import Dataset
 from benchmarks.plan.job import Job
 from benchmarks.run.execution import run_job
 from benchmarks.run.running import POLL_SECONDS
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.curves import read_curve
 from benchmarks.training.watcher import StopRequested, Watcher
 from studies.patience import patiently
@@ -80,7 +81,7 @@ def run_trial(trial: optuna.Trial, trained: TrainedTrial, out: Path, device: str
     """
     job, dataset = trained.job, trained.dataset
     patiently(partial(trial.set_user_attr, KEY, job.key))
-    curve = job.folder(out) / "validation.csv"
+    curve = JobFolder.of(job, out).validation
     report = _Reporter(trial, trained.pruned_at, curve) if trained.pruned_at else None
     watcher = _watcher(report, stopping)
     while (outcome := run_job(job, dataset, out, device, watcher, label=trained.label)).status == "busy":

@@ -51,10 +51,11 @@ def execute(
     from benchmarks.cli.table import JobsTable
     from benchmarks.run.executors.pool import Pool
     from benchmarks.run.running import OpenDatasets, run_jobs, unique_jobs
+    from benchmarks.store.job_folder import JobFolder
 
     jobs = unique_jobs(planned)
     display: JobDisplay | JobsTable
-    pending = [one for one in jobs if not (one.job.folder(out) / "result.json").exists()]
+    pending = [one for one in jobs if not JobFolder.of(one.job, out).done]
     at_a_time = jobs_at_a_time(pending, options)
     if options.slurm is None and at_a_time == 1:
         display = JobDisplay(console, jobs, out, tracker.sync)
@@ -100,8 +101,8 @@ def choose_job_device(asked: str, options: ExecutorOptions) -> str:
 
 def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[str, Outcome], out: Path) -> None:
     """Say how many jobs ended how, and of each failure why and where to read more."""
-    from benchmarks.run.executors.ending import log_path
     from benchmarks.run.executors.pool import counted
+    from benchmarks.store.job_folder import JobFolder
 
     counts = Counter(_word(planned, outcomes, out) for planned in jobs)
     parts = ", ".join(f"{count} {word}" for word, count in counts.most_common())
@@ -110,17 +111,19 @@ def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[st
         outcome = outcomes.get(planned.job.key)
         if outcome is None or outcome.status != "failed":
             continue
-        folder = planned.job.folder(out)
-        log = next((path for path in (log_path(folder), folder / "error.json") if path.exists()), folder)
+        folder = JobFolder.of(planned.job, out)
+        log = next((path for path in (folder.log, folder.failure) if path.exists()), folder.path)
         why = (outcome.error or "no word of it").splitlines()[0]
         text = f"  failed: {planned.label}, seed {planned.job.seed}: {why}\n    see {log}"
         console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> str:
+    from benchmarks.store.job_folder import JobFolder
+
     if outcome := outcomes.get(planned.job.key):
         return ENDED[outcome.status]
-    return "interrupted" if (planned.job.folder(out) / "job.json").exists() else "not begun"
+    return "interrupted" if JobFolder.of(planned.job, out).begun else "not begun"
 
 
 def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -120,22 +119,22 @@ def _datasets() -> Listing:
 
 
 def _runs(out: Path) -> Listing:
+    from benchmarks.errors import UserError
+    from benchmarks.store.documents import UnreadableError
+    from benchmarks.store.job_folder import all_job_folders
+
     rows: list[tuple[str, ...]] = []
-    for folder in sorted((out / "jobs").glob("*")):
-        job = json.loads((folder / "job.json").read_text()) if (folder / "job.json").exists() else {}
-        done = folder / "result.json"
-        state = "done" if done.exists() else "failed" if (folder / "error.json").exists() else "unfinished"
-        pq = f"{json.loads(done.read_text())['metrics']['pq']:.4f}" if done.exists() else ""
-        data = job.get("data", {}).get("name", "?")
-        rows.append(
-            (
-                folder.name,
-                job.get("method", "?"),
-                data,
-                job.get("scale", "?"),
-                str(job.get("seed", "?")),
-                state,
-                pq,
-            )
-        )
+    for folder in all_job_folders(out):
+        try:
+            job = folder.read_job()
+            described = job.method, job.data.name, job.scale, str(job.seed)
+        except UserError:
+            described = ("?",) * 4
+        try:
+            result = folder.read_result()
+            pq = result.metrics["pq"] if result else None
+            state: str = folder.state
+        except UnreadableError:
+            pq, state = None, "damaged"
+        rows.append((folder.key, *described, state, "" if pq is None else f"{pq:.4f}"))
     return ("job", "method", "data", "scale", "seed", "state", "PQ"), rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.errors import UserError
+from benchmarks.plan.nested import merge, nest
 
 if TYPE_CHECKING:
     from benchmarks.data import Dataset
@@ -79,9 +80,6 @@ def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> di
         UserError: a file or an assignment that cannot be read.
     """
     import yaml
-
-    from benchmarks.plan.job import nest
-    from benchmarks.plan.scales import merge
 
     overrides: dict[str, Any] = {}
     if config is not None:

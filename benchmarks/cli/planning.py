@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,7 +55,9 @@ class Experiment:
 
     def pending(self, out: Path) -> list[PlannedJob]:
         """Jobs without a result."""
-        return [planned for planned in self.chosen if not (planned.job.folder(out) / "result.json").exists()]
+        from benchmarks.store.job_folder import JobFolder
+
+        return [planned for planned in self.chosen if not JobFolder.of(planned.job, out).done]
 
     def save(self, out: Path, *, replace: bool = True) -> None:
         """Tell reports which jobs stand for which row; a figure's jobs are told by what is computed from them.
@@ -64,8 +65,10 @@ class Experiment:
         Args:
             replace: do so also where an earlier run told it, of fewer rows or seeds, say.
         """
-        if self.figure is None and (replace or not (out / "runs" / f"{self.name}.json").exists()):
-            self.plan.save(out)
+        from benchmarks.store.run_file import save_run
+
+        if self.figure is None:
+            save_run(self.plan, out, replace=replace)
 
 
 def names_of(asked: Iterable[str]) -> list[str]:
@@ -147,14 +150,14 @@ def _checked(spec: str) -> Dataset:
 
 def tracked_tables(experiments: Sequence[Experiment]) -> dict[str, TrackedTable]:
     """Runs of MLflow, with jobs below them; jobs of a figure are below their table's run if that is run too."""
+    from benchmarks.store.run_file import RunFile
     from benchmarks.tracking.several import TrackedTable
 
     tables: dict[str, TrackedTable] = {}
     told: set[str] = set()
     for experiment in sorted(experiments, key=lambda one: one.figure is not None):
         keys = frozenset(planned.job.key for planned in experiment.chosen)
-        parameters = {k: v for k, v in experiment.plan.described().items() if k not in ("jobs", "rows")}
-        parameters["table"] = experiment.name
+        parameters = {"table": experiment.name, **RunFile.of(experiment.plan).parameters}
         tables[experiment.name] = TrackedTable(parameters, keys - told if experiment.figure else keys)
         told |= keys
     return tables
@@ -166,24 +169,22 @@ def refuse_other_runs(plan: Plan, out: Path) -> None:
     Raises:
         UserError: it would.
     """
-    path = out / "runs" / f"{plan.table.name}.json"
-    if not path.exists():
+    from benchmarks.store.run_file import RunFile, read_run
+
+    before, now = read_run(out, plan.table.name), RunFile.of(plan)
+    if before is None:
         return
-    try:
-        before = json.loads(path.read_text())
-        then = before["data"]["fingerprint"], before["scale"], before["overrides"]
-        name = before["data"]["name"]
-        keys = {row["row"]: row["keys"][0] for row in before["rows"]}
-    except (ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); delete it, the results under jobs/ stay.") from error
-    now = {row["row"]: row["keys"][0] for row in plan.described()["rows"]}
+    keys = {row.row: row.keys[:1] for row in before.rows}
+    same = (before.data.fingerprint, before.scale, before.overrides) == (
+        plan.data.fingerprint,
+        plan.scale,
+        plan.overrides,
+    )
     # Settings may be given in several ways, for all or for one method: what they make tells whether they are the same.
-    if then != (plan.data.fingerprint, plan.scale, plan.overrides) and any(
-        keys.get(row) != key for row, key in now.items()
-    ):
+    if not same and any(keys.get(row.row) != row.keys[:1] for row in now.rows):
         raise UserError(
-            f"{out} holds {plan.table.name} on {name} at scale {then[1]} with the settings "
-            f"{then[2] or 'of that scale'}; give {plan.data.name} at scale {plan.scale} with "
+            f"{out} holds {plan.table.name} on {before.data.name} at scale {before.scale} with the settings "
+            f"{before.overrides or 'of that scale'}; give {plan.data.name} at scale {plan.scale} with "
             f"{plan.overrides or 'its settings'} another --out folder."
         )
 

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.execution import Outcome
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import NowAndThen, Rate, duration
 from benchmarks.training.watcher import Watcher
 
@@ -69,7 +70,7 @@ class JobDisplay:
             self.progress.update(task, completed=done, status=status, description=description, visible=True)
             left = duration(rate.seconds(total - done))
             say(lambda: self._log(f"{name}: iteration {done}/{total}, {status} ({terms}), {left} of training left"))
-            tell(lambda: self.saved(planned.job.folder(self.out)))
+            tell(lambda: self.saved(JobFolder.of(planned.job, self.out).path))
 
         def validation(metrics: dict[str, float]) -> None:
             self.console.print(f"{name}: validation PQ {metrics['pq']:.3f}, F1 {metrics['f1']:.3f}", style="dim")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks.cli.planning import Experiment
+    from benchmarks.store.job_folder import JobFolder
     from reports.folder import Folder
     from reports.table import ReportPaths
 
@@ -35,18 +35,28 @@ def report_experiments(
 
 def current_tables(out: Path) -> set[str]:
     """Names of the tables whose own reports are up to date."""
-    return {path.stem for path in (out / "runs").glob("*.json") if _is_current(path, out)}
+    from benchmarks.store.run_file import run_tables
+
+    return {table for table in run_tables(out) if _is_current(table, out)}
 
 
-def _is_current(run: Path, out: Path) -> bool:
+def _is_current(table: str, out: Path) -> bool:
     """Whether a table's own reports are of its last plan, and of all results and failures of its jobs."""
-    report = out / "reports" / f"{run.stem}.md"
+    from benchmarks.store.job_folder import JobFolder
+    from benchmarks.store.run_file import read_run, run_path
+
+    report = out / "reports" / f"{table}.md"
     try:
-        keys = json.loads(run.read_text())["jobs"]
-        jobs = [out / "jobs" / str(key) / name for key in keys for name in ("result.json", "error.json")]
-    except (OSError, ValueError, KeyError, TypeError):
+        run = read_run(out, table)
+    except UserError:
         return False  # who reports it says what is wrong
-    return report.exists() and _is_newer(report, [run, *jobs])
+    folders = [JobFolder.named(key, out) for key in (run.jobs if run else ())]
+    return report.exists() and _is_newer(report, [run_path(out, table), *_endings(folders)])
+
+
+def _endings(folders: Iterable[JobFolder]) -> list[Path]:
+    """What says how jobs ended."""
+    return [path for folder in folders for path in (folder.result, folder.failure)]
 
 
 def _is_newer(report: Path, sources: Iterable[Path]) -> bool:
@@ -73,13 +83,15 @@ def _report_figure(console: Console, experiment: Experiment, out: Path, device: 
 
 def reports_are_newer(experiments: Sequence[Experiment], out: Path) -> bool:
     """Whether the page, which is written last, is of all results, failures and plans of these tables and figures."""
+    from benchmarks.store.job_folder import JobFolder
+    from benchmarks.store.run_file import run_path
+
     page = out / "reports" / "index.html"
     if not page.exists():
         return False
-    made = [out / "runs" / f"{one.name}.json" for one in experiments if one.figure is None]
+    made = [run_path(out, one.name) for one in experiments if one.figure is None]
     made += [out / "figures" / one.name / "figure.json" for one in experiments if one.figure is not None]
-    folders = [planned.job.folder(out) for one in experiments for planned in one.chosen]
-    sources = [*made, *(folder / name for folder in folders for name in ("result.json", "error.json"))]
+    sources = [*made, *_endings(JobFolder.of(planned.job, out) for one in experiments for planned in one.chosen)]
     if not all(path.exists() for path in made):
         return False
     return _is_newer(page, sources)

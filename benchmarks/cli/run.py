@@ -131,6 +131,7 @@ def _run(
     from benchmarks.cli.executing import execute
     from benchmarks.cli.planning import tracked_tables
     from benchmarks.cli.reporting import report_experiments
+    from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
     from benchmarks.tracking.several import TablesTracker
     from benchmarks.tracking.store import shown
@@ -141,7 +142,7 @@ def _run(
     datasets = [experiment.dataset for experiment in experiments]
     outcomes = execute(console, planned, out, device, options, tracker, datasets)
     for one in planned:
-        tracker.sync(one.job.folder(out))
+        tracker.sync(JobFolder.of(one.job, out).path)
     failed = {one.job.key for one, outcome in zip(planned, outcomes, strict=True) if outcome.status == "failed"}
     files = report_experiments(console, experiments, out, device)
     for experiment in experiments:

@@ -70,6 +70,8 @@ def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from benchmarks.store.job_folder import JobFolder
+
     plan, figure = experiment.plan, experiment.figure
     what = f"{figure.title} (rows of {plan.table.name})" if figure else plan.table.title
     console.print(f"{experiment.name}: {what}\n{plan.data.name}, scale {plan.scale}", markup=False, highlight=False)
@@ -77,7 +79,7 @@ def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:
     for heading in ("row", "label", "seed", "key", "state"):
         table.add_column(heading, no_wrap=heading == "key")
     for planned in experiment.chosen:
-        state = "done" if (planned.job.folder(out) / "result.json").exists() else "to do"
+        state = "done" if JobFolder.of(planned.job, out).done else "to do"
         line = [str(planned.row), planned.label, str(planned.job.seed), planned.job.key, state]
         table.add_row(*(Text(cell) for cell in line))
     console.print(table)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,8 @@ from benchmarks.cli.planning import refuse_other_runs
 from benchmarks.cli.reporting import current_tables, report_folder, report_table
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive
-from benchmarks.plan.expansion import Plan
 from benchmarks.run.executors.options import ExecutorOptions
+from benchmarks.store.run_file import run_tables, save_run
 from benchmarks.tracking.store import shown
 from studies.conductor import Conductor
 from studies.confirmation import confirmation_jobs, record_confirmation
@@ -72,7 +71,7 @@ def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
     folder = enter_folder(plan, wishes.out)
     study = _join(console, plan, folder, wishes)
     if plan.table is not None:
-        _save_table(plan.table, wishes.out)
+        save_run(plan.table, wishes.out, unless_covers=True)
     if isinstance(plan, InferencePlan):
         _fill(console, plan, folder)
     tracker = StudyTracker(plan, wishes.out, wishes.tracking_uri)
@@ -147,15 +146,6 @@ def _conduct(
     return trials
 
 
-def _save_table(table: Plan, out: Path) -> None:
-    """Tell reports which jobs stand for which row, unless the table was run with these and more."""
-    path = out / "runs" / f"{table.table.name}.json"
-    if not path.exists() or not {planned.job.key for planned in table.jobs} <= set(
-        json.loads(path.read_text())["jobs"]
-    ):
-        table.save(out)
-
-
 def confirm_best(
     console: Console,
     plan: AnyPlan,
@@ -197,7 +187,7 @@ def show_results(console: Console, study: optuna.Study, plan: AnyPlan, folder: P
     files = [page, *results.files]
     if plan.table is not None:
         files += report_table(console, wishes.out, plan.table.table.name)
-    if any((wishes.out / "runs").glob("*.json")):
+    if run_tables(wishes.out):
         files += report_folder(console, wishes.out, tables_already_written=current_tables(wishes.out))
     StudyDisplay(console, plan, wishes.out, 1).print_results(trials)
     for section in sections:

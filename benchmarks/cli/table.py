@@ -19,6 +19,7 @@ from benchmarks.cli.progress import LOG_SECONDS, SYNC_SECONDS, job_names, say_en
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.execution import Outcome
 from benchmarks.run.executors.pool import State, counted
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import NowAndThen, duration
 from benchmarks.store.progress import JobProgress, read_progress
 
@@ -79,13 +80,13 @@ class JobsTable:
 
     def ended(self, planned: PlannedJob, outcome: Outcome) -> None:
         """Say how a job ended."""
-        key, folder = planned.job.key, planned.job.folder(self.out)
+        key, folder = planned.job.key, JobFolder.of(planned.job, self.out)
         self.outcomes[key] = outcome
         if outcome.status == "done" and key in self._begun:
             self._durations.append(time.monotonic() - self._begun[key])
         say_ended(self.console, self.names[key], outcome)
-        if (folder / "job.json").exists():
-            self.saved(folder)
+        if folder.begun:
+            self.saved(folder.path)
 
     def _in(self, *states: State) -> list[str]:
         return [key for key, state in self._states.items() if state in states]
@@ -93,7 +94,7 @@ class JobsTable:
     def _show(self) -> None:
         for planned in self.jobs:
             runs = self._states[planned.job.key] in ("running", "elsewhere")
-            if runs and (progress := read_progress(planned.job.folder(self.out))):
+            if runs and (progress := read_progress(JobFolder.of(planned.job, self.out))):
                 self._progress[planned.job.key] = progress
         if self._live:
             self._live.update(self.render(), refresh=True)
@@ -109,9 +110,9 @@ class JobsTable:
     def _tell(self) -> None:
         """The tracker, of what runs here; other commands tell theirs."""
         for key in self._in("running"):
-            folder = self.out / "jobs" / key
-            if (folder / "job.json").exists():
-                self.saved(folder)
+            folder = JobFolder.named(key, self.out)
+            if folder.begun:
+                self.saved(folder.path)
 
     def render(self) -> Group:
         """The table, and a line for all."""

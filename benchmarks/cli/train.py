@@ -32,6 +32,8 @@ from benchmarks.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmarks.store.job_folder import JobFolder
+
 
 def train(
     method: Annotated[str, typer.Argument(help="Name of a method; `list methods` shows them.")],
@@ -58,6 +60,7 @@ def train(
     from benchmarks.cli.executing import choose_job_device, execute
     from benchmarks.data import open_dataset
     from benchmarks.plan.expansion import PlannedJob
+    from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
 
     options = executor_options(
@@ -81,9 +84,9 @@ def train(
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":
         raise typer.Exit(1)
-    folder = job.folder(out)
-    tracker.sync(folder)
-    _link(out / "model", folder / "model")
+    folder = JobFolder.of(job, out)
+    tracker.sync(folder.path)
+    _link(out / "model", folder.model)
     _show(console, folder, out / "model")
 
 
@@ -95,11 +98,10 @@ def _link(link: Path, target: Path) -> None:
     temporary.replace(link)
 
 
-def _show(console: Console, folder: Path, model: Path) -> None:
-    import json
-
-    result = json.loads((folder / "result.json").read_text())
-    data = result["dataset"]
-    metrics = ", ".join(f"{name} {value:.4f}" for name, value in result["metrics"].items())
-    console.print(f"{data['name']}, {data['split']} split, {data['images']} images: {metrics}", highlight=False)
-    console.print(f"model   {model}\nresult  {folder / 'result.json'}", markup=False, highlight=False)
+def _show(console: Console, folder: JobFolder, model: Path) -> None:
+    result = folder.read_result()
+    assert result is not None, "the job has not failed"
+    data = result.dataset
+    metrics = ", ".join(f"{name} {value:.4f}" for name, value in result.metrics.items())
+    console.print(f"{data.name}, {data.split} split, {data.images} images: {metrics}", highlight=False)
+    console.print(f"model   {model}\nresult  {folder.result}", markup=False, highlight=False)

@@ -85,7 +85,7 @@ def _open(source: Source, device: str) -> OpenRow:
     if not source.done:
         return row
     try:
-        model = load_model(source.folder, device)
+        model = load_model(source.folder.model, device)
     except UserError as error:
         return row.without(str(error))
     if not isinstance(model.segmenter, Inspectable):

@@ -53,7 +53,7 @@ def _image(request: Request, done: list[Source], place: int, image: str, arrays:
 
 
 def _prediction(source: Source, image: str, truth: np.ndarray) -> np.ndarray:
-    path = source.folder / "predictions" / f"{image}.tif"
+    path = source.folder.prediction(image)
     prediction = read_labels(path)
     if prediction.shape != truth.shape:
         raise UserError(f"{path} has shape {prediction.shape}, its image {truth.shape}: the data have changed.")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from benchmarks.errors import UserError
 from benchmarks.figures.facts import RowFacts
 from benchmarks.figures.specs import FigureSpec
 from benchmarks.plan.expansion import Plan
 from benchmarks.plan.job import EXTERNAL
 from benchmarks.plan.methods import get_method
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.run_file import read_run
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Source:
     """
 
     facts: RowFacts
-    folder: Path
+    folder: JobFolder
     scores: dict[str, float]
 
     @property
@@ -37,7 +38,8 @@ def find_sources(spec: FigureSpec, plan: Plan, out: Path) -> list[Source]:
     A figure of all rows also has the label maps from elsewhere that the table was run with on these data.
     """
     chosen = [
-        _source(planned.row, planned.label, planned.job.method, planned.job.folder(out)) for planned in plan.chosen
+        _source(planned.row, planned.label, planned.job.method, JobFolder.of(planned.job, out))
+        for planned in plan.chosen
     ]
     if spec.rows is None:
         return chosen + _external(plan, out)
@@ -46,36 +48,30 @@ def find_sources(spec: FigureSpec, plan: Plan, out: Path) -> list[Source]:
 
 def _external(plan: Plan, out: Path) -> list[Source]:
     try:
-        run = json.loads((out / "runs" / f"{plan.table.name}.json").read_text())
-        if run["data"]["fingerprint"] != plan.data.fingerprint:
-            return []
-        rows = [(int(row["row"]), str(row["label"]), str(row["keys"][0])) for row in run["rows"] if _is_external(row)]
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        run = read_run(out, plan.table.name)
+    except UserError:
         return []  # the report of the table itself is where a damaged file is complained of
-    return [_source(row, label, EXTERNAL, out / "jobs" / Path(key).name) for row, label, key in rows]
+    if run is None or run.data.fingerprint != plan.data.fingerprint:
+        return []
+    rows = [row for row in run.rows if row.method == EXTERNAL and row.keys]
+    return [_source(row.row, row.label or "", EXTERNAL, JobFolder.named(row.keys[0], out)) for row in rows]
 
 
-def _is_external(row: dict[str, Any]) -> bool:
-    return row.get("method") == EXTERNAL
-
-
-def _source(row: int, label: str, method: str, folder: Path) -> Source:
+def _source(row: int, label: str, method: str, folder: JobFolder) -> Source:
     scores, reason = _outcome(folder)
     trained = method != EXTERNAL and get_method(method).trained
     return Source(
-        RowFacts(row=row, label=label, method=method, trained=trained, key=folder.name, reason=reason), folder, scores
+        RowFacts(row=row, label=label, method=method, trained=trained, key=folder.key, reason=reason), folder, scores
     )
 
 
-def _outcome(folder: Path) -> tuple[dict[str, float], str | None]:
+def _outcome(folder: JobFolder) -> tuple[dict[str, float], str | None]:
     """PQ by image of a finished job, or why there is none."""
     try:
-        if (folder / "result.json").is_file():
-            images = json.loads((folder / "result.json").read_text())["images"]
-            return {str(image["id"]): float(image["pq"]) for image in images if image["truth"]}, None
-        if (folder / "error.json").is_file():
-            failure = json.loads((folder / "error.json").read_text())
-            return {}, f"failed: {failure['type']}: {failure['message']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return {}, f"result cannot be read: {type(error).__name__}: {error}"
-    return {}, "not finished" if folder.is_dir() else "not run"
+        if result := folder.read_result():
+            return {str(image["id"]): float(image["pq"]) for image in result.images if image["truth"]}, None
+        if failure := folder.read_failure():
+            return {}, f"failed: {failure.summary}"
+    except (ValueError, KeyError, TypeError) as error:
+        return {}, f"result cannot be read: {error}"
+    return {}, "not finished" if folder.state == "unfinished" else "not run"

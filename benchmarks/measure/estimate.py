@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,6 +20,7 @@ from benchmarks.plan.job import EXTERNAL, Job, parse_job
 from benchmarks.plan.methods import get_method
 from benchmarks.run.evidence import record_evidence, segment_evidence
 from benchmarks.run.prediction import segment_sample
+from benchmarks.store.job_folder import JobFolder, all_job_folders
 from benchmarks.training.batches import BatchSource
 from benchmarks.training.loop import training_step
 from benchmarks.training.optimisation import build_optimiser
@@ -46,7 +46,7 @@ def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: st
     """Estimate the seconds that the jobs without a result will take one after the other."""
     pending: dict[str, list[Job]] = {}
     for planned in jobs:
-        if not (planned.job.folder(out) / "result.json").exists():
+        if not JobFolder.of(planned.job, out).done:
             pending.setdefault(planned.job.method, []).append(planned.job)
     if not pending:
         return Estimate(0, 0.0, "all results are there")
@@ -72,16 +72,15 @@ def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[floa
 def _measured(job: Job, out: Path, device: str) -> list[float]:
     """Seconds of the finished jobs in `out` of the same method, data, training, trials and kind of device."""
     seconds = []
-    for path in out.glob("jobs/*/result.json"):
-        with suppress(OSError, ValueError, KeyError, TypeError):  # a damaged result is no ground for a guess
-            result = json.loads(path.read_text())
-            before, cost = parse_job(result["job"]), result["cost"]
-            like = _work(before) == _work(job)
-            if like and result["environment"]["device"] == device and cost["seconds_per_image"] is not None:
-                testing = cost["seconds_per_image"] * result["dataset"]["images"]
-                seconds.append(
-                    cost["train_seconds"] + (result.get("thresholds") or {"seconds": 0.0})["seconds"] + testing
-                )
+    for folder in all_job_folders(out):
+        with suppress(ValueError):  # a damaged result, or one of another version, is no ground for a guess
+            result = folder.read_result()
+            if result is None or _work(parse_job(result.job)) != _work(job):
+                continue
+            cost = result.cost
+            if result.environment.get("device") == device and cost.seconds_per_image is not None:
+                choosing = result.thresholds.seconds if result.thresholds else 0.0
+                seconds.append(cost.train_seconds + choosing + cost.seconds_per_image * result.dataset.images)
     return seconds
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.files import write_json
 from benchmarks.plan.external import External
 from benchmarks.plan.fairness import inequalities
 from benchmarks.plan.job import DataReference, Job, make_job
@@ -48,28 +45,6 @@ class Plan:
     @property
     def chosen(self) -> list[PlannedJob]:
         return [planned for planned in self.jobs if planned.chosen]
-
-    def described(self) -> dict[str, Any]:
-        """What runs/<table>.json holds."""
-        rows: dict[int, dict[str, Any]] = {}
-        for planned in self.jobs:
-            new = {"row": planned.row, "label": planned.label, "method": planned.job.method, "keys": []}
-            rows.setdefault(planned.row, new)["keys"].append(planned.job.key)
-        return {
-            "table": self.table.name,
-            "data": self.data.model_dump(mode="json"),
-            "scale": self.scale,
-            "seeds": list(self.seeds),
-            "overrides": self.overrides,
-            "jobs": [planned.job.key for planned in self.jobs],
-            "rows": list(rows.values()),
-        }
-
-    def save(self, out: Path) -> None:
-        """Tell reports which jobs stand for which row; a file that says so already stays as old as it is."""
-        path, described = out / "runs" / f"{self.table.name}.json", self.described()
-        if not path.exists() or json.loads(path.read_text()) != described:
-            write_json(path, described)
 
 
 def reference(dataset: Dataset) -> DataReference:

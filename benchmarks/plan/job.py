@@ -13,7 +13,8 @@ from pydantic import ValidationError, model_validator
 
 from benchmarks.errors import UserError
 from benchmarks.plan.methods import describe, get_method, resolve_config, search_space
-from benchmarks.plan.scales import merge, scale_overrides
+from benchmarks.plan.nested import merge
+from benchmarks.plan.scales import scale_overrides
 from benchmarks.plan.settings import WHOLE, Settings, TestingSettings, TrainingSettings
 
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
@@ -101,9 +102,6 @@ class Job(Settings):
         """What job.json holds: the key and every field."""
         return {"key": self.key, **self.model_dump(mode="json")}
 
-    def folder(self, out: Path) -> Path:
-        return out / "jobs" / self.key
-
 
 def make_job(
     method: str,
@@ -165,18 +163,6 @@ def make_job(
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
 
 
-def read_job(folder: Path) -> Job:
-    """The job whose folder this is.
-
-    Raises:
-        UserError: the folder holds no job, or one of another version.
-    """
-    try:
-        return parse_job(json.loads((folder / "job.json").read_text()))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{folder} holds no readable job.json: {error}") from error
-
-
 def parse_job(resolved: Mapping[str, Any]) -> Job:
     """The job behind `Job.resolved`.
 
@@ -184,16 +170,6 @@ def parse_job(resolved: Mapping[str, Any]) -> Job:
         ValueError: it is none.
     """
     return Job.model_validate({name: value for name, value in resolved.items() if name not in ("key", "label")})
-
-
-def nest(dotted: Mapping[str, Any]) -> dict[str, Any]:
-    """{"a.b": 1} -> {"a": {"b": 1}}."""
-    nested: dict[str, Any] = {}
-    for path, value in dotted.items():
-        for part in reversed(path.split(".")):
-            value = {part: value}
-        nested = merge(nested, value)
-    return nested
 
 
 def model_at(method: str, scale: str, protocol: str) -> dict[str, Any]:

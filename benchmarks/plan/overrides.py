@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.errors import UserError
-from benchmarks.plan.job import nest
 from benchmarks.plan.methods import get_method
-from benchmarks.plan.scales import merge
+from benchmarks.plan.nested import NOTHING, lookup, merge, nest
 from benchmarks.plan.tables import RowSpec, TableSpec
-
-NOTHING = object()
-"""No wish; None is one."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +71,7 @@ class Wishes:
         for method in _methods(table):
             for path in sorted(_telling_apart(table, method)):
                 for sections, where in ((self.shared, ""), (self.by_method.get(method, {}), f"methods.{method}.")):
-                    wished = value_at(sections, f"model.{path}")
+                    wished = lookup(sections, f"model.{path}", NOTHING)
                     # A component's weight may be another one, in the rows that have the component.
                     if wished is not NOTHING and (path not in absent or wished in (absent[path], None)):
                         raise UserError(
@@ -114,12 +110,3 @@ def _telling_apart(table: TableSpec, method: str) -> set[str]:
     paths = {path for overrides in rows for path in overrides}
     differing = {path for path in paths if any(overrides.get(path) != rows[0].get(path) for overrides in rows)}
     return differing | {column.path for column in table.columns}
-
-
-def value_at(sections: Any, path: str) -> Any:
-    """What nested sections hold at a dotted path; NOTHING where they say nothing of it."""
-    for part in path.split("."):
-        if not isinstance(sections, Mapping) or part not in sections:
-            return NOTHING
-        sections = sections[part]
-    return sections

@@ -11,7 +11,7 @@ from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.plan.job import Job
 from benchmarks.plan.methods import get_method
-from benchmarks.plan.scales import merge
+from benchmarks.plan.nested import merge
 from benchmarks.training.batches import BatchSource
 
 

@@ -18,6 +18,7 @@ from benchmarks.files import atomic_path
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.plan.settings import TestingSettings
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.overlays import overlay
 from benchmarks.tiling import segment_image
 from benchmarks.training.curves import Curve, read_curve
@@ -46,7 +47,7 @@ def segment_sample(
 
 
 def predict_split(
-    label: Labeller, job: Job, dataset: Dataset, folder: Path, progress: Progress | None = None
+    label: Labeller, job: Job, dataset: Dataset, folder: JobFolder, progress: Progress | None = None
 ) -> float | None:
     """Store predictions/<id>.tif for every image of the job's split that has none yet, and some overlays.
 
@@ -55,16 +56,16 @@ def predict_split(
         times are lost.
     """
     ids = dataset.ids(job.split)
-    times = Curve(folder / "prediction_seconds.csv", resumed_at=len(ids))
+    times = Curve(folder.prediction_times, resumed_at=len(ids))
     for index, id in enumerate(ids):
-        path = folder / "predictions" / f"{id}.tif"
+        path = folder.prediction(id)
         if not path.exists():
             image = dataset.load(id).image
             begun = time.perf_counter()
             labels = label(id, image)
             times.append({"iteration": index, "seconds": time.perf_counter() - begun})
             if index < OVERLAYS:
-                save_overlay(folder / "overlays" / f"{id}.png", image, labels)
+                save_overlay(folder.overlays / f"{id}.png", image, labels)
             write_labels(path, labels)
         if progress:
             progress(index + 1, len(ids))
@@ -72,13 +73,13 @@ def predict_split(
     return sum(seconds) / len(seconds) if seconds else None
 
 
-def score_split(job: Job, dataset: Dataset, folder: Path) -> list[dict[str, Any]]:
+def score_split(job: Job, dataset: Dataset, folder: JobFolder) -> list[dict[str, Any]]:
     """Score the stored predictions: a row for each image with its id, counts and metrics."""
     rows = []
     for id in dataset.ids(job.split):
         truth = dataset.load(id).labels
         assert truth is not None, "a split that is evaluated has truth: the dataset was checked before"
-        rows.append({"id": id, **score_image(truth, read_labels(folder / "predictions" / f"{id}.tif"))})
+        rows.append({"id": id, **score_image(truth, read_labels(folder.prediction(id)))})
     return rows
 
 

@@ -11,9 +11,11 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.plan.job import Job
-from benchmarks.run.execution import Outcome, only_one_process, run_job
+from benchmarks.run.execution import Outcome, run_job
 from benchmarks.run.executors.failures import Failures, record_early_failure
-from benchmarks.store.progress import JobProgress, progress_path, recorded
+from benchmarks.run.recording import recorded
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.progress import JobProgress
 from benchmarks.training.watcher import Watcher
 
 POLL_SECONDS = 2.0
@@ -71,10 +73,9 @@ def run_planned(
         processes: that train it together.
         say: is told of all progress.
     """
-    job, folder = planned.job, planned.job.folder(out)
-    if (folder / "result.json").exists():
+    job, folder = planned.job, JobFolder.of(planned.job, out)
+    if folder.done:
         return Outcome("cached")
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         dataset = datasets.of(job)
     except UserError as error:
@@ -82,13 +83,13 @@ def run_planned(
     watcher = recorded(folder, job.training.iterations, watcher, say)
     outcome = run_job(job, dataset, out, device, watcher, label=planned.label, processes=processes)
     if outcome.status in ("done", "failed"):
-        progress_path(folder).unlink(missing_ok=True)
+        folder.progress.unlink(missing_ok=True)
     return outcome
 
 
-def _record_early_failure(planned: PlannedJob, folder: Path, error: Exception) -> Outcome:
+def _record_early_failure(planned: PlannedJob, folder: JobFolder, error: Exception) -> Outcome:
     """Leave the error of a job that has not begun, unless another process has begun it."""
-    with only_one_process(folder) as mine:
+    with folder.lock() as mine:
         if not mine:
             return Outcome("busy")
         return record_early_failure(planned, folder, type(error).__name__, str(error), traceback.format_exc())

@@ -18,8 +18,10 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_json
 from benchmarks.metrics import METRICS, contingency_table
 from benchmarks.plan.job import Job
-from benchmarks.plan.settings import Settings
 from benchmarks.run.evidence import record_evidence, segment_evidence
+from benchmarks.store.documents import UnreadableError, read_document, write_document
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import ThresholdChoice, ThresholdTrial
 from benchmarks.store.saved_model import load_model
 
 SEED = 0
@@ -32,37 +34,10 @@ Progress = Callable[[int, int], object]
 """Called with images done and images in all."""
 
 
-class Trial(Settings):
-    """One setting of the thresholds; `pq` is the mean panoptic quality over the images."""
-
-    values: Values
-    pq: float
-
-
-class ThresholdChoice(Settings):
-    """All that was tried, in order; the first are the configured thresholds."""
-
-    split: str
-    images: int
-    searched: dict[str, tuple[float, float]]
-    trials: tuple[Trial, ...]
-    seconds: float
-
-    @property
-    def chosen(self) -> Trial:
-        """The trial of the highest PQ, of equals the earliest."""
-        return max(self.trials, key=lambda trial: trial.pq)
-
-    def described(self) -> dict[str, Any]:
-        """What thresholds.json and the section of result.json hold."""
-        ends = {"configured": self.trials[0], "chosen": self.chosen}
-        return {**{name: trial.model_dump(mode="json") for name, trial in ends.items()}, **self.model_dump(mode="json")}
-
-
 def settle_thresholds(
-    job: Job, dataset: Dataset, folder: Path, device: str, progress: Progress | None = None
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None = None
 ) -> ThresholdChoice | None:
-    """Choose the thresholds of the model in `folder`/model and write them into it, unless thresholds.json has them.
+    """Choose the thresholds of the job's model and write them into it, unless thresholds.json has them.
 
     Returns:
         None for a job that searches none.
@@ -72,21 +47,20 @@ def settle_thresholds(
     """
     if not job.searched:
         return None
-    choice = read_choice(folder / "thresholds.json")
+    choice = read_choice(folder)
     if choice is None:
         choice = _choose(job, dataset, folder, device, progress)
-        write_json(folder / "thresholds.json", choice.described())
+        write_document(folder.thresholds, choice)
     # Only now, and again by whoever goes on after a kill: before, the model has the configured thresholds.
-    set_thresholds(folder / "model", choice.chosen.values)
+    set_thresholds(folder.model, choice.chosen.values)
     return choice
 
 
-def read_choice(path: Path) -> ThresholdChoice | None:
+def read_choice(folder: JobFolder) -> ThresholdChoice | None:
     """What thresholds.json holds; None where there is none, or none that can be read: choosing again gives the same."""
     try:
-        content = json.loads(path.read_text())
-        return ThresholdChoice.model_validate({name: content[name] for name in ThresholdChoice.model_fields})
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_document(folder.thresholds, ThresholdChoice)
+    except (FileNotFoundError, UnreadableError):
         return None
 
 
@@ -98,8 +72,8 @@ def set_thresholds(model: Path, values: Mapping[str, float | None]) -> None:
     write_json(path, content)
 
 
-def _choose(job: Job, dataset: Dataset, folder: Path, device: str, progress: Progress | None) -> ThresholdChoice:
-    segmenter = load_model(folder / "model", device).segmenter
+def _choose(job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None) -> ThresholdChoice:
+    segmenter = load_model(folder.model, device).segmenter
     if not isinstance(segmenter, Tunable):
         raise UserError(
             f"{job.method} names thresholds to choose ({', '.join(job.searched or ())}), but its model has no "
@@ -109,8 +83,8 @@ def _choose(job: Job, dataset: Dataset, folder: Path, device: str, progress: Pro
     ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
     trials = try_thresholds(segmenter, job, dataset, ids, device, progress)
     seconds = round(time.perf_counter() - begun, 3)
-    return ThresholdChoice(
-        split=job.choosing_split, images=len(ids), searched=job.searched or {}, trials=trials, seconds=seconds
+    return ThresholdChoice.among(
+        trials, split=job.choosing_split, images=len(ids), searched=job.searched or {}, seconds=seconds
     )
 
 
@@ -121,7 +95,7 @@ def try_thresholds(
     ids: Sequence[str],
     device: str,
     progress: Progress | None = None,
-) -> tuple[Trial, ...]:
+) -> tuple[ThresholdTrial, ...]:
     """Score every setting on some images, tiled as the job tests; the network sees each image once."""
     tried = trial_values(job.model["inference"], job.searched or {}, job.testing.threshold_trials)
     parse = type(segmenter.config.inference).model_validate
@@ -136,7 +110,9 @@ def try_thresholds(
             of_setting.append(METRICS["pq"].compute(contingency_table(sample.labels, labels)))
         if progress:
             progress(done, len(ids))
-    return tuple(Trial(values=values, pq=fmean(of_setting)) for values, of_setting in zip(tried, scores, strict=True))
+    return tuple(
+        ThresholdTrial(values=values, pq=fmean(of_setting)) for values, of_setting in zip(tried, scores, strict=True)
+    )
 
 
 def trial_values(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import torch
 
@@ -16,6 +15,7 @@ from benchmarks.plan.job import Job
 from benchmarks.plan.methods import get_method
 from benchmarks.run.cost import without_pretrained
 from benchmarks.run.prediction import validate
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import HARNESS_FILE, save_model
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed, slots_of_process
@@ -73,7 +73,7 @@ def _devices(device: str, processes: int) -> list[str]:
 
 
 def train_job(
-    job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher, processes: int = 1
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: Watcher, processes: int = 1
 ) -> JobTraining:
     """Train from wherever an earlier start left it, and leave the model in `folder`/model.
 
@@ -98,7 +98,7 @@ def train_job(
     return JobTraining(members[0].report, max(member.peak_memory_bytes for member in members))
 
 
-def _train_slice(device: str, tell: Tell, job: Job, spec: str, decoding: str, folder: Path) -> JobTraining:
+def _train_slice(device: str, tell: Tell, job: Job, spec: str, decoding: str, folder: JobFolder) -> JobTraining:
     """What each of several processes does."""
     keep_freed_memory()
     reset_peak_memory(device)
@@ -113,11 +113,11 @@ def _train_slice(device: str, tell: Tell, job: Job, spec: str, decoding: str, fo
     return JobTraining(report, peak_memory_bytes(device))
 
 
-def _train(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watcher) -> TrainingReport:
+def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: Watcher) -> TrainingReport:
     method = get_method(job.method)
     torch.manual_seed(derived_seed(job.seed, "weights"))
     # A checkpoint replaces pretrained weights, which need not be at hand any more.
-    resumed = (folder / "checkpoint.pt").exists()
+    resumed = folder.checkpoint.exists()
     model = method.build(without_pretrained(job.model) if resumed else job.model)
     assert isinstance(model, torch.nn.Module), f"{job.method} is trained, so it has to be a torch module"
     model.to(device)
@@ -125,7 +125,7 @@ def _train(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watch
     def validated(current: torch.nn.Module) -> dict[str, float]:
         metrics = validate(current, job, dataset, device)  # type: ignore[arg-type]
         watcher.validation(metrics)
-        watcher.saved(folder)
+        watcher.saved(folder.path)
         return metrics
 
     report = train(
@@ -139,6 +139,6 @@ def _train(job: Job, dataset: Dataset, folder: Path, device: str, watcher: Watch
         progress=watcher.training,
         stopping=watcher.stopping,
     )
-    if rank() == 0 and not (folder / "model" / HARNESS_FILE).exists():
-        save_model(model, job, folder / "model")
+    if rank() == 0 and not (folder.model / HARNESS_FILE).exists():
+        save_model(model, job, folder.model)
     return report

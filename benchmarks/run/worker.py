@@ -52,10 +52,12 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
     import torch
 
     from benchmarks.run.running import OpenDatasets, run_planned
+    from benchmarks.store.job_folder import JobFolder
     from benchmarks.store.pace import NowAndThen
     from benchmarks.store.request import read_request
 
-    planned = read_request(options.folder)
+    folder = JobFolder(options.folder)
+    planned = read_request(folder)
     threads = planned.job.training.threads or torch.get_num_threads()
     print(
         f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} {planned.label}, seed {planned.job.seed}: process {os.getpid()} on "
@@ -72,7 +74,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
             raise StopRequested(f"after image {done}")
 
     watcher = Watcher(prediction=after_image, stopping=stop.is_set, choosing=after_image)
-    datasets, out = OpenDatasets(), options.folder.parents[1]
+    datasets, out = OpenDatasets(), folder.out
     while not stop.is_set():
         outcome = run_planned(planned, datasets, out, options.device, watcher, processes=options.processes, say=told)
         if outcome.status != "busy" or not options.wait:

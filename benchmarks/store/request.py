@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Any
 
 from benchmarks.errors import UserError
-from benchmarks.files import write_json
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.plan.job import parse_job
+from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
+from benchmarks.store.job_folder import JobFolder
 
 
-def request_path(folder: Path) -> Path:
-    return folder / "request.json"
+class Request(Document):
+    """What request.json holds."""
+
+    row: int
+    label: str
+    job: dict[str, Any]
 
 
-def write_request(planned: PlannedJob, out: Path) -> Path:
+def write_request(planned: PlannedJob, out: Path) -> JobFolder:
     """Ask for a job; returns its folder."""
-    folder = planned.job.folder(out)
-    document = {"row": planned.row, "label": planned.label, "job": planned.job.resolved()}
-    write_json(request_path(folder), document)
+    folder = JobFolder.of(planned.job, out)
+    write_document(folder.request, Request(row=planned.row, label=planned.label, job=planned.job.resolved()))
     return folder
 
 
-def read_request(folder: Path) -> PlannedJob:
+def read_request(folder: JobFolder) -> PlannedJob:
     """The job that is asked for in its folder.
 
     Raises:
         UserError: there is none, or none that this version of the code knows by this key.
     """
-    path = request_path(folder)
     try:
-        document = json.loads(path.read_text())
-        planned = PlannedJob(int(document["row"]), str(document["label"]), parse_job(document["job"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: expected the request for a job ({error}).") from error
-    if planned.job.key != folder.name:
+        request = read_document(folder.request, Request)
+        planned = PlannedJob(request.row, request.label, parse_job(request.job))
+    except (FileNotFoundError, UnreadableError, ValueError) as error:
+        raise UserError(f"{folder.request}: expected the request for a job ({error}).") from error
+    if planned.job.key != folder.key:
         raise UserError(
-            f"{path}: to this version of the code the job has the key {planned.job.key}, so it was asked for by "
-            "another version. Run the command again with this one."
+            f"{folder.request}: to this version of the code the job has the key {planned.job.key}, so it was asked for "
+            "by another version. Run the command again with this one."
         )
     return planned

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.files import write_json
+from benchmarks.store.job_folder import JobFolder
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Sent:
         run_id: MLflow's name of the run.
         started: seconds since 1970; times of curves count from here, so that a point sent twice is the same
             point, which MLflow keeps once.
-        iterations: per curve file, the last iteration sent.
+        iterations: per curve, the last iteration sent.
         status: the last status sent; a job that ended has been sent in full once it is here.
     """
 
@@ -28,17 +29,17 @@ class Sent:
     status: str = "RUNNING"
 
 
-def read_sent(job_dir: Path, destination: str) -> Sent | None:
+def read_sent(folder: JobFolder, destination: str) -> Sent | None:
     """What `destination` has of a job; None where it has nothing, or the file is not readable."""
-    entry = _read(job_dir / "tracking.json").get(destination)
+    entry = _read(folder.tracking).get(destination)
     try:
         return Sent(**entry) if isinstance(entry, dict) else None
     except TypeError:
         return None
 
 
-def write_sent(job_dir: Path, destination: str, sent: Sent) -> None:
-    write_json(job_dir / "tracking.json", _read(job_dir / "tracking.json") | {destination: asdict(sent)})
+def write_sent(folder: JobFolder, destination: str, sent: Sent) -> None:
+    write_json(folder.tracking, _read(folder.tracking) | {destination: asdict(sent)})
 
 
 def read_table(out: Path, table: str) -> dict[str, Any]:

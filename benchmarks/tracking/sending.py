@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.tracking.folder import JobFolder
+from benchmarks.tracking.job import TrackedJob
 from benchmarks.tracking.ledger import Sent
 
 if TYPE_CHECKING:
@@ -40,33 +40,33 @@ def send_parameters(client: MlflowClient, run_id: str, parameters: dict[str, str
         client.log_batch(run_id, params=entries[start : start + PARAMETERS_PER_REQUEST])
 
 
-def send_curve(client: MlflowClient, sent: Sent, folder: JobFolder, file: str) -> bool:
-    """Send the file's points past the last iteration sent, and note it; False where there are none."""
+def send_curve(client: MlflowClient, sent: Sent, job: TrackedJob, curve: str) -> bool:
+    """Send the curve's points past the last iteration sent, and note it; False where there are none."""
     from mlflow.entities import Metric
 
-    points = list(folder.points(file, after=sent.iterations.get(file, -1)))
+    points = list(job.points(curve, after=sent.iterations.get(curve, -1)))
     for start in range(0, len(points), METRICS_PER_REQUEST):
         chunk = points[start : start + METRICS_PER_REQUEST]
         metrics = [Metric(p.name, p.value, int((sent.started + p.seconds) * 1000), p.step) for p in chunk]
         client.log_batch(sent.run_id, metrics)
     if points:
-        sent.iterations[file] = max(point.step for point in points)
+        sent.iterations[curve] = max(point.step for point in points)
     return bool(points)
 
 
-def send_status(client: MlflowClient, sent: Sent, folder: JobFolder) -> None:
+def send_status(client: MlflowClient, sent: Sent, job: TrackedJob) -> None:
     """Tell that a job ended, with all that comes with its end, or that one that had failed runs again."""
-    if folder.status == "RUNNING":
+    if job.status == "RUNNING":
         client.update_run(sent.run_id, status="RUNNING")
     else:
-        end = int((folder.finished or time.time()) * 1000)
-        _send_final_metrics(client, sent.run_id, folder, end)
-        _send_files(client, sent.run_id, folder)
-        if folder.error is not None and folder.result is None:
-            client.set_tag(sent.run_id, "mlflow.note.content", str(folder.error.get("message", "")))
-        client.update_run(sent.run_id, name=folder.name)
-        client.set_terminated(sent.run_id, folder.status, end)
-    sent.status = folder.status
+        end = int((job.finished or time.time()) * 1000)
+        _send_final_metrics(client, sent.run_id, job, end)
+        _send_files(client, sent.run_id, job)
+        if job.failure is not None and job.result is None:
+            client.set_tag(sent.run_id, "mlflow.note.content", job.failure.message)
+        client.update_run(sent.run_id, name=job.name)
+        client.set_terminated(sent.run_id, job.status, end)
+    sent.status = job.status
 
 
 def send_note(client: MlflowClient, run_id: str, note: Note, *, end: bool) -> None:
@@ -81,14 +81,14 @@ def send_note(client: MlflowClient, run_id: str, note: Note, *, end: bool) -> No
         client.set_terminated(run_id, note.status)
 
 
-def _send_final_metrics(client: MlflowClient, run_id: str, folder: JobFolder, when: int) -> None:
+def _send_final_metrics(client: MlflowClient, run_id: str, job: TrackedJob, when: int) -> None:
     from mlflow.entities import Metric
 
-    client.log_batch(run_id, [Metric(name, value, when, 0) for name, value in folder.final_metrics().items()])
+    client.log_batch(run_id, [Metric(name, value, when, 0) for name, value in job.final_metrics().items()])
 
 
-def _send_files(client: MlflowClient, run_id: str, folder: JobFolder) -> None:
-    for path in folder.documents():
+def _send_files(client: MlflowClient, run_id: str, job: TrackedJob) -> None:
+    for path in job.documents():
         client.log_artifact(run_id, str(path))
-    for path in folder.overlays():
+    for path in job.overlays():
         client.log_artifact(run_id, str(path), "overlays")

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchmarks.files import exclusive
-from benchmarks.tracking.folder import CURVES, JobFolder, flatten
+from benchmarks.plan.nested import flatten
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.tracking.job import CURVES, TrackedJob
 from benchmarks.tracking.ledger import Sent, read_sent, read_table, write_sent, write_table
 from benchmarks.tracking.sending import Note, send_curve, send_note, send_parameters, send_status
 from benchmarks.tracking.store import checked_uri, connect, default_uri, shown
@@ -95,12 +97,12 @@ class Tracker:
     def deliver(self, job_dir: Path) -> Outcome:
         """As `sync`, telling whether there was anything to send."""
         try:
-            folder = JobFolder.read(job_dir)
+            job = TrackedJob.read(JobFolder(job_dir))
         except (OSError, ValueError) as problem:
             logger.warning("not sent to MLflow: %s", problem)
             return "failed"
         news: list[bool] = []
-        delivered = self._attempt(lambda client: news.append(self._send(client, folder)))
+        delivered = self._attempt(lambda client: news.append(self._send(client, job)))
         return "failed" if not delivered else "sent" if any(news) else "present"
 
     def annotate(self, job_dir: Path, note: Note) -> bool:
@@ -110,11 +112,11 @@ class Tracker:
         """
 
         def act(client: MlflowClient) -> None:
-            folder = JobFolder.read(job_dir)
-            self._send(client, folder)
-            sent = read_sent(folder.path, self._ledger_name(self._parent(client)))
+            job = TrackedJob.read(JobFolder(job_dir))
+            self._send(client, job)
+            sent = read_sent(job.folder, self._ledger_name(self._parent(client)))
             assert sent is not None, "what was just sent is in the ledger"
-            send_note(client, sent.run_id, note, end=folder.status == "RUNNING")
+            send_note(client, sent.run_id, note, end=job.status == "RUNNING")
 
         return self._attempt(act)
 
@@ -145,36 +147,36 @@ class Tracker:
         """What the ledger of a job calls where it was sent."""
         return f"{self._destination} {parent}" if parent else self._destination
 
-    def _send(self, client: MlflowClient, folder: JobFolder) -> bool:
+    def _send(self, client: MlflowClient, job: TrackedJob) -> bool:
         """Send what is new in the folder; False where nothing is."""
         parent = None if self._table is None else self._parent(client)
         destination = self._ledger_name(parent)
-        sent = read_sent(folder.path, destination)
+        sent = read_sent(job.folder, destination)
         if sent is not None and not self._exists(client, sent.run_id):
             sent = None
         if sent is not None and sent.status == "FINISHED":
             return False
         created = sent is None
         if sent is None:
-            sent = self._create_run(client, folder, parent)
-            write_sent(folder.path, destination, sent)
-        self._describe(client, sent.run_id, folder.parameters())
+            sent = self._create_run(client, job, parent)
+            write_sent(job.folder, destination, sent)
+        self._describe(client, sent.run_id, job.parameters())
 
-        grown = [send_curve(client, sent, folder, file) for file in CURVES]
-        changed = sent.status != folder.status
+        grown = [send_curve(client, sent, job, curve) for curve in CURVES]
+        changed = sent.status != job.status
         if changed:
-            send_status(client, sent, folder)
+            send_status(client, sent, job)
         if any(grown) or changed:
-            write_sent(folder.path, destination, sent)
+            write_sent(job.folder, destination, sent)
         return created or any(grown) or changed
 
-    def _create_run(self, client: MlflowClient, folder: JobFolder, parent: str | None) -> Sent:
-        tags = {"pctrans_bench.key": str(folder.job.get("key", folder.path.name))}
+    def _create_run(self, client: MlflowClient, job: TrackedJob, parent: str | None) -> Sent:
+        tags = {"pctrans_bench.key": job.folder.key}
         if parent is not None:
             tags["mlflow.parentRunId"] = parent
-        if commit := folder.environment.get("commit"):
+        if commit := job.environment.get("commit"):
             tags["mlflow.source.git.commit"] = str(commit)
-        return Sent(self._new_run(client, folder.name, tags, folder.started), folder.started)
+        return Sent(self._new_run(client, job.name, tags, job.started), job.started)
 
     def _parent(self, client: MlflowClient) -> str:
         """The run of the current table, made where the store has none."""

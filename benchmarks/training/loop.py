@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.profiler import record_function
 
 from benchmarks.contract import Segmenter
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.averaging import MovingAverage
 from benchmarks.training.batches import Batch, BatchSource, derived_seed
 from benchmarks.training.capacity import CapacityCheck
@@ -54,7 +54,7 @@ def train(
     settings: TrainingSettings,
     *,
     seed: int,
-    folder: Path,
+    folder: JobFolder,
     device: torch.device,
     validate: Validate | None = None,
     progress: Progress | None = None,
@@ -69,7 +69,7 @@ def train(
 
     Args:
         model: a `Segmenter`, on `device`.
-        folder: gets checkpoint.pt, losses.csv and validation.csv.
+        folder: gets checkpoint, losses and validation.
         validate: called every `settings.validate_every` iterations with the model in evaluation mode.
         stopping: asked after every iteration whether to end before the last.
 
@@ -81,7 +81,7 @@ def train(
         synchronise(model)
     optimiser = build_optimiser(model, settings)
     average = MovingAverage(model, settings.weight_average) if settings.weight_average else None
-    checkpoint = folder / "checkpoint.pt"
+    checkpoint = folder.checkpoint
     start, seconds = load_checkpoint(checkpoint, model, optimiser, average, device)
     curves = _Curves(folder, start) if rank() == 0 else None
     check_capacity = CapacityCheck(model)
@@ -129,9 +129,9 @@ def train(
 class _Curves:
     """What is written while training goes on."""
 
-    def __init__(self, folder: Path, resumed_at: int):
-        self.losses = Curve(folder / "losses.csv", resumed_at)
-        self.validation = Curve(folder / "validation.csv", resumed_at)
+    def __init__(self, folder: JobFolder, resumed_at: int):
+        self.losses = Curve(folder.losses, resumed_at)
+        self.validation = Curve(folder.validation, resumed_at)
 
 
 def training_step(

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.plan.tables import TableSpec, load_table
+from benchmarks.store.run_file import RunFile, read_run
 from reports.caption import comparability, unequal
-from reports.claims.missing import PlannedRun, command, first_command, missing_jobs, read_planned
+from reports.claims.missing import command, first_command, missing_jobs
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
 from reports.claims.verdicts import PartVerdict, Verdict, joint
 from reports.collect import Outcome, RowResults, TableResults, collect
@@ -84,7 +85,7 @@ def evaluate_claims(
     names = dict.fromkeys(claim.table for claim in claims.claims)
     outcomes: dict[str, Outcome] = {}
     tables = {name: _Table(out, load_table(name), (collected or {}).get(name), outcomes) for name in names}
-    runs = [table.planned for table in tables.values() if table.planned]
+    runs = [table.run for table in tables.values() if table.run]
     verdicts = tuple(_evaluate(claim, tables[claim.table], runs) for claim in claims.claims)
     oddities = tuple(f"{oddity.text} (Paper, {oddity.source}.)" for oddity in claims.oddities)
     return ClaimsReport(out, verdicts, oddities)
@@ -100,12 +101,12 @@ class _Table:
     outcomes: dict[str, Outcome]
 
     @cached_property
-    def planned(self) -> PlannedRun | None:
-        return read_planned(self.out, self.spec.name)
+    def run(self) -> RunFile | None:
+        return read_run(self.out, self.spec.name)
 
     @cached_property
     def results(self) -> TableResults | None:
-        return self.collected or (collect(self.out, self.spec.name, self.outcomes) if self.planned else None)
+        return self.collected or (collect(self.out, self.spec.name, self.outcomes) if self.run else None)
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:
@@ -114,7 +115,7 @@ class _Table:
         return (*unequal(self.results), comparability(self.results))
 
 
-def _evaluate(claim: Claim, table: _Table, runs: Sequence[PlannedRun]) -> ClaimVerdict:
+def _evaluate(claim: Claim, table: _Table, runs: Sequence[RunFile]) -> ClaimVerdict:
     needed = claim.labels(table.spec)
     rows = {row.label: row for row in table.results.rows if row.label in needed} if table.results else {}
     attempts = [list(_attempts(part, rows)) for part in claim.parts]
@@ -130,17 +131,17 @@ def _evaluate(claim: Claim, table: _Table, runs: Sequence[PlannedRun]) -> ClaimV
         parts=parts,
         missing=tuple(missing),
         command=_command(table, labels, runs) if labels else None,
-        scale=table.planned.scale if table.planned else None,
-        data=table.planned.data.spec if table.planned else None,
+        scale=table.run.scale if table.run else None,
+        data=table.run.data.spec if table.run else None,
         notes=tuple(_notes(parts)),
         conditions=table.conditions,
     )
 
 
-def _command(table: _Table, labels: Sequence[str], runs: Sequence[PlannedRun]) -> str:
-    if table.planned is None or table.results is None:
+def _command(table: _Table, labels: Sequence[str], runs: Sequence[RunFile]) -> str:
+    if table.run is None or table.results is None:
         return first_command(table.out, table.spec, labels, runs)
-    return command(table.out, table.spec, table.planned, table.results, labels)
+    return command(table.out, table.spec, table.run, table.results, labels)
 
 
 def _incomplete(row: RowResults | None) -> bool:
@@ -148,9 +149,9 @@ def _incomplete(row: RowResults | None) -> bool:
 
 
 def _missing(needed: Sequence[str], table: _Table, rows: dict[str, RowResults]) -> list[str]:
-    if table.planned is None:
+    if table.run is None:
         return [f"{table.spec.name} was not run here; needed are its rows {', '.join(needed)}"]
-    return missing_jobs(list(rows.values()), table.planned)
+    return missing_jobs(list(rows.values()), table.run)
 
 
 Attempt = Comparison | UserError

@@ -2,64 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from benchmarks.errors import UserError
+from benchmarks.plan.nested import flatten, lookup
 from benchmarks.plan.tables import TableSpec
-from benchmarks.tracking.folder import flatten
-from reports.collect import RowResults, TableResults, lookup
+from benchmarks.store.run_file import RunFile
+from reports.collect import RowResults, TableResults
 
 
-class _PlannedData(BaseModel):
-    spec: str
-
-
-class _PlannedRow(BaseModel):
-    row: int
-    keys: list[str]
-
-
-class PlannedRun(BaseModel):
-    """What `runs/<table>.json` says of how a table was run."""
-
-    model_config = ConfigDict(frozen=True)
-
-    data: _PlannedData
-    scale: str
-    seeds: list[int]
-    overrides: dict[str, Any]
-    rows: list[_PlannedRow]
-
-    def seed_of(self, key: str | None) -> int | None:
-        """The seed that the job of this key has; jobs of a row are in the order of seeds."""
-        keys = next((row.keys for row in self.rows if key in row.keys), [])
-        return self.seeds[keys.index(key)] if key in keys and keys.index(key) < len(self.seeds) else None
-
-
-def read_planned(out: Path, table: str) -> PlannedRun | None:
-    """How a table was run into `out`; None where it was not.
-
-    Raises:
-        UserError: the file does not describe a run.
-    """
-    path = out / "runs" / f"{table}.json"
-    if not path.is_file():
-        return None
-    try:
-        return PlannedRun.model_validate(json.loads(path.read_bytes()))
-    except (ValueError, ValidationError) as error:
-        raise UserError(f"{path} does not describe a run: {error}. Run {table} again.") from error
-
-
-def missing_jobs(rows: Sequence[RowResults], planned: PlannedRun) -> list[str]:
+def missing_jobs(rows: Sequence[RowResults], run: RunFile) -> list[str]:
     """A line for each job without a result: row, label, seed, key and why."""
-    return [_line(row, gap.key, planned.seed_of(gap.key), gap.reason) for row in rows for gap in row.gaps]
+    return [_line(row, gap.key, run.seed_of(gap.key), gap.reason) for row in rows for gap in row.gaps]
 
 
 def _line(row: RowResults, key: str | None, seed: int | None, reason: str) -> str:
@@ -69,7 +24,7 @@ def _line(row: RowResults, key: str | None, seed: int | None, reason: str) -> st
     return f"{', '.join(parts)}: {reason}"
 
 
-def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Sequence[PlannedRun]) -> str:
+def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Sequence[RunFile]) -> str:
     """The command that runs the rows of these labels of a table that was not run.
 
     Args:
@@ -83,11 +38,11 @@ def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Seq
     return shlex.join([*words, "--rows", _rows(numbers), "--out", str(out)])
 
 
-def command(out: Path, spec: TableSpec, planned: PlannedRun, results: TableResults, labels: Sequence[str]) -> str:
+def command(out: Path, spec: TableSpec, run: RunFile, results: TableResults, labels: Sequence[str]) -> str:
     """The command that runs the rows of these labels, with the data and settings the table was run with."""
-    words = ["pctrans-bench", "run", spec.name, *_data_words(planned)]
+    words = ["pctrans-bench", "run", spec.name, *_data_words(run)]
     words += ["--rows", _rows([row.number for row in results.rows if row.label in labels])]
-    for path, value in flatten(planned.overrides):
+    for path, value in flatten(run.overrides):
         words += ["--set", f"{path}={value}"]
     if results.results and (protocol := lookup(results.results[0].job, "protocol")):
         words += ["--protocol", str(protocol)]
@@ -97,8 +52,8 @@ def command(out: Path, spec: TableSpec, planned: PlannedRun, results: TableResul
     return shlex.join([*words, "--out", str(out)])
 
 
-def _data_words(planned: PlannedRun) -> list[str]:
-    return ["--data", planned.data.spec, "--scale", planned.scale, "--seeds", str(len(planned.seeds))]
+def _data_words(run: RunFile) -> list[str]:
+    return ["--data", run.data.spec, "--scale", run.scale, "--seeds", str(len(run.seeds))]
 
 
 def _rows(numbers: Sequence[int]) -> str:

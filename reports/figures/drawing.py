@@ -11,7 +11,7 @@ from benchmarks.figures.facts import FigureFacts, RowFacts
 from benchmarks.figures.specs import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, load_facts, read_data
 from benchmarks.files import write_json
-from benchmarks.tracking.folder import flatten
+from benchmarks.plan.nested import flatten
 from reports.pictures import Picture
 
 DRAWING = 1

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.run.executors.ending import last_lines, log_path
-from benchmarks.tracking.folder import flatten
-from reports.collect import JobResult
+from benchmarks.plan.nested import flatten
+from benchmarks.store.job_folder import JobFolder, State, all_job_folders
+from benchmarks.store.result import Result
 from reports.folder import Folder
 
 LONGEST = 20_000  # characters of a traceback, message or output
+STATES: dict[State, str] = {"done": "finished", "failed": "failed", "unfinished": "not finished", "not run": "not run"}
 # Colours and cursor movements of a terminal, then every control character but tab and line feed.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -66,14 +67,14 @@ class Jobs:
 def read_jobs(folder: Folder) -> Jobs:
     """Jobs in the order of the tables' rows, then those of no table by key; results are not read again."""
     rows, results, labels = _of_tables(folder)
-    present = [path.name for path in (folder.out / "jobs").glob("*") if path.is_dir()]
-    keys = dict.fromkeys([*(key for key in rows if key in set(present)), *sorted(present)])
+    present = [job.key for job in all_job_folders(folder.out)]
+    keys = dict.fromkeys([*(key for key in rows if key in set(present)), *present])
     reader, machines = _Reader(), dict[tuple[tuple[str, str], ...], list[str]]()
     entries, failures = [], []
     for key in keys:
-        path, result = folder.out / "jobs" / key, results.get(key)
-        job = result.job if result else reader.read(path / "job.json")
-        environment = result.environment if result else reader.read(path / "environment.json")
+        job_folder, result = JobFolder.named(key, folder.out), results.get(key)
+        job = result.job if result else reader.read(job_folder.description)
+        environment = result.environment if result else reader.read(job_folder.environment)
         facts = tuple(flatten(environment))
         if facts:
             machines.setdefault(facts, []).append(key)
@@ -82,22 +83,22 @@ def read_jobs(folder: Folder) -> Jobs:
             JobEntry(
                 key=key,
                 label=label,
-                state=_state(path, result),
+                state=STATES[job_folder.state],
                 rows=tuple(rows.get(key, ())),
                 configuration=tuple(flatten(job)),
                 environment=list(machines).index(facts) + 1 if facts else None,
             )
         )
         if entries[-1].state == "failed":
-            failures.append(_failure(path, label, reader))
+            failures.append(_failure(job_folder, label, reader))
     environments = tuple(Environment(number, facts, len(of)) for number, (facts, of) in enumerate(machines.items(), 1))
     return Jobs(tuple(entries), tuple(failures), environments, tuple(reader.problems))
 
 
-def _of_tables(folder: Folder) -> tuple[dict[str, list[str]], dict[str, JobResult], dict[str, str]]:
+def _of_tables(folder: Folder) -> tuple[dict[str, list[str]], dict[str, Result], dict[str, str]]:
     """By key: the rows that show a job, its result, and the label of its first row."""
     rows: dict[str, list[str]] = {}
-    results: dict[str, JobResult] = {}
+    results: dict[str, Result] = {}
     labels: dict[str, str] = {}
     for name, table in folder.results.items():
         for row in table.rows:
@@ -108,16 +109,10 @@ def _of_tables(folder: Folder) -> tuple[dict[str, list[str]], dict[str, JobResul
     return rows, results, labels
 
 
-def _state(path: Path, result: JobResult | None) -> str:
-    if result or (path / "result.json").is_file():
-        return "finished"
-    return "failed" if (path / "error.json").is_file() else "not finished"
-
-
-def _failure(path: Path, label: str, reader: _Reader) -> Failure:
-    error = reader.read(path / "error.json")
+def _failure(folder: JobFolder, label: str, reader: _Reader) -> Failure:
+    error = reader.read(folder.failure)
     texts = {name: _shown(str(error.get(name) or "")) for name in ("type", "message", "traceback", "when")}
-    return Failure(key=path.name, label=label, log=_shown(last_lines(log_path(path))), **texts)
+    return Failure(key=folder.key, label=label, log=_shown(folder.last_output()), **texts)
 
 
 def _shown(text: str) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.plan.tables import Scalar
+from benchmarks.store.run_file import RunFile
 from reports.caption import caption, notes
 from reports.cells import Column, metric_columns
-from reports.claims.missing import PlannedRun
 from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells
 from reports.collect import RowResults, TableResults
 from reports.comparisons import against_reference
@@ -66,7 +66,7 @@ class TableSection:
 
     name: str
     title: str
-    planned: PlannedRun
+    run: RunFile
     sentences: list[str]
     row_heading: str
     switch_headings: list[str]
@@ -103,7 +103,7 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
     return TableSection(
         name=spec.name,
         title=spec.title,
-        planned=run.planned,
+        run=run.run,
         sentences=caption(results),
         row_heading=spec.row_heading,
         switch_headings=[column.heading for column in spec.columns],

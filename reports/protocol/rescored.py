@@ -11,9 +11,12 @@ from typing import Any
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
+from benchmarks.plan.nested import lookup
 from benchmarks.plan.tables import TableSpec
 from benchmarks.protocol import Choice, Score, choose, disagreement, open_decodings, rescore
-from reports.collect import Gap, JobResult, RowResults, TableResults, lookup
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import Result
+from reports.collect import Gap, RowResults, TableResults
 
 Progress = Callable[[int, int], None]
 """Called with jobs done and jobs in all."""
@@ -97,7 +100,7 @@ def rescore_table(results: TableResults, out: Path, progress: Progress | None = 
     )
     done = 0
 
-    def scored(result: JobResult) -> RescoredJob | Gap:
+    def scored(result: Result) -> RescoredJob | Gap:
         nonlocal done
         found = _rescored(result, first, datasets, choice, out)
         done += 1
@@ -135,7 +138,7 @@ def score_lines(table: RescoredTable) -> list[dict[str, Any]]:
     ]
 
 
-def _open(result: JobResult) -> dict[str, Dataset]:
+def _open(result: Result) -> dict[str, Dataset]:
     try:
         return open_decodings(result.dataset.spec, str(result.dataset.decoding))
     except UserError as error:
@@ -155,13 +158,12 @@ def _row(row: RowResults, found: list[RescoredJob | Gap]) -> RescoredRow:
 
 
 def _rescored(
-    result: JobResult, first: JobResult, datasets: dict[str, Dataset], choice: Choice, out: Path
+    result: Result, first: Result, datasets: dict[str, Dataset], choice: Choice, out: Path
 ) -> RescoredJob | Gap:
     if _data(result) != _data(first):
         return Gap(result.key, f"tested on other data, decoding or split than job {first.key}")
-    predictions = out / "jobs" / result.key / "predictions"
     try:
-        scores = rescore(predictions, datasets, result.dataset.split, choice.variants)
+        scores = rescore(JobFolder.named(result.key, out).predictions, datasets, result.dataset.split, choice.variants)
     except UserError as error:
         return Gap(result.key, str(error))
     if difference := disagreement(scores, result.images):
@@ -169,7 +171,7 @@ def _rescored(
     return RescoredJob(result.key, result.seed, tuple(scores))
 
 
-def _data(result: JobResult) -> tuple[Any, ...]:
+def _data(result: Result) -> tuple[Any, ...]:
     """What makes the truth of two jobs the same."""
     fingerprint = lookup(result.job, "data.fingerprint")
     return fingerprint, result.dataset.decoding, result.dataset.split

@@ -18,8 +18,9 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError, suggestion
 from benchmarks.machine.threads import computing_with
 from benchmarks.metrics.scoring import mean_scores
-from benchmarks.plan.job import NUMERICS, Job, nest, parse_job
+from benchmarks.plan.job import NUMERICS, Job, parse_job
 from benchmarks.plan.methods import describe, get_method
+from benchmarks.plan.nested import nest
 from benchmarks.store.saved_model import HARNESS_FILE, find_model, load_model
 from studies.inference.evidence import EvidenceStore, Progress
 from studies.plan import StudySettings, digest, study_folder

@@ -14,12 +14,13 @@ from benchmarks.errors import UserError
 from benchmarks.figures.selection import crowded_window
 from benchmarks.metrics import image_metrics
 from benchmarks.store.overlays import colour_labels
+from benchmarks.store.result import Result
 from reports import panels
-from reports.collect import JobResult, collect
+from reports.collect import collect
 from reports.segmentations import draw_segmentations, typical_image
 
 
-def scored(one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int] | None = None) -> list[JobResult]:
+def scored(one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int] | None = None) -> list[Result]:
     """Results with the given PQ by image."""
     result = collect(one_seed, "table4").results[0]
     return [

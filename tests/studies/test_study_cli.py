@@ -18,6 +18,7 @@ from benchmarks.data import Dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.tables import load_table
+from benchmarks.store.run_file import save_run
 from studies.folder import enter_folder
 from studies.plan import TrainingPlan
 from studies.slots import create_or_join
@@ -115,7 +116,7 @@ def test_the_same_settings_given_in_two_ways_are_the_same_table(tmp_path: Path, 
     def plan(overrides: dict[str, Any]) -> Plan:
         return expand_table(load_table("table5"), dataset, scale="smoke", seeds=1, overrides=overrides)
 
-    plan({"training": {"learning_rate": 0.01}}).save(tmp_path)
+    save_run(plan({"training": {"learning_rate": 0.01}}), tmp_path)
     refuse_other_runs(plan({"methods": {"pctrans": {"training": {"learning_rate": 0.01}}}}), tmp_path)
     with pytest.raises(UserError, match="another --out folder"):
         refuse_other_runs(plan({"methods": {"pctrans": {"training": {"learning_rate": 0.02}}}}), tmp_path)

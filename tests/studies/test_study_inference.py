@@ -21,6 +21,7 @@ from benchmarks.plan.job import Job, make_job
 from benchmarks.plan.overrides import for_method
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
 from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_then_average
@@ -53,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path
     )
     outcome = run_job(job, dataset, out, "cpu")
     assert outcome.status == "done", outcome.error
-    return job.folder(out)
+    return JobFolder.of(job, out).path
 
 
 def planned(dataset: Dataset, model: Path, **changes: Any) -> InferencePlan:
@@ -208,7 +209,7 @@ def test_thresholds_of_other_methods_are_searched_too(
     )  # fmt: skip
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     search = {f"model.inference.{field}": {"values": [0.1, 0.5]}}
-    plan = planned(dataset, job.folder(tmp_path), method=method, search=search, sampler="grid", trials=None)
+    plan = planned(dataset, JobFolder.of(job, tmp_path).path, method=method, search=search, sampler="grid", trials=None)
     trials = read_trials(run_all(plan, tmp_path))
     assert [trial.params[f"model.inference.{field}"] for trial in trials] == [0.1, 0.5]
     assert all(trial.values is not None for trial in trials)
@@ -218,7 +219,7 @@ def test_a_method_without_thresholds_is_refused(tmp_path: Path, dataset: Dataset
     job = make_job("watershed", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0)
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     with pytest.raises(UserError, match="whose thresholds cannot be searched"):
-        planned(dataset, job.folder(tmp_path), method="watershed")
+        planned(dataset, JobFolder.of(job, tmp_path).path, method="watershed")
 
 
 def test_what_cannot_be_searched(tmp_path: Path, dataset: Dataset, finished: Path) -> None:

@@ -16,6 +16,7 @@ from tiny_study import TINY
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.watcher import StopRequested
 from studies import trial as trial_module
 from studies.claims import Worker
@@ -85,7 +86,7 @@ def test_what_a_trial_is_judged_by(tmp_path: Path, make_plan: Make, dataset: Dat
 
 def test_damaged_scores_are_refused(tmp_path: Path, make_plan: Make, dataset: Dataset) -> None:
     job = make_plan().job(POINT)
-    path = job.folder(tmp_path) / "validation_scores.json"
+    path = JobFolder.of(job, tmp_path).path / "validation_scores.json"
     path.parent.mkdir(parents=True)
     for content in ("{", "[]", '{"schema": 1, "split": "test", "metrics": {}}', '{"schema": 2}'):
         path.write_text(content)

@@ -20,7 +20,8 @@ from benchmarks.measure.scaling.axes import AXES
 from benchmarks.measure.speed.series import repeat
 from benchmarks.plan.job import model_at
 from benchmarks.plan.methods import get_method
-from benchmarks.plan.scales import merge, scale_overrides
+from benchmarks.plan.nested import merge
+from benchmarks.plan.scales import scale_overrides
 from benchmarks.plan.settings import TestingSettings, TrainingSettings
 from benchmarks.run.cost import without_pretrained
 from benchmarks.tiling import segment_image

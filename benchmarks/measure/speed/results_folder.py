@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmarks.data import open_dataset
-from benchmarks.files import write_json
 from benchmarks.metrics import METRICS
 from benchmarks.plan.expansion import expand_table
 from benchmarks.plan.tables import load_table
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import SCHEMA, Cost, DatasetFacts, Result
+from benchmarks.store.run_file import save_run
 
 IMAGES = 50
 
@@ -20,17 +22,18 @@ def finished_results(out: Path, table: str, seeds: int) -> int:
     images = [{"id": f"image-{index}", "truth": 100, "predicted": 100, **metrics} for index in range(IMAGES)]
     for planned in plan.jobs:
         job = planned.job
-        result = {
-            "schema": 1,
-            "key": job.key,
-            "label": planned.label,
-            "job": job.resolved(),
-            "dataset": {**job.data.model_dump(), "split": job.split, "images": IMAGES, "instances": 100 * IMAGES},
-            "metrics": metrics,
-            "images": images,
-            "cost": {"iterations": job.training.iterations, "train_seconds": 1.0},
-            "environment": {},
-        }
-        write_json(job.folder(out) / "result.json", result)
-    plan.save(out)
+        facts = DatasetFacts(**job.data.model_dump(), split=job.split, images=IMAGES, instances=100 * IMAGES)
+        result = Result(
+            schema=SCHEMA,
+            key=job.key,
+            label=planned.label,
+            job=job.resolved(),
+            dataset=facts,
+            metrics=metrics,
+            images=images,
+            cost=Cost(iterations=job.training.iterations, train_seconds=1.0),
+            environment={},
+        )
+        JobFolder.of(job, out).write_result(result)
+    save_run(plan, out)
     return len(plan.jobs)

@@ -7,7 +7,6 @@ the protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -16,6 +15,7 @@ import yaml
 from pydantic import Field
 
 from benchmarks.errors import UserError
+from benchmarks.plan.nested import merge
 from benchmarks.plan.settings import Settings
 
 ScaleName = Literal["smoke", "quick", "long", "paper"]
@@ -78,12 +78,3 @@ def scale_overrides(scale: str, protocol: str, method: str) -> dict[str, Any]:
     for layer in layers:
         merged = merge(merged, {key: getattr(layer, key, {}) for key in merged})
     return merged | {"augmentation": of_protocol.augmentation}
-
-
-def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` on top of `base`, mapping by mapping; neither is changed."""
-    merged = dict(base)
-    for key, value in over.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
-        merged[key] = merge(merged[key], value) if both else value
-    return merged

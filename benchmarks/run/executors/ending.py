@@ -5,13 +5,9 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 
 STOP_SECONDS = 30.0
 """From a wish that a worker should end to its end by force."""
-LINES = 20
-BYTES = 16384
-"""Of the end of an output, in which its last lines are looked for."""
 
 
 class ExitStatus(IntEnum):
@@ -48,18 +44,3 @@ def describe_status(status: int) -> str:
     except ValueError:
         name = f"signal {-status}"
     return f"the process was killed by {name}" + (", often for want of memory" if name == "SIGKILL" else "")
-
-
-def log_path(folder: Path) -> Path:
-    """Where the output of a job's process is kept."""
-    return folder / "output.log"
-
-
-def last_lines(path: Path) -> str:
-    """The end of an output; empty where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - BYTES))
-            return "\n".join(file.read().decode(errors="replace").splitlines()[-LINES:])
-    except OSError:
-        return ""

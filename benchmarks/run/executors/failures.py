@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.plan.expansion import PlannedJob
-from benchmarks.run.execution import Outcome, describe_job, record_failure
+from benchmarks.run.execution import Outcome
+from benchmarks.store.documents import UnreadableError
+from benchmarks.store.job_folder import JobFolder
 
 
-def read_failure(folder: Path) -> Outcome | None:
+def read_failure(folder: JobFolder) -> Outcome | None:
     """The failure that a job's folder tells of."""
     try:
-        error = json.loads((folder / "error.json").read_text())
-        return Outcome("failed", f"{error['type']}: {error['message']}")
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as damage:
-        return Outcome("failed", f"{folder / 'error.json'} cannot be read ({damage})")
+        failure = folder.read_failure()
+    except UnreadableError as error:
+        return Outcome("failed", f"{folder.path}: {error}")
+    return Outcome("failed", failure.summary) if failure else None
 
 
-def record_early_failure(planned: PlannedJob, folder: Path, kind: str, message: str, details: str) -> Outcome:
-    """Record a failure as `record_failure` does, with job.json for whoever looks at a job that never began."""
-    if not (folder / "job.json").exists():
-        describe_job(planned.job, planned.label, folder)
-    return record_failure(folder, kind, message, details)
+def record_early_failure(planned: PlannedJob, folder: JobFolder, kind: str, message: str, details: str) -> Outcome:
+    """Record the failure of a job that never began, with job.json for whoever looks at it."""
+    if not folder.begun:
+        folder.describe(planned.job, planned.label)
+    return Outcome("failed", folder.write_failure(kind, message, details).summary)
 
 
 class Failures:
@@ -42,10 +41,10 @@ class Failures:
         """How a job failed elsewhere meanwhile."""
         if self._time(planned) in (None, self._before[planned.job.key]):
             return None
-        return read_failure(planned.job.folder(self._out))
+        return read_failure(JobFolder.of(planned.job, self._out))
 
     def _time(self, planned: PlannedJob) -> int | None:
         try:
-            return (planned.job.folder(self._out) / "error.json").stat().st_mtime_ns
+            return JobFolder.of(planned.job, self._out).failure.stat().st_mtime_ns
         except FileNotFoundError:
             return None

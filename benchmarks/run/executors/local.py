@@ -14,8 +14,9 @@ from pathlib import Path
 
 from benchmarks.machine.devices import device_groups, environment_of_worker, share_of_threads
 from benchmarks.plan.expansion import PlannedJob
-from benchmarks.run.executors.ending import STOP_SECONDS, Ending, describe_status, log_path
+from benchmarks.run.executors.ending import STOP_SECONDS, Ending, describe_status
 from benchmarks.run.executors.pool import Running, State, counted
+from benchmarks.store.job_folder import JobFolder
 
 WORKER = (sys.executable, "-m", "benchmarks.run.worker")
 
@@ -110,11 +111,11 @@ class LocalExecutor:
                     job.process.wait()
 
     def _begin(self, planned: PlannedJob) -> LocalJob:
-        folder, devices = planned.job.folder(self.out), self._free.pop(0)
+        folder, devices = JobFolder.of(planned.job, self.out), self._free.pop(0)
         threads = planned.job.training.threads or self._share
-        with log_path(folder).open("ab") as log:
+        with folder.log.open("ab") as log:
             process = subprocess.Popen(
-                [*self._command, str(folder), "--device", self.device, "--processes", str(self.processes)],
+                [*self._command, str(folder.path), "--device", self.device, "--processes", str(self.processes)],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

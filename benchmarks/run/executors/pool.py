@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from benchmarks.plan.expansion import PlannedJob
-from benchmarks.run.execution import Outcome, only_one_process
-from benchmarks.run.executors.ending import Ending, ExitStatus, last_lines, log_path
+from benchmarks.run.execution import Outcome
+from benchmarks.run.executors.ending import Ending, ExitStatus
 from benchmarks.run.executors.failures import Failures, read_failure, record_early_failure
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import write_request
 
 LOOK_SECONDS = 0.2
@@ -96,7 +97,7 @@ class Pool:
             KeyboardInterrupt: nothing runs any more.
         """
         for planned in list(self._waiting):
-            if (planned.job.folder(self.out) / "result.json").exists():
+            if JobFolder.of(planned.job, self.out).done:
                 self._end(planned, Outcome("cached"))
         try:
             while self._waiting or self._running:
@@ -159,17 +160,16 @@ class Pool:
                 self.states[planned.job.key] = running.state
 
     def _ended_elsewhere(self, planned: PlannedJob) -> Outcome | None:
-        if (planned.job.folder(self.out) / "result.json").exists():
+        if JobFolder.of(planned.job, self.out).done:
             return Outcome("cached")
         return self._failures.new(planned)
 
     def _is_free(self, planned: PlannedJob) -> bool:
         """Whether nobody runs a job; forgets the error of an earlier start, not to be taken for one of the next."""
-        folder = planned.job.folder(self.out)
-        folder.mkdir(parents=True, exist_ok=True)
-        with only_one_process(folder) as mine:
+        folder = JobFolder.of(planned.job, self.out)
+        with folder.lock() as mine:
             if mine:
-                (folder / "error.json").unlink(missing_ok=True)
+                folder.failure.unlink(missing_ok=True)
             return mine
 
     def _leave(self, planned: PlannedJob) -> None:
@@ -189,16 +189,16 @@ def judge(planned: PlannedJob, out: Path, ending: Ending) -> Outcome:
 
     A process that left neither result nor error is told by error.json, unless another process has taken over.
     """
-    folder = planned.job.folder(out)
-    if (folder / "result.json").exists():
+    folder = JobFolder.of(planned.job, out)
+    if folder.done:
         return Outcome("cached" if ending.status == ExitStatus.CACHED else "done")
     if ending.status == ExitStatus.BUSY:
         return Outcome("busy")
-    with only_one_process(folder) as mine:
+    with folder.lock() as mine:
         if not mine or not ending.ours:
             return Outcome("busy")
         if failure := read_failure(folder):
             return failure
-        output = last_lines(log_path(folder))
+        output = folder.last_output()
         message = ending.why + (f"; the end of its output: {output.splitlines()[-1]}" if output else "")
         return record_early_failure(planned, folder, "ProcessDied", message, output)

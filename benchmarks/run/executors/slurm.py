@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.errors import UserError
-from benchmarks.files import write_json
 from benchmarks.machine.children import python_for_shell
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.executors.ending import Ending
@@ -21,6 +18,8 @@ from benchmarks.run.executors.options import SlurmOptions
 from benchmarks.run.executors.pool import Running, State, counted
 from benchmarks.run.executors.queue import FORGOTTEN, QUEUED, RUNNING, Queue, SlurmQueue, cancel
 from benchmarks.run.executors.task import WorkerTask
+from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
+from benchmarks.store.job_folder import JobFolder, now
 
 if TYPE_CHECKING:
     import submitit
@@ -53,6 +52,13 @@ def check_slurm() -> None:
             )
 
 
+class Submission(Document):
+    """What slurm.json holds: the job's id in SLURM's queue."""
+
+    id: str
+    submitted: str
+
+
 @dataclass
 class SlurmJob:
     """A job in SLURM's queue.
@@ -63,7 +69,7 @@ class SlurmJob:
     """
 
     id: str
-    folder: Path
+    folder: JobFolder
     queue: Queue
     ours: bool
     state: State = "queued"
@@ -79,7 +85,7 @@ class SlurmJob:
             return None
         self._ended_at = self._ended_at or self.clock()
         settled = self.clock() - self._ended_at >= SETTLE_SECONDS
-        if not settled and not (self.folder / "result.json").exists():
+        if not settled and not self.folder.done:
             return None
         why = "SLURM does not know it any more" if said == FORGOTTEN else f"SLURM says {said}"
         return Ending(None, f"job {self.id} ended without a result: {why}", self.ours)
@@ -134,7 +140,7 @@ class SlurmExecutor:
             self._note(f"in SLURM's queue already, submitted by an earlier command: {counted(earlier)}")
         ids = dict(zip([planned.job.key for planned in new], self._submit(new), strict=True)) if new else {}
         return [
-            SlurmJob(ids.get(key) or str(id), self.out / "jobs" / key, self._queue, ours=key in ids)
+            SlurmJob(ids.get(key) or str(id), JobFolder.named(key, self.out), self._queue, ours=key in ids)
             for key, id in found.items()
         ]
 
@@ -162,26 +168,23 @@ class SlurmExecutor:
             slurm_python=python_for_shell(),
         )
         executor.update_parameters(**self.parameters(jobs))
-        folders = [planned.job.folder(self.out) for planned in jobs]
+        folders = [JobFolder.of(planned.job, self.out) for planned in jobs]
         try:
             submitted = executor.submit_array(
                 [
-                    WorkerTask(
-                        str(planned.job.folder(self.out)), self.device, self.gpus_per_job, planned.job.training.threads
-                    )
-                    for planned in jobs
+                    WorkerTask(str(folder.path), self.device, self.gpus_per_job, planned.job.training.threads)
+                    for folder, planned in zip(folders, jobs, strict=True)
                 ]
             )
         except (FailedSubmissionError, UncompletedJobError, OSError) as error:
             raise UserError(f"SLURM did not take the jobs: {error}") from error
         self.submitted += submitted
         for folder, job in zip(folders, submitted, strict=True):
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(folder / "slurm.json", {"id": job.job_id, "submitted": now})
+            write_document(folder.submission, Submission(id=job.job_id, submitted=now()))
         parallel = f", at most {self.options.max_parallel} at a time" if self.options.max_parallel else ""
         self._note(
             f"submitted {counted(len(jobs))} to SLURM as {submitted[0].job_id.partition('_')[0]}{parallel}; logs are "
-            f"{self.out / 'jobs' / '*' / 'output.log'} and {self.out / 'slurm'}"
+            f"{JobFolder.named('*', self.out).log} and {self.out / 'slurm'}"
         )
         return [job.job_id for job in submitted]
 
@@ -212,7 +215,7 @@ class SlurmExecutor:
     def _earlier(self, planned: PlannedJob) -> str | None:
         """The id of a job in the queue that an earlier command submitted."""
         try:
-            job_id = json.loads((planned.job.folder(self.out) / "slurm.json").read_text())["id"]
-        except (OSError, ValueError, KeyError, TypeError):
+            job_id = read_document(JobFolder.of(planned.job, self.out).submission, Submission).id
+        except (FileNotFoundError, UnreadableError):
             return None
-        return job_id if self._queue.state(str(job_id)) in RUNNING | QUEUED else None
+        return job_id if self._queue.state(job_id) in RUNNING | QUEUED else None

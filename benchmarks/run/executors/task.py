@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.machine.devices import cores, environment_of_worker
-from benchmarks.run.executors.ending import STOP_SECONDS, ExitStatus, describe_status, log_path
+from benchmarks.run.executors.ending import STOP_SECONDS, ExitStatus, describe_status
+from benchmarks.store.job_folder import JobFolder
 
 if TYPE_CHECKING:
     from submitit.helpers import DelayedSubmission
@@ -47,7 +48,7 @@ class WorkerTask:
     def __call__(self) -> int:
         """Run the worker to its end; returns its exit status."""
         arguments = [self.folder, "--device", self.device, "--processes", str(self.processes), "--wait"]
-        with log_path(Path(self.folder)).open("ab") as log:
+        with JobFolder(Path(self.folder)).log.open("ab") as log:
             self._worker = subprocess.Popen(
                 [*self.command, *arguments],
                 stdin=subprocess.PIPE,

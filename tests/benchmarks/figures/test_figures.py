@@ -31,6 +31,7 @@ from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.job import EXTERNAL
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.tables import load_table
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model, save_model
 
 SPEC = "synthetic-nuclei?size=96&train=1&val=1&test=3"
@@ -44,7 +45,7 @@ def dataset() -> Dataset:
 def finish(plan: Plan, dataset: Dataset, out: Path) -> None:
     """Jobs as if they had been run: untrained models, predictions that are the truth, PQ that falls by row."""
     for planned in plan.chosen:
-        job, folder = planned.job, planned.job.folder(out)
+        job, folder = planned.job, JobFolder.of(planned.job, out).path
         torch.manual_seed(planned.row)
         save_model(get_method(job.method).build(job.model), job, folder / "model")
         images = []
@@ -208,7 +209,7 @@ def test_segmentations(dataset: Dataset, out: Path) -> None:
 def test_external_rows_of_the_table_are_shown_too(dataset: Dataset, out: Path) -> None:
     spec = load_figure("figure3")
     plan = figure_plan(spec, dataset, scale="smoke")
-    shutil.copytree(plan.chosen[0].job.folder(out), out / "jobs" / "elsewhere")
+    shutil.copytree(JobFolder.of(plan.chosen[0].job, out).path, out / "jobs" / "elsewhere")
     row = {"row": 18, "label": "Cellpose", "method": EXTERNAL, "keys": ["elsewhere"]}
     run = {"data": {"fingerprint": plan.data.fingerprint}, "rows": [{"row": 1, "method": "pctrans", "keys": []}, row]}
     (out / "runs").mkdir()
@@ -228,7 +229,8 @@ def test_what_the_user_changed_is_kept(dataset: Dataset, out: Path) -> None:
 
 def test_missing_and_failed_jobs_are_gaps(dataset: Dataset, out: Path) -> None:
     one, other = (
-        planned.job.folder(out) for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen
+        JobFolder.of(planned.job, out).path
+        for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen
     )
     (other / "result.json").unlink()
     (other / "error.json").write_text(json.dumps({"type": "RuntimeError", "message": "out of memory"}))
@@ -258,7 +260,9 @@ def test_computed_once(dataset: Dataset, out: Path, monkeypatch: pytest.MonkeyPa
     assert made == ["figure5"]
     count("figure5", ["+ discriminative loss", "full model"])  # another specification
     assert len(made) == 2 and len(list((out / "figures" / "figure5").glob("*.npz"))) == 1
-    result = next(p.job.folder(out) for p in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen)
+    result = next(
+        JobFolder.of(p.job, out).path for p in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen
+    )
     shutil.move(result / "result.json", result / "kept.json")
     count("figure5", ["+ discriminative loss", "full model"])  # another state of its jobs
     assert len(made) == 3
@@ -281,7 +285,7 @@ def test_reading_what_is_not_there(dataset: Dataset, out: Path) -> None:
 
 def test_a_test_split_without_scored_objects(dataset: Dataset, out: Path) -> None:
     for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen:
-        (planned.job.folder(out) / "result.json").write_text(json.dumps({"images": []}))
+        (JobFolder.of(planned.job, out).path / "result.json").write_text(json.dumps({"images": []}))
     with pytest.raises(UserError, match="no test image with objects was scored by every row"):
         computed("figure5", dataset, out)
 

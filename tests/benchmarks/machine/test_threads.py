@@ -21,6 +21,7 @@ from benchmarks.plan.scales import SCALES
 from benchmarks.run.execution import Outcome, run_job
 from benchmarks.run.executors.local import LocalExecutor
 from benchmarks.run.executors.pool import Pool, State
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.watcher import Watcher
 
 # Large enough for torch to split its work among threads.
@@ -105,7 +106,7 @@ def test_one_key_has_the_same_numbers_in_this_process_and_in_two_beside_each_oth
     for one in planned:
         watcher = Watcher(training=lambda *_: used.append(torch.get_num_threads()))
         assert run_job(one.job, dataset, tmp_path / "here", "cpu", watcher).status == "done"
-        here, there = one.job.folder(tmp_path / "here"), one.job.folder(tmp_path / "there")
+        here, there = JobFolder.of(one.job, tmp_path / "here").path, JobFolder.of(one.job, tmp_path / "there").path
         assert numbers(here) == numbers(there)
         for folder in (here, there):
             assert json.loads((folder / "result.json").read_text())["environment"]["threads"] == 2

@@ -18,6 +18,8 @@ from benchmarks.plan.external import External
 from benchmarks.plan.job import Job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import run_job
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.run_file import RunFile
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +48,11 @@ def make(dataset: Dataset, folder: Path, name: str = "Tool") -> Job:
 def test_they_are_scored_by_the_same_layer(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
     job = make(dataset, folder)
     assert run_job(job, dataset, tmp_path / "out", "cpu", label="Tool").status == "done"
-    result = json.loads((job.folder(tmp_path / "out") / "result.json").read_text())
+    result = json.loads((JobFolder.of(job, tmp_path / "out").path / "result.json").read_text())
     rows = []
     for id in dataset.ids("test"):
         expected = read_labels(folder / f"{id}.tif")
-        assert np.array_equal(read_labels(job.folder(tmp_path / "out") / "predictions" / f"{id}.tif"), expected)
+        assert np.array_equal(read_labels(JobFolder.of(job, tmp_path / "out").prediction(id)), expected)
         rows.append(score_image(dataset.load(id).labels, expected))  # type: ignore[arg-type]
     assert result["metrics"] == mean_scores(rows)
     assert 0 < result["metrics"]["pq"] < 1
@@ -100,12 +102,12 @@ def test_they_follow_the_rows_of_any_table(dataset: Dataset, folder: Path, tmp_p
         table = load_table(name)
         external = [External("A", folder), External("B", folder)]
         plan = expand_table(table, dataset, scale="smoke", seeds=2, external=external)
-        last = plan.described()["rows"][-2:]
-        assert [(row["row"] - len(table.rows), row["label"], row["method"]) for row in last] == [
+        last = RunFile.of(plan).rows[-2:]
+        assert [(row.row - len(table.rows), row.label, row.method) for row in last] == [
             (1, "A", "external"),
             (2, "B", "external"),
         ]
-        assert len(last[0]["keys"]) == 1, "there are no seeds to repeat it with"
+        assert len(last[0].keys) == 1, "there are no seeds to repeat it with"
 
 
 def test_two_rows_of_one_name_are_refused(dataset: Dataset, folder: Path) -> None:

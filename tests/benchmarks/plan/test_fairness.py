@@ -10,7 +10,8 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.fairness import inequalities
-from benchmarks.plan.job import Job, nest
+from benchmarks.plan.job import Job
+from benchmarks.plan.nested import nest
 from benchmarks.plan.scales import SCALES
 from benchmarks.plan.tables import load_table
 

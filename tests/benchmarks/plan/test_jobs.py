@@ -9,10 +9,13 @@ from benchmarks.cli.options import one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import expand_table
-from benchmarks.plan.job import DataReference, Job, make_job, nest, read_job
+from benchmarks.plan.job import DataReference, Job, make_job
+from benchmarks.plan.nested import merge, nest
 from benchmarks.plan.overrides import for_method
-from benchmarks.plan.scales import PROTOCOLS, SCALES, merge
+from benchmarks.plan.scales import PROTOCOLS, SCALES
 from benchmarks.plan.tables import load_table
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.run_file import RunFile, RunRow
 
 DATA = DataReference(spec="folder:/a", name="a", fingerprint="f" * 64, decoding="ids")
 
@@ -71,9 +74,9 @@ def test_pretrained_weights_enter_the_key_by_content(tmp_path: Path) -> None:
 def test_a_job_comes_back_from_its_folder(tmp_path: Path) -> None:
     made = job()
     (tmp_path / "job.json").write_text(json.dumps(made.resolved()))
-    assert read_job(tmp_path) == made and read_job(tmp_path).key == made.key
+    assert JobFolder(tmp_path).read_job() == made and JobFolder(tmp_path).read_job().key == made.key
     with pytest.raises(UserError, match="no readable job"):
-        read_job(tmp_path / "nowhere")
+        JobFolder(tmp_path / "nowhere").read_job()
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -161,7 +164,7 @@ def test_table4_expands_to_distinct_rows_with_shared_seeds(dataset: Dataset) -> 
     assert first["loss_weights"]["semantic"] == first["loss_weights"]["mask_contrast"] == 0
     assert last["mask_head"] == "dynamic" and last["loss_weights"]["mask_contrast"] == 2
     keys = [p.job.key for p in plan.jobs[4:6]]
-    assert plan.described()["rows"][2] == {"row": 3, "label": "+ coordinates", "method": "pctrans", "keys": keys}
+    assert RunFile.of(plan).rows[2] == RunRow(row=3, label="+ coordinates", method="pctrans", keys=keys)
 
 
 def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:

@@ -114,7 +114,7 @@ def test_a_broken_package_is_named_and_harms_no_other_method(site: Path) -> None
 
 def test_an_entry_point_that_names_no_method_is_refused(site: Path) -> None:
     install(site, "odd", "odd = odd_module:METHOD", {"odd_module/__init__.py": "METHOD = 'odd'"})
-    with pytest.raises(UserError, match=r"is a str: a benchmarks\.methods\.Method was expected"):
+    with pytest.raises(UserError, match=r"is a str: a benchmarks\.plan\.methods\.Method was expected"):
         get_method("odd")
 
 

@@ -17,6 +17,7 @@ from benchmarks.plan.job import Job, make_job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import run_job
 from benchmarks.run.user_images import find_images, predict_images
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
 from benchmarks.store.scores import score_folders
 from benchmarks.training.watcher import Watcher
@@ -48,7 +49,7 @@ def done(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Jo
     seen: list[Path] = []
     assert run_job(job, dataset, out, "cpu", Watcher(saved=seen.append)).status == "done"
     assert len(seen) >= 2  # at a validation and at the end
-    return job, job.folder(out)
+    return job, JobFolder.of(job, out).path
 
 
 def test_the_folder_holds_what_the_schema_says(done: tuple[Job, Path], dataset: Dataset) -> None:
@@ -86,7 +87,7 @@ def test_a_finished_job_is_not_run_again(done: tuple[Job, Path], dataset: Datase
 def test_the_same_job_gives_the_same_numbers(done: tuple[Job, Path], dataset: Dataset, tmp_path: Path) -> None:
     job, folder = done
     run_job(job, dataset, tmp_path, "cpu")
-    results = [json.loads((f / "result.json").read_text()) for f in (folder, job.folder(tmp_path))]
+    results = [json.loads((f / "result.json").read_text()) for f in (folder, JobFolder.of(job, tmp_path).path)]
     assert results[0]["images"] == results[1]["images"]
 
 
@@ -151,7 +152,7 @@ def test_a_job_stopped_between_training_and_scoring_goes_on(
 
     with pytest.raises(Killed):
         run_job(job, dataset, tmp_path, "cpu", Watcher(prediction=die))
-    folder = job.folder(tmp_path)
+    folder = JobFolder.of(job, tmp_path).path
     assert not (folder / "result.json").exists() and len(list(folder.glob("predictions/*"))) == 1
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     results = [json.loads((f / "result.json").read_text()) for f in (finished, folder)]
@@ -162,7 +163,7 @@ def test_a_failure_leaves_its_error_and_no_result(dataset: Dataset, tmp_path: Pa
     job = smoke_job(dataset, training={"learning_rate": 1e30, "gradient_norm": None})
     outcome = run_job(job, dataset, tmp_path, "cpu")
     assert outcome.status == "failed" and "not finite" in str(outcome.error)
-    folder = job.folder(tmp_path)
+    folder = JobFolder.of(job, tmp_path).path
     error = json.loads((folder / "error.json").read_text())
     assert error["type"] == "NonFiniteLossError" and "Traceback" in error["traceback"]
     assert not (folder / "result.json").exists()
@@ -172,8 +173,8 @@ def test_a_job_that_another_process_runs_is_busy(dataset: Dataset, tmp_path: Pat
     import fcntl
 
     job = smoke_job(dataset)
-    job.folder(tmp_path).mkdir(parents=True)
-    with (job.folder(tmp_path) / "lock").open("w") as lock:
+    JobFolder.of(job, tmp_path).path.mkdir(parents=True)
+    with (JobFolder.of(job, tmp_path).path / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert run_job(job, dataset, tmp_path, "cpu").status == "busy"
 

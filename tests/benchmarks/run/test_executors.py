@@ -23,13 +23,15 @@ from benchmarks.machine.devices import THREADS, device_groups, jobs_that_fit, sh
 from benchmarks.plan.expansion import PlannedJob, expand_table
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
-from benchmarks.run.executors.ending import describe_status, last_lines, log_path
+from benchmarks.run.executors.ending import describe_status
 from benchmarks.run.executors.local import LocalExecutor, LocalJob
 from benchmarks.run.executors.options import ExecutorOptions, SlurmOptions, parse_minutes, parse_settings
+from benchmarks.run.recording import recorded
 from benchmarks.run.running import OpenDatasets, unique_jobs
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import NowAndThen, Rate, duration
-from benchmarks.store.progress import JobProgress, progress_path, read_progress, recorded
-from benchmarks.store.request import read_request, request_path, write_request
+from benchmarks.store.progress import JobProgress, read_progress
+from benchmarks.store.request import read_request, write_request
 from benchmarks.training.watcher import Watcher
 
 SPEC = "synthetic-nuclei?size=64&train=1&val=1&test=1"
@@ -180,21 +182,21 @@ def test_progress_is_written_read_and_handed_on(tmp_path: Path) -> None:
     told: list[tuple[object, ...]] = []
     lines: list[str] = []
     inner = Watcher(training=lambda *a: told.append(a), prediction=lambda *a: told.append(a), stopping=lambda: True)
-    watcher = recorded(tmp_path, 600, inner, lambda progress: lines.append(progress.describe()))
-    assert read_progress(tmp_path) is None
+    watcher = recorded(JobFolder(tmp_path), 600, inner, lambda progress: lines.append(progress.describe()))
+    assert read_progress(JobFolder(tmp_path)) is None
     watcher.training(20, {"loss": 3.0, "mask": 2.0, "point": 1.0}, 1e-3)
-    first = read_progress(tmp_path)
+    first = read_progress(JobFolder(tmp_path))
     assert first == JobProgress(phase="training", done=20, total=600, losses={"loss": 3, "mask": 2, "point": 1})
     watcher.prediction(1, 4)
-    assert read_progress(tmp_path) == JobProgress(phase="testing", done=1, total=4)
+    assert read_progress(JobFolder(tmp_path)) == JobProgress(phase="testing", done=1, total=4)
     assert told == [(20, {"loss": 3.0, "mask": 2.0, "point": 1.0}, 1e-3), (1, 4)] and watcher.stopping()
     assert "20/600" in lines[0] and "mask 2.00" in lines[0] and "1/4" in lines[1]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"phase": "dancing"}', '{"phase": "testing", "done": -1, "total": 3}'])
 def test_a_damaged_progress_is_none(tmp_path: Path, text: str) -> None:
-    progress_path(tmp_path).write_text(text)
-    assert read_progress(tmp_path) is None
+    JobFolder(tmp_path).progress.write_text(text)
+    assert read_progress(JobFolder(tmp_path)) is None
 
 
 def test_seconds_left() -> None:
@@ -205,12 +207,12 @@ def test_seconds_left() -> None:
 def test_a_request_is_the_job(jobs: list[PlannedJob], tmp_path: Path) -> None:
     folder = write_request(jobs[3], tmp_path)
     assert read_request(folder) == jobs[3]
-    content = json.loads(request_path(folder).read_text())
+    content = json.loads(folder.request.read_text())
     content["job"]["seed"] = 77
-    write_json(request_path(folder), content)
+    write_json(folder.request, content)
     with pytest.raises(UserError, match="another version"):
         read_request(folder)
-    request_path(folder).write_text("{}")
+    folder.request.write_text("{}")
     with pytest.raises(UserError, match="expected the request"):
         read_request(folder)
 
@@ -232,9 +234,10 @@ def test_how_a_process_ended(tmp_path: Path) -> None:
     assert describe_status(-9) == "the process was killed by SIGKILL, often for want of memory"
     assert describe_status(-15) == "the process was killed by SIGTERM"
     assert describe_status(3) == "the process ended with exit status 3"
-    assert last_lines(tmp_path / "none") == ""
-    (tmp_path / "log").write_bytes(b"x" * 100_000 + b"\nbad \xff\nlast\n")
-    assert last_lines(tmp_path / "log").splitlines()[1:] == ["bad \ufffd", "last"]
+    folder = JobFolder(tmp_path)
+    assert folder.last_output() == ""
+    folder.log.write_bytes(b"x" * 100_000 + b"\nbad \xff\nlast\n")
+    assert folder.last_output().splitlines()[1:] == ["bad \ufffd", "last"]
 
 
 def test_forecast() -> None:
@@ -272,7 +275,7 @@ def test_a_table_higher_than_the_terminal_shows_what_runs(jobs: list[PlannedJob]
 
 def write_json_progress(folder: Path, phase: str, done: int, total: int) -> None:
     write_json(
-        progress_path(folder), {"phase": phase, "done": done, "total": total, "rate": 2.0, "losses": {"loss": 4.2}}
+        JobFolder(folder).progress, {"phase": phase, "done": done, "total": total, "rate": 2.0, "losses": {"loss": 4.2}}
     )
 
 
@@ -285,9 +288,9 @@ def test_the_summary_says_what_failed_and_where(jobs: list[PlannedJob], tmp_path
         keys[2]: Outcome("failed", "ProcessDied: killed\nmore"),
         keys[3]: Outcome("done"),
     }
-    write_json(jobs[4].job.folder(tmp_path) / "job.json", {})
+    write_json(JobFolder.of(jobs[4].job, tmp_path).path / "job.json", {})
     (tmp_path / "jobs" / keys[2]).mkdir()
-    log_path(tmp_path / "jobs" / keys[2]).touch()
+    JobFolder(tmp_path / "jobs" / keys[2]).log.touch()
     summarise(console, jobs, outcomes, tmp_path)
     text = console.export_text()
     assert "6 jobs: 2 done, 1 there before, 1 failed, 1 interrupted, 1 not begun." in text
@@ -325,7 +328,7 @@ def stand_in(tmp_path: Path) -> list[str]:
 
 
 def begin(executor: LocalExecutor, planned: PlannedJob, act: str) -> LocalJob:
-    folder = planned.job.folder(executor.out)
+    folder = JobFolder.of(planned.job, executor.out).path
     folder.mkdir(parents=True)
     (folder / "act").write_text(act)
     (job,) = executor.submit([planned])
@@ -361,12 +364,12 @@ def test_a_process_has_its_share_and_its_log(
     running = [begin(executor, planned, "nothing") for planned in jobs[:2]]
     assert executor.room(2) == 0
     assert [end(job)[0] for job in running] == [0, 0]
-    environments = [json.loads((one.job.folder(tmp_path) / "environment").read_text()) for one in jobs[:2]]
+    environments = [json.loads((JobFolder.of(one.job, tmp_path).path / "environment").read_text()) for one in jobs[:2]]
     assert [environment["CUDA_VISIBLE_DEVICES"] for environment in environments] == ["3", "5"]
     assert {environments[0][name] for name in THREADS} == {"4"}
-    assert "arguments --device cuda --processes 1" in log_path(jobs[0].job.folder(tmp_path)).read_text()
+    assert "arguments --device cuda --processes 1" in JobFolder.of(jobs[0].job, tmp_path).log.read_text()
     end(begin(executor, jobs[2], "nothing"))
-    again = json.loads((jobs[2].job.folder(tmp_path) / "environment").read_text())
+    again = json.loads((JobFolder.of(jobs[2].job, tmp_path).path / "environment").read_text())
     assert again["CUDA_VISIBLE_DEVICES"] in ("3", "5")
 
 
@@ -375,7 +378,7 @@ def test_a_cpu_job_sees_no_accelerator_and_has_its_threads(
 ) -> None:
     planned = with_threads(jobs[0], 3)
     end(begin(LocalExecutor(tmp_path, "cpu", jobs=1, command=stand_in), planned, "nothing"))
-    environment = json.loads((planned.job.folder(tmp_path) / "environment").read_text())
+    environment = json.loads((JobFolder.of(planned.job, tmp_path).path / "environment").read_text())
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
     assert environment["PYTHONSAFEPATH"] == "1"
     assert {environment[name] for name in THREADS} == {"3"}
@@ -389,7 +392,7 @@ def test_a_killed_process_is_told_by_its_signal(jobs: list[PlannedJob], tmp_path
 def test_what_a_worker_started_ends_with_it(jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str]) -> None:
     job = begin(LocalExecutor(tmp_path, "cpu", jobs=1, command=stand_in), jobs[0], "child")
     assert end(job)[0] == 3
-    child = int((jobs[0].job.folder(tmp_path) / "child").read_text())
+    child = int((JobFolder.of(jobs[0].job, tmp_path).path / "child").read_text())
     wait_for(lambda: gone(child))
 
 
@@ -399,10 +402,10 @@ def test_stopping_asks_first_and_then_kills(
     monkeypatch.setattr("benchmarks.run.executors.local.STOP_SECONDS", 1.5)
     executor = LocalExecutor(tmp_path, "cpu", jobs=2, command=stand_in)
     polite, deaf = begin(executor, jobs[0], "wait"), begin(executor, jobs[1], "deaf")
-    wait_for(lambda: all("arguments" in log_path(one.job.folder(tmp_path)).read_text() for one in jobs[:2]))
+    wait_for(lambda: all("arguments" in JobFolder.of(one.job, tmp_path).log.read_text() for one in jobs[:2]))
     executor.stop([polite, deaf])
     assert polite.process.returncode == 130 and deaf.process.returncode == -signal.SIGKILL
-    assert "asked" in log_path(jobs[0].job.folder(tmp_path)).read_text()
+    assert "asked" in JobFolder.of(jobs[0].job, tmp_path).log.read_text()
 
 
 def wait_for(condition, seconds: float = 60) -> None:
@@ -415,10 +418,11 @@ def wait_for(condition, seconds: float = 60) -> None:
 PARENT = """
 import pathlib, sys, time
 from benchmarks.run.executors.local import LocalExecutor
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import read_request
 out = pathlib.Path(sys.argv[1])
 executor = LocalExecutor(out, "cpu", jobs=1, command=sys.argv[3:])
-(job,) = executor.submit([read_request(out / "jobs" / sys.argv[2])])
+(job,) = executor.submit([read_request(JobFolder.named(sys.argv[2], out))])
 print(job.process.pid, flush=True)
 time.sleep(600)
 """
@@ -427,14 +431,14 @@ time.sleep(600)
 def test_a_process_ends_with_its_parent_however_that_ends(
     jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str]
 ) -> None:
-    folder = write_request(jobs[0], tmp_path)
+    folder = write_request(jobs[0], tmp_path).path
     (folder / "act").write_text("wait")
     command = [sys.executable, "-c", PARENT, str(tmp_path), jobs[0].job.key, *stand_in]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
-        wait_for(lambda: "arguments" in log_path(folder).read_text())
+        wait_for(lambda: "arguments" in JobFolder(folder).log.read_text())
         assert not gone(pid)
         parent.kill()
         wait_for(lambda: gone(pid))
-    assert "asked" in log_path(folder).read_text()
+    assert "asked" in JobFolder(folder).log.read_text()

@@ -16,6 +16,7 @@ from benchmarks.plan.job import Job, make_job
 from benchmarks.plan.settings import TrainingSettings
 from benchmarks.run.execution import run_job
 from benchmarks.run.training import check_processes
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.batches import BatchSource, slots_of_process
 from benchmarks.training.watcher import Watcher
 
@@ -154,8 +155,8 @@ def test_a_loss_that_is_not_finite_ends_all_with_one_error(dataset: Dataset, tmp
     planned = job(dataset, learning_rate=1e30, gradient_norm=None)
     outcome = run_job(planned, dataset, tmp_path, "cpu", processes=2)
     assert outcome.status == "failed" and "not finite at iteration 2" in str(outcome.error)
-    error = json.loads((planned.folder(tmp_path) / "error.json").read_text())
+    error = json.loads((JobFolder.of(planned, tmp_path).path / "error.json").read_text())
     assert error["type"] == "NonFiniteLossError"
     assert all(id in error["message"] for id in BatchSource.of_job(planned, dataset).batch(1).ids)
     assert "not_finite" in error["traceback"]
-    assert not (planned.folder(tmp_path) / "result.json").exists()
+    assert not (JobFolder.of(planned, tmp_path).path / "result.json").exists()

@@ -15,9 +15,10 @@ from benchmarks.data import open_dataset
 from benchmarks.files import write_json
 from benchmarks.plan.expansion import PlannedJob, expand_table
 from benchmarks.plan.tables import load_table
-from benchmarks.run.execution import Outcome, record_failure
-from benchmarks.run.executors.ending import Ending, ExitStatus, log_path
+from benchmarks.run.execution import Outcome
+from benchmarks.run.executors.ending import Ending, ExitStatus
 from benchmarks.run.executors.pool import RETRY_SECONDS, Pool, Running, State
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import read_request
 
 
@@ -54,7 +55,7 @@ class FakeJob:
         if self.status == ExitStatus.DONE:
             write_json(self.folder / "result.json", {})
         if self.status == ExitStatus.FAILED:
-            record_failure(self.folder, "ValueError", "bad luck", "")
+            JobFolder(self.folder).write_failure("ValueError", "bad luck", "")
         return Ending(self.status, "the process was killed by SIGKILL")
 
 
@@ -78,8 +79,8 @@ class FakeExecutor:
         return [self._start(planned) for planned in jobs]
 
     def _start(self, planned: PlannedJob) -> Running:
-        folder = planned.job.folder(self.out)
-        assert read_request(folder) == planned
+        folder = JobFolder.of(planned.job, self.out).path
+        assert read_request(JobFolder(folder)) == planned
         assert not (folder / "error.json").exists()
         status = self.statuses.pop(0) if self.statuses else ExitStatus.DONE
         self.started.append((self.clock.now, planned.job.key))
@@ -133,7 +134,7 @@ def test_no_more_than_the_slots_and_all_in_turn(jobs: list[PlannedJob], executor
 
 
 def test_what_is_there_is_not_started(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
-    write_json(jobs[1].job.folder(executor.out) / "result.json", {})
+    write_json(JobFolder.of(jobs[1].job, executor.out).path / "result.json", {})
     seen = Seen()
     pool(jobs[:2], executor, seen).run()
     assert dict(seen.ends)[jobs[1].job.key].status == "cached" and len(executor.started) == 1
@@ -141,7 +142,7 @@ def test_what_is_there_is_not_started(jobs: list[PlannedJob], executor: FakeExec
 
 def test_a_failing_job_does_not_stop_the_others(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     executor.statuses = [ExitStatus.FAILED]
-    record_failure(_made(jobs[1].job.folder(executor.out)), "OldError", "of an earlier start", "")
+    JobFolder(_made(JobFolder.of(jobs[1].job, executor.out).path)).write_failure("OldError", "of an earlier start", "")
     seen = Seen()
     pool(jobs[:3], executor, seen).run()
     assert seen.statuses == ["failed", "done", "done"]
@@ -155,8 +156,8 @@ def _made(folder: Path) -> Path:
 
 def test_a_process_that_dies_is_a_failure_that_says_so(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     executor.statuses = [-9]
-    folder = _made(jobs[0].job.folder(executor.out))
-    log_path(folder).write_text("\n".join(f"line {number}" for number in range(50)))
+    folder = _made(JobFolder.of(jobs[0].job, executor.out).path)
+    JobFolder(folder).log.write_text("\n".join(f"line {number}" for number in range(50)))
     seen = Seen()
     pool(jobs[:2], executor, seen).run()
     assert seen.statuses == ["failed", "done"]
@@ -167,7 +168,7 @@ def test_a_process_that_dies_is_a_failure_that_says_so(jobs: list[PlannedJob], e
 
 
 def test_a_job_of_another_command_is_waited_for(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
-    folder = jobs[0].job.folder(executor.out)
+    folder = JobFolder.of(jobs[0].job, executor.out).path
     seen = Seen()
     one = pool(jobs[:2], executor, seen)
     clock = executor.clock
@@ -187,7 +188,7 @@ def _finish_at(when: float, folder: Path, clock: Clock, seconds: float) -> None:
 
 
 def test_a_job_whose_command_is_gone_is_taken_over(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
-    lock = locked(jobs[0].job.folder(executor.out))
+    lock = locked(JobFolder.of(jobs[0].job, executor.out).path)
     lock.__enter__()
     seen = Seen()
     one = pool(jobs[:1], executor, seen)
@@ -204,8 +205,8 @@ def test_a_job_whose_command_is_gone_is_taken_over(jobs: list[PlannedJob], execu
 
 
 def test_a_failure_of_another_command_is_not_repeated(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
-    folder = _made(jobs[0].job.folder(executor.out))
-    record_failure(folder, "OldError", "before", "")
+    folder = _made(JobFolder.of(jobs[0].job, executor.out).path)
+    JobFolder(folder).write_failure("OldError", "before", "")
     seen = Seen()
     one = pool(jobs[:1], executor, seen)
     lock = locked(folder)
@@ -214,7 +215,7 @@ def test_a_failure_of_another_command_is_not_repeated(jobs: list[PlannedJob], ex
     def sleep(seconds: float) -> None:
         executor.clock.sleep(seconds)
         if 3 <= executor.clock.now < 3.2:
-            record_failure(folder, "NewError", "elsewhere", "")
+            JobFolder(folder).write_failure("NewError", "elsewhere", "")
             lock.__exit__(None, None, None)
 
     one._sleep = sleep
@@ -228,7 +229,7 @@ def test_a_worker_that_finds_the_job_taken_leaves_it(jobs: list[PlannedJob], exe
     one = pool(jobs[:1], executor, seen)
     one.executor.room(0)
     clock = executor.clock
-    one._sleep = lambda seconds: _finish_at(2.0, jobs[0].job.folder(executor.out), clock, seconds)
+    one._sleep = lambda seconds: _finish_at(2.0, JobFolder.of(jobs[0].job, executor.out).path, clock, seconds)
     one.run()
     assert seen.statuses == ["cached"] and len(executor.started) == 1
 

@@ -22,12 +22,13 @@ from benchmarks.plan.expansion import PlannedJob, expand_table, reference
 from benchmarks.plan.job import make_job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
-from benchmarks.run.executors.ending import ExitStatus, log_path
+from benchmarks.run.executors.ending import ExitStatus
 from benchmarks.run.executors.options import SlurmOptions
 from benchmarks.run.executors.pool import Pool, State
 from benchmarks.run.executors.queue import ASK_SECONDS, FORGOTTEN, SlurmQueue, parse_states
 from benchmarks.run.executors.slurm import SETTLE_SECONDS, SlurmExecutor, SlurmJob, check_slurm
 from benchmarks.run.executors.task import WorkerTask
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import write_request
 
 submitit = pytest.importorskip("submitit")
@@ -69,10 +70,10 @@ def test_submitit_runs_a_worker_to_its_result(tmp_path: Path) -> None:
     seen = Seen()
     moments = iter(range(10**6))
     Pool([planned], tmp_path, executor, seen, sleep=lambda s: None, clock=lambda: float(next(moments))).run()
-    folder = planned.job.folder(tmp_path)
+    folder = JobFolder.of(planned.job, tmp_path).path
     assert seen.ends[planned.job.key].status == "done"
     assert json.loads((folder / "result.json").read_text())["label"] == "floor"
-    assert log_path(folder).read_text().endswith("done\n")
+    assert JobFolder(folder).log.read_text().endswith("done\n")
     assert "submitted 1 job to SLURM" in notes[0]
     assert json.loads((folder / "slurm.json").read_text())["id"].startswith("DEBUG")
 
@@ -108,9 +109,9 @@ def test_a_task_has_its_job_s_threads_or_the_cores_that_slurm_gave(
 ) -> None:
     monkeypatch.setenv("SLURM_CPUS_ON_NODE", "6")
     assert task(tmp_path, "die", processes=2, threads=4)() == -signal.SIGKILL
-    assert "threads 4 --device cpu --processes 2 --wait" in log_path(tmp_path).read_text()
+    assert "threads 4 --device cpu --processes 2 --wait" in JobFolder(tmp_path).log.read_text()
     assert task(tmp_path, "die")() == -signal.SIGKILL
-    log = log_path(tmp_path).read_text()
+    log = JobFolder(tmp_path).log.read_text()
     assert "threads 6 --device cpu --processes 1 --wait" in log
     assert "killed by SIGKILL, often for want of memory" in log
 
@@ -137,7 +138,7 @@ def test_a_signal_lets_the_worker_save_and_gives_what_goes_on(tmp_path: Path) ->
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert log_path(tmp_path).read_text().splitlines()[-1] == "saved"
+    assert JobFolder(tmp_path).log.read_text().splitlines()[-1] == "saved"
     again = pickle.loads(pickle.dumps(caught.value.args[0])).function
     assert vars(again) == {**vars(one), "_worker": None}
     assert one._worker is not None and one._worker.wait() == ExitStatus.STOPPED
@@ -230,7 +231,7 @@ def test_what_is_in_the_queue_is_not_submitted_again(
     programs: Programs, jobs: list[PlannedJob], tmp_path: Path
 ) -> None:
     for planned, id in zip(jobs, ["7_0", "7_1"], strict=False):
-        write_json(planned.job.folder(tmp_path) / "slurm.json", {"id": id})
+        write_json(JobFolder.of(planned.job, tmp_path).path / "slurm.json", {"id": id})
     programs.queue("7_0|RUNNING\n7_1|FAILED\n")
     notes: list[str] = []
     running = SlurmExecutor(tmp_path, "cpu", SlurmOptions(), note=notes.append).submit(jobs)

@@ -16,7 +16,8 @@ from benchmarks.plan.expansion import PlannedJob, reference
 from benchmarks.plan.job import make_job
 from benchmarks.run.executors.ending import ExitStatus
 from benchmarks.run.running import OpenDatasets, run_planned
-from benchmarks.store.progress import progress_path, read_progress
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.progress import read_progress
 from benchmarks.store.request import write_request
 from benchmarks.training.curves import read_curve
 from benchmarks.training.watcher import StopRequested, Watcher
@@ -45,18 +46,18 @@ def test_it_stops_after_the_iteration_and_ends_in_the_same_numbers(tmp_path: Pat
     planned = plan(iterations=5, checkpoint_every=100, validate_every=100, log_every=1)
     assert outcome_of(planned, tmp_path / "undisturbed", Watcher()) == "done"
 
-    folder = planned.job.folder(tmp_path / "stopped")
+    folder = JobFolder.of(planned.job, tmp_path / "stopped").path
     wishes = iter([False, False, True])
     with pytest.raises(StopRequested, match="iteration 3"):
         outcome_of(planned, tmp_path / "stopped", Watcher(stopping=lambda: next(wishes)))
     assert torch.load(folder / "checkpoint.pt", weights_only=True)["iteration"] == 3
     assert not (folder / "error.json").exists() and not (folder / "result.json").exists()
-    progress = read_progress(folder)
+    progress = read_progress(JobFolder(folder))
     assert progress is not None and progress.total == 5
 
     assert outcome_of(planned, tmp_path / "stopped", Watcher()) == "done"
-    assert not progress_path(folder).exists()
-    ends = [planned.job.folder(tmp_path / name) for name in ("undisturbed", "stopped")]
+    assert not JobFolder(folder).progress.exists()
+    ends = [JobFolder.of(planned.job, tmp_path / name).path for name in ("undisturbed", "stopped")]
     assert [row["loss"] for row in read_curve(ends[0] / "losses.csv")] == [
         row["loss"] for row in read_curve(ends[1] / "losses.csv")
     ]
@@ -81,7 +82,7 @@ def worker(folder: Path, **options: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_worker_brings_a_job_to_its_result(tmp_path: Path) -> None:
-    folder = write_request(plan("watershed"), tmp_path)
+    folder = write_request(plan("watershed"), tmp_path).path
     done = worker(folder)
     assert done.returncode == ExitStatus.DONE, done.stderr
     assert json.loads((folder / "result.json").read_text())["label"] == "watershed"
@@ -91,7 +92,7 @@ def test_a_worker_brings_a_job_to_its_result(tmp_path: Path) -> None:
 def test_a_worker_without_data_leaves_an_error(tmp_path: Path) -> None:
     planned = plan("watershed")
     gone = planned.job.data.model_copy(update={"spec": f"folder:{tmp_path / 'gone'}"})
-    folder = write_request(PlannedJob(1, "x", planned.job.model_copy(update={"data": gone})), tmp_path)
+    folder = write_request(PlannedJob(1, "x", planned.job.model_copy(update={"data": gone})), tmp_path).path
     done = worker(folder)
     assert done.returncode == ExitStatus.FAILED
     error = json.loads((folder / "error.json").read_text())

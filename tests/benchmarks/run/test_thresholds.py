@@ -24,7 +24,9 @@ from benchmarks.plan.methods import METHODS, get_method
 from benchmarks.plan.scales import SCALES
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
-from benchmarks.run.thresholds import ThresholdChoice, Trial, read_choice, trial_values, try_thresholds
+from benchmarks.run.thresholds import read_choice, trial_values, try_thresholds
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import ThresholdChoice, ThresholdTrial
 from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import Watcher
 from pctrans.config import InferenceConfig
@@ -68,7 +70,7 @@ def finished(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tupl
     job, out = make(dataset), tmp_path_factory.mktemp("out")
     outcome = run_job(job, dataset, out, "cpu")
     assert outcome.status == "done", outcome.error
-    return job, job.folder(out)
+    return job, JobFolder.of(job, out).path
 
 
 def section(folder: Path) -> dict[str, Any]:
@@ -98,7 +100,7 @@ def test_the_rule_is_a_loop_over_settings_and_images(method: str, dataset: Datas
             sample = dataset.load(id)
             labels = segment_sample(model, sample.image, job.tile, job.testing, "cpu", "float32")
             scores.append(image_metrics(sample.labels, labels)["pq"])
-        expected.append(Trial(values=values, pq=fmean(scores)))
+        expected.append(ThresholdTrial(values=values, pq=fmean(scores)))
     assert list(found) == expected
     assert method != "bright" or len({trial.pq for trial in found}) > 2, "what is tried has to matter"
 
@@ -127,10 +129,10 @@ def test_the_first_trial_is_the_configured_one_and_the_rest_fill_the_ranges() ->
 
 
 def test_of_equals_the_earliest_is_chosen() -> None:
-    trials = tuple(Trial(values={"a": float(number)}, pq=pq) for number, pq in enumerate([0.1, 0.5, 0.3, 0.5]))
-    choice = ThresholdChoice(split="val", images=1, searched={"a": (0, 3)}, trials=trials, seconds=0)
+    trials = [ThresholdTrial(values={"a": float(number)}, pq=pq) for number, pq in enumerate([0.1, 0.5, 0.3, 0.5])]
+    choice = ThresholdChoice.among(trials, split="val", images=1, searched={"a": (0, 3)}, seconds=0)
     assert choice.chosen.values == {"a": 1.0}
-    assert choice.described()["configured"] == {"values": {"a": 0.0}, "pq": 0.1}
+    assert choice.configured.model_dump() == {"values": {"a": 0.0}, "pq": 0.1}
 
 
 def test_result_and_model_have_what_was_chosen(finished: tuple[Job, Path], dataset: Dataset) -> None:
@@ -163,7 +165,7 @@ def test_a_job_that_was_killed_while_it_chose_ends_the_same(
             patch.setattr(module, "set_thresholds", kill)
         with pytest.raises(Killed):
             run_job(job, dataset, tmp_path, "cpu", watcher)
-    folder = job.folder(tmp_path)
+    folder = JobFolder.of(job, tmp_path).path
     assert (folder / "thresholds.json").exists() == (moment != "choosing")
     if moment != "choosing":
         monkeypatch.setattr(module, "try_thresholds", kill)  # what was chosen is not chosen again
@@ -178,10 +180,10 @@ def test_a_job_that_was_killed_while_it_chose_ends_the_same(
 def test_a_damaged_choice_is_made_again(finished: tuple[Job, Path], tmp_path: Path) -> None:
     content = (finished[1] / "thresholds.json").read_text()
     (tmp_path / "thresholds.json").write_text(content)
-    assert read_choice(tmp_path / "thresholds.json") is not None
+    assert read_choice(JobFolder(tmp_path)) is not None
     for damaged in (content[:-20], "[]", "{}", content.replace('"pq"', '"qp"')):
         (tmp_path / "thresholds.json").write_text(damaged)
-        assert read_choice(tmp_path / "thresholds.json") is None
+        assert read_choice(JobFolder(tmp_path)) is None
 
 
 @pytest.mark.parametrize(("split", "choosing"), [("test", "val"), ("val", "train")])
@@ -192,7 +194,7 @@ def test_images_that_are_scored_have_no_part_in_the_choice(
     seen: list[str] = []
     actual = module.try_thresholds
 
-    def spy(segmenter: Any, job: Job, data: Dataset, ids: list[str], *rest: Any) -> tuple[Trial, ...]:
+    def spy(segmenter: Any, job: Job, data: Dataset, ids: list[str], *rest: Any) -> tuple[ThresholdTrial, ...]:
         seen.extend(ids)
         return actual(segmenter, job, data, ids, *rest)
 
@@ -200,7 +202,7 @@ def test_images_that_are_scored_have_no_part_in_the_choice(
     job = make(dataset, split=split, testing={"threshold_trials": 2, "threshold_images": None})
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     assert tuple(seen) == dataset.ids(choosing)
-    assert section(job.folder(tmp_path))["split"] == choosing
+    assert section(JobFolder.of(job, tmp_path).path)["split"] == choosing
 
 
 def test_what_the_user_fixes_is_not_searched(dataset: Dataset, tmp_path: Path) -> None:
@@ -209,8 +211,10 @@ def test_what_the_user_fixes_is_not_searched(dataset: Dataset, tmp_path: Path) -
     assert job.model == free.model and job.key != free.key
     assert job.searched is not None and list(job.searched) == ["edge"]
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
-    assert all(set(trial["values"]) == set(job.searched) for trial in section(job.folder(tmp_path))["trials"])
-    config = json.loads((job.folder(tmp_path) / "model" / "config.json").read_text())["inference"]
+    assert all(
+        set(trial["values"]) == set(job.searched) for trial in section(JobFolder.of(job, tmp_path).path)["trials"]
+    )
+    config = json.loads((JobFolder.of(job, tmp_path).path / "model" / "config.json").read_text())["inference"]
     assert config["brightness"] == 0.9
     everything = make(dataset, method="pctrans", model={"inference": dict.fromkeys(RANGES, 0.4)})
     assert everything.searched == {} and everything.testing.threshold_trials == 8
@@ -220,8 +224,11 @@ def test_without_trials_the_configured_thresholds_are_tested(dataset: Dataset, t
     job = make(dataset, testing={"threshold_trials": 0})
     assert job.searched == {}
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
-    assert section(job.folder(tmp_path)) is None and not (job.folder(tmp_path) / "thresholds.json").exists()
-    config = json.loads((job.folder(tmp_path) / "model" / "config.json").read_text())["inference"]
+    assert (
+        section(JobFolder.of(job, tmp_path).path) is None
+        and not (JobFolder.of(job, tmp_path).path / "thresholds.json").exists()
+    )
+    config = json.loads((JobFolder.of(job, tmp_path).path / "model" / "config.json").read_text())["inference"]
     assert config == job.model["inference"]
 
 
@@ -261,4 +268,4 @@ def test_a_method_that_cannot_decide_alone_says_so(
     monkeypatch.delattr(Bright, "decide")
     with pytest.raises(UserError, match="no `evidence` and `decide` to choose them by"):
         (tmp_path / "model").symlink_to(finished[1] / "model")
-        module.settle_thresholds(finished[0], dataset, tmp_path, "cpu")
+        module.settle_thresholds(finished[0], dataset, JobFolder(tmp_path), "cpu")

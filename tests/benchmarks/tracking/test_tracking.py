@@ -20,14 +20,17 @@ from urllib.request import urlopen
 import pytest
 
 from benchmarks.errors import UserError
+from benchmarks.plan.nested import flatten
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.tracking import Tracker, TrackReport, send_all, serve_ui
-from benchmarks.tracking.folder import JobFolder, flatten
+from benchmarks.tracking.job import TrackedJob
 
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63f80f00"
     "01010100e221bc330000000049454e44ae426082"
 )
-TABLE = {"data": "folder:x", "scale": "smoke", "seeds": 1}
+DATA = {"spec": "folder:x", "name": "x", "fingerprint": "f", "decoding": "ids"}
+TABLE = {"data": DATA, "scale": "smoke", "seeds": [0], "overrides": {}}
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +67,24 @@ def write_job(out: Path, key: str, *, iterations: int = 5, ended: str | None = "
     (folder / "validation.csv").write_text("\n".join(validation) + "\n")
     (folder / "overlays" / "first.png").write_bytes(PNG)
     if ended == "result":
+        configured = {"values": {"mask_threshold": 0.5, "bandwidth": None}, "pq": 0.5}
+        chosen = {"values": {"mask_threshold": 0.35, "bandwidth": None}, "pq": 0.625}
         result = {
+            "schema": 1,
+            "key": key,
             "label": "row 8",
             "job": job,
+            "dataset": {"spec": "synthetic-nuclei", "split": "test", "images": 1, "instances": 3},
             "metrics": {"pq": 0.7, "dic": -2.0, "ap": None},
-            "cost": {"parameters": 1234, "train_seconds": 9.5},
+            "images": [],
+            "cost": {"parameters": 1234, "iterations": iterations, "train_seconds": 9.5},
+            "environment": {},
             "thresholds": {
-                "configured": {"values": {"mask_threshold": 0.5, "bandwidth": None}, "pq": 0.5},
-                "chosen": {"values": {"mask_threshold": 0.35, "bandwidth": None}, "pq": 0.625},
+                "configured": configured,
+                "chosen": chosen,
+                "split": "val",
+                "images": 2,
+                "trials": [configured, chosen],
             },
             "started": "2026-01-02T03:04:05+00:00",
             "finished": "2026-01-02T03:14:05+00:00",
@@ -141,7 +154,10 @@ def test_a_finished_job_arrives_whole(out: Path) -> None:
     assert tracker.finish_table([job / "metrics.csv"])
 
     parent, child = only_run(out, table=True), only_run(out)
-    assert parent.data.params == {"data": "folder:x", "scale": "smoke", "seeds": "1"}
+    assert parent.data.params == {
+        **{f"data.{name}": value for name, value in DATA.items()},
+        **{"scale": "smoke", "seeds": "[0]", "overrides": "{}"},
+    }
     assert parent.info.run_name == "table4" and parent.info.status == "FINISHED"
     assert artifacts(out, parent) == {"metrics.csv"}
 
@@ -188,7 +204,7 @@ def test_a_line_that_is_being_written_waits(out: Path) -> None:
     job = write_job(out, "aaa", ended=None)
     with (job / "validation.csv").open("a") as file:
         file.write("6,3,1.5,0.")
-    assert [point.step for point in JobFolder.read(job).points("validation.csv", after=3)] == [4, 4, 4, 4]
+    assert [point.step for point in TrackedJob.read(JobFolder(job)).points("validation", after=3)] == [4, 4, 4, 4]
 
 
 def test_sending_again_adds_nothing(out: Path) -> None:
@@ -328,7 +344,7 @@ def test_nothing_to_send_is_an_error(tmp_path: Path) -> None:
     write_job(tmp_path, "aaa")
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "table4.json").write_text("[]")
-    with pytest.raises(UserError, match=r"table4\.json: expected the jobs of a table"):
+    with pytest.raises(UserError, match=r"table4\.json does not describe a run"):
         send_all(tmp_path)
 
 

@@ -13,6 +13,7 @@ from benchmarks.augmentation import NUCLEI
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.settings import TrainingSettings
+from benchmarks.store.job_folder import JobFolder
 from benchmarks.training import NonFiniteLossError, train
 from benchmarks.training.batches import BatchSource, derived_seed
 from benchmarks.training.loop import training_step
@@ -81,14 +82,14 @@ def trained(
                 raise Killed
 
         with pytest.raises(Killed):
-            train(fresh(), source(dataset), settings, seed=0, folder=folder, device=CPU, progress=progress)
+            train(fresh(), source(dataset), settings, seed=0, folder=JobFolder(folder), device=CPU, progress=progress)
     model = fresh()
     train(
         model,
         source(dataset),
         settings,
         seed=0,
-        folder=folder,
+        folder=JobFolder(folder),
         device=CPU,
         validate=lambda m: {"pq": sum(p.sum().item() for p in m.parameters())},
     )
@@ -116,7 +117,7 @@ def test_a_killed_run_ends_in_the_same_weights(
 def test_a_finished_run_is_not_trained_further(dataset: Dataset, tmp_path: Path) -> None:
     expected = trained(dataset, tmp_path)
     model = fresh()
-    train(model, source(dataset), SETTINGS, seed=0, folder=tmp_path, device=CPU)
+    train(model, source(dataset), SETTINGS, seed=0, folder=JobFolder(tmp_path), device=CPU)
     assert model.calls == 0
     assert torch.equal(model.head.weight, expected.head.weight)
 
@@ -131,7 +132,8 @@ def test_the_moving_average_is_what_is_validated_and_kept(dataset: Dataset, tmp_
         return {name: value.clone() for name, value in of.state_dict().items()}
 
     train(
-        model, source(dataset), settings.model_copy(update={"validate_every": 9}), seed=0, folder=tmp_path, device=CPU,
+        model, source(dataset), settings.model_copy(update={"validate_every": 9}), seed=0, device=CPU,
+        folder=JobFolder(tmp_path),
         progress=lambda *_: steps.append(copy(model)), validate=lambda m: validated.append(copy(m)) or {"pq": 0.0},
     )  # fmt: skip
     expected = {name: value.double() for name, value in copy(fresh()).items()}
@@ -158,7 +160,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_images(dataset: Dataset, tmp_p
     model.fail_at = 6
     ids = source(dataset).batch(5).ids
     with pytest.raises(NonFiniteLossError, match=f"iteration 6 .*bce nan.*{ids[0]}, {ids[1]}"):
-        train(model, source(dataset), SETTINGS, seed=0, folder=tmp_path, device=CPU)
+        train(model, source(dataset), SETTINGS, seed=0, folder=JobFolder(tmp_path), device=CPU)
     assert (tmp_path / "checkpoint.pt").exists()
 
 
@@ -179,7 +181,7 @@ def test_a_gradient_that_is_not_finite_never_reaches_the_weights(dataset: Datase
 def test_a_damaged_checkpoint_is_named(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
     with pytest.raises(UserError, match=r"checkpoint\.pt cannot be read"):
-        train(fresh(), source(dataset), SETTINGS, seed=0, folder=tmp_path, device=CPU)
+        train(fresh(), source(dataset), SETTINGS, seed=0, folder=JobFolder(tmp_path), device=CPU)
 
 
 def test_a_torn_last_line_of_a_curve_is_forgotten(dataset: Dataset, tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_torn_last_line_of_a_curve_is_forgotten(dataset: Dataset, tmp_path: Pa
     path = tmp_path / "losses.csv"
     whole = path.read_text()
     path.write_text(whole + "10,0.")
-    train(fresh(), source(dataset), SETTINGS, seed=0, folder=tmp_path, device=CPU)
+    train(fresh(), source(dataset), SETTINGS, seed=0, folder=JobFolder(tmp_path), device=CPU)
     assert path.read_text() == whole
 
 

@@ -6,16 +6,18 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-CURVES = {"losses.csv": "train", "validation.csv": "validation"}
-"""Curve files of a job, and the group that their columns are shown under."""
+from benchmarks.plan.nested import flatten
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import Failure, Result
 
-DOCUMENTS = ("job.json", "environment.json", "metrics.csv", "result.json", "error.json")
+CURVES = ("train", "validation")
+"""Curves of a job; their columns are shown under these names."""
 
 
 @dataclass(frozen=True)
@@ -29,60 +31,65 @@ class Point:
 
 
 @dataclass(frozen=True)
-class JobFolder:
+class TrackedJob:
     """A job's folder as it is now: it may still be growing."""
 
-    path: Path
+    folder: JobFolder
     job: dict[str, Any]
     environment: dict[str, Any]
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
+    result: Result | None
+    failure: Failure | None
 
     @classmethod
-    def read(cls, path: Path) -> JobFolder:
+    def read(cls, folder: JobFolder) -> TrackedJob:
         """Raises OSError or ValueError where the folder holds no readable job.json."""
-        job = _document(path / "job.json")
+        job = _document(folder.description)
         if job is None:
-            raise FileNotFoundError(f"{path / 'job.json'}: expected the configuration of a job")
-        environment = _document(path / "environment.json") or {}
-        return cls(path, job, environment, _document(path / "result.json"), _document(path / "error.json"))
+            raise FileNotFoundError(f"{folder.description}: expected the configuration of a job")
+        environment = _document(folder.environment) or {}
+        return cls(folder, job, environment, folder.read_result(), folder.read_failure())
 
     @property
     def status(self) -> str:
         """MLflow's name for the state: a result counts, whatever went wrong before it."""
         if self.result is not None:
             return "FINISHED"
-        return "RUNNING" if self.error is None else "FAILED"
+        return "RUNNING" if self.failure is None else "FAILED"
 
     @property
     def name(self) -> str:
         """What a reader sees in a list of runs."""
-        label = (self.result or self.job).get("label") or self.job.get("method", "job")
+        label = (self.result.label if self.result else None) or self.job.get("label") or self.job.get("method", "job")
         return f"{label}, seed {self.job['seed']}" if "seed" in self.job else str(label)
 
     @property
     def started(self) -> float:
         """Seconds since 1970. The result knows; until then, the time that the configuration was written."""
-        stated = _seconds(self.result, "started")
-        return (self.path / "job.json").stat().st_mtime if stated is None else stated
+        stated = _seconds(self.result.started if self.result else None)
+        return self.folder.description.stat().st_mtime if stated is None else stated
 
     @property
     def finished(self) -> float | None:
         """Seconds since 1970, or None where the job has not ended or does not say when it did."""
-        return _seconds(self.result, "finished") or _seconds(self.error, "when")
+        when = self.result.finished if self.result else self.failure.when if self.failure else None
+        return _seconds(when)
 
     def parameters(self) -> dict[str, str]:
         """The configuration, the environment and the thresholds that were chosen, one flat entry for each value."""
-        chosen = self._thresholds.get("chosen", {}).get("values", {})
+        choice = self.result.thresholds if self.result else None
         return (
             dict(flatten(self.job))
             | dict(flatten(self.environment, "environment."))
-            | dict(flatten(chosen, "thresholds."))
+            | dict(flatten(choice.chosen.values if choice else {}, "thresholds."))
         )
 
     def final_metrics(self) -> dict[str, float]:
         """Means over the test images, costs, and PQ on the images that chose thresholds, before and after."""
-        groups = {"test": self._section("metrics"), "cost": self._section("cost"), "thresholds": self._choice}
+        if self.result is None:
+            return {}
+        choice = self.result.thresholds
+        chosen = {"pq_configured": choice.configured.pq, "pq_chosen": choice.chosen.pq} if choice else {}
+        groups = {"test": self.result.metrics, "cost": self.result.cost.model_dump(), "thresholds": chosen}
         return {
             metric_name(group, name): number
             for group, values in groups.items()
@@ -90,21 +97,9 @@ class JobFolder:
             if (number := finite(value)) is not None
         }
 
-    @property
-    def _thresholds(self) -> dict[str, Any]:
-        return self._section("thresholds")
-
-    @property
-    def _choice(self) -> dict[str, Any]:
-        return {f"pq_{name}": self._thresholds.get(name, {}).get("pq") for name in ("configured", "chosen")}
-
-    def _section(self, name: str) -> dict[str, Any]:
-        """Of the result; empty where it has none, or there is no result yet."""
-        return (self.result or {}).get(name) or {}
-
-    def points(self, file: str, after: int) -> Iterator[Point]:
-        """The curves of one file in CURVES, past iteration `after`, without what is not a finite number."""
-        source = self.path / file
+    def points(self, curve: str, after: int) -> Iterator[Point]:
+        """Points of one of CURVES past iteration `after`, without what is not a finite number."""
+        source = self.folder.losses if curve == "train" else self.folder.validation
         if not source.exists():
             return
         whole, _, _half_written = source.read_text().rpartition("\n")
@@ -116,28 +111,16 @@ class JobFolder:
             for name, text in row.items():
                 value = finite(text)
                 if value is not None:
-                    yield Point(metric_name(CURVES[file], name), value, int(step), seconds)
+                    yield Point(metric_name(curve, name), value, int(step), seconds)
 
     def documents(self) -> list[Path]:
-        return [path for name in DOCUMENTS if (path := self.path / name).exists()]
+        """Files to look at beside the run."""
+        folder = self.folder
+        files = (folder.description, folder.environment, folder.scores, folder.result, folder.failure)
+        return [path for path in files if path.exists()]
 
     def overlays(self) -> list[Path]:
-        return sorted((self.path / "overlays").glob("*.png"))
-
-
-def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """{"a": {"b": 1}} -> ("a.b", 1); an empty mapping and a list are values."""
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """{"a": {"b": 1}} -> ("a.b", "1"); lists stay whole, as JSON."""
-    for path, value in leaves(values, prefix):
-        yield path, value if isinstance(value, str) else json.dumps(value)
+        return sorted(self.folder.overlays.glob("*.png"))
 
 
 def metric_name(group: str, name: str) -> str:
@@ -166,8 +149,8 @@ def _document(path: Path) -> dict[str, Any] | None:
     return content
 
 
-def _seconds(document: dict[str, Any] | None, field: str) -> float | None:
+def _seconds(when: str | None) -> float | None:
     try:
-        return datetime.fromisoformat((document or {})[field]).timestamp()
-    except (KeyError, TypeError, ValueError):
+        return datetime.fromisoformat(when or "").timestamp()
+    except ValueError:
         return None

@@ -1,0 +1,50 @@
+"""JSON documents of a results folder, each of one model: read whole and checked, or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmarks.files import write_json
+
+Model = TypeVar("Model", bound="Document")
+
+
+class Document(BaseModel):
+    """What a JSON file of the store holds. Entries that this version does not know are left out."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+
+
+class UnreadableError(ValueError):
+    """A file that cannot be read as what it should be; the message is one line without the file's name."""
+
+
+def read_document(path: Path, model: type[Model]) -> Model:
+    """Read and check a file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        UnreadableError: it is damaged, or of another form.
+    """
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UnreadableError(f"{where}: {first['msg']}" if where else first["msg"]) from error
+    except OSError as error:
+        raise UnreadableError(str(error)) from error
+
+
+def write_document(path: Path, document: Document, head: dict[str, Any] | None = None) -> None:
+    """Write a document in one step.
+
+    Args:
+        head: entries before its own, which readers of the model leave out.
+    """
+    write_json(path, (head or {}) | document.model_dump(mode="json", by_alias=True))

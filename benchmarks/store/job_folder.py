@@ -1,0 +1,271 @@
+"""OUT/jobs/KEY, where a job lives. The names of its files are spelt here and nowhere else."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from benchmarks.errors import UserError
+from benchmarks.files import write_json
+from benchmarks.plan.job import Job, parse_job
+from benchmarks.store.documents import UnreadableError, read_document, write_document
+from benchmarks.store.result import SCHEMA, Failure, Result
+
+State = Literal["done", "failed", "unfinished", "not run"]
+LINES = 20
+BYTES = 16384
+"""Of the end of an output, in which its last lines are looked for."""
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The folder of one job, whether it is there or not.
+
+    The job is done once `result.json` is there, which is written last and in one step. A failure leaves `error.json`.
+    """
+
+    path: Path
+
+    @classmethod
+    def of(cls, job: Job, out: Path) -> JobFolder:
+        return cls.named(job.key, out)
+
+    @classmethod
+    def named(cls, key: str, out: Path) -> JobFolder:
+        return cls(jobs_folder(out) / key)
+
+    @property
+    def key(self) -> str:
+        return self.path.name
+
+    @property
+    def out(self) -> Path:
+        """The results folder that it lies in."""
+        return self.path.parents[1]
+
+    # What is asked for, and by whom
+
+    @property
+    def request(self) -> Path:
+        """The job, for the process that is to run it."""
+        return self.path / "request.json"
+
+    @property
+    def description(self) -> Path:
+        """The resolved job and its label, written when it begins."""
+        return self.path / "job.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions and hardware."""
+        return self.path / "environment.json"
+
+    @property
+    def submission(self) -> Path:
+        """Its id in SLURM's queue."""
+        return self.path / "slurm.json"
+
+    # On the way
+
+    @property
+    def progress(self) -> Path:
+        """How far it is."""
+        return self.path / "progress.json"
+
+    @property
+    def log(self) -> Path:
+        """The output of its process, where it has one of its own."""
+        return self.path / "output.log"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.pt"
+
+    @property
+    def losses(self) -> Path:
+        """Loss terms and learning rate by iteration."""
+        return self.path / "losses.csv"
+
+    @property
+    def validation(self) -> Path:
+        """Metrics on the validation split by iteration."""
+        return self.path / "validation.csv"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the trained model."""
+        return self.path / "model"
+
+    @property
+    def thresholds(self) -> Path:
+        """Every trial of the choice of thresholds."""
+        return self.path / "thresholds.json"
+
+    @property
+    def prediction_times(self) -> Path:
+        """Seconds of each image."""
+        return self.path / "prediction_seconds.csv"
+
+    @property
+    def predictions(self) -> Path:
+        """Folder of label maps."""
+        return self.path / "predictions"
+
+    def prediction(self, image: str) -> Path:
+        """The label map of an image."""
+        return self.predictions / f"{image}.tif"
+
+    @property
+    def overlays(self) -> Path:
+        """Folder of pictures of the first images' objects."""
+        return self.path / "overlays"
+
+    # The end
+
+    @property
+    def scores(self) -> Path:
+        """Metrics of each image."""
+        return self.path / "metrics.csv"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def failure(self) -> Path:
+        return self.path / "error.json"
+
+    @property
+    def validation_scores(self) -> Path:
+        """Metrics of the finished model on the whole validation split, where a study asked for them."""
+        return self.path / "validation_scores.json"
+
+    @property
+    def tracking(self) -> Path:
+        """What was told to MLflow."""
+        return self.path / "tracking.json"
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result."""
+        return self.result.exists()
+
+    @property
+    def begun(self) -> bool:
+        """Whether a process has worked at it."""
+        return self.description.exists()
+
+    @property
+    def state(self) -> State:
+        """A result counts, whatever went wrong before it."""
+        if self.done:
+            return "done"
+        if self.failure.exists():
+            return "failed"
+        return "unfinished" if self.path.is_dir() else "not run"
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Whether this process has the folder to itself; the lock goes with the process, however it ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def read_job(self) -> Job:
+        """The job whose folder this is.
+
+        Raises:
+            UserError: the folder holds no job, or one of another version.
+        """
+        try:
+            return parse_job(json.loads(self.description.read_text()))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{self.path} holds no readable job.json: {error}") from error
+
+    def read_result(self) -> Result | None:
+        """None where there is none yet.
+
+        Raises:
+            UnreadableError: it is damaged, of another version or of another job.
+        """
+        try:
+            result = read_document(self.result, Result)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            raise UnreadableError(f"result.json cannot be read: {error}") from error
+        if result.version != SCHEMA:
+            raise UnreadableError(f"result.json has schema {result.version}; this version reads {SCHEMA}")
+        if result.key != self.key:
+            raise UnreadableError(f"result.json belongs to job {result.key}")
+        return result
+
+    def read_failure(self) -> Failure | None:
+        """None where there is none.
+
+        Raises:
+            UnreadableError: it is damaged.
+        """
+        try:
+            return read_document(self.failure, Failure)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            raise UnreadableError(f"error.json cannot be read: {error}") from error
+
+    def describe(self, job: Job, label: str) -> None:
+        """Say what the job is."""
+        write_json(self.description, {"label": label, **job.resolved()})
+
+    def write_environment(self, environment: dict[str, Any]) -> None:
+        write_json(self.environment, environment)
+
+    def write_result(self, result: Result) -> None:
+        """Last of all: with it the job is done."""
+        write_document(self.result, result)
+
+    def write_failure(self, kind: str, message: str, details: str) -> Failure:
+        """For a process that has the folder to itself.
+
+        Args:
+            kind: type of the error.
+            details: traceback, or the end of the output of a process that had no time for one.
+        """
+        failure = Failure(type=kind, message=message, traceback=details, when=now())
+        write_document(self.failure, failure)
+        return failure
+
+    def last_output(self) -> str:
+        """The end of its process' output; empty where there is none."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - BYTES))
+                return "\n".join(file.read().decode(errors="replace").splitlines()[-LINES:])
+        except OSError:
+            return ""
+
+
+def jobs_folder(out: Path) -> Path:
+    """Where the folders of all jobs lie."""
+    return out / "jobs"
+
+
+def all_job_folders(out: Path) -> list[JobFolder]:
+    """The folders of all jobs that were asked for or begun, by key."""
+    return [JobFolder(path) for path in sorted(jobs_folder(out).glob("*")) if path.is_dir()]
+
+
+def now() -> str:
+    """The time as documents state it: UTC, ISO 8601."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

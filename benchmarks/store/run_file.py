@@ -1,0 +1,113 @@
+"""OUT/runs/<table>.json: which jobs stand for which row of a table, and how the table was run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from benchmarks.errors import UserError
+from benchmarks.plan.expansion import Plan
+from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
+from benchmarks.store.result import Key
+
+
+class RunData(Document):
+    """The data that a table was run on."""
+
+    spec: str
+    name: str
+    fingerprint: str
+    decoding: str
+
+
+class RunRow(Document):
+    """The jobs of one row, in the order of seeds."""
+
+    row: int
+    label: str | None = None
+    method: str | None = None
+    keys: list[Key]
+
+
+class RunFile(Document):
+    """How a table was run."""
+
+    table: str
+    data: RunData
+    scale: str
+    seeds: list[int]
+    overrides: dict[str, Any]
+    """Nested: what the user changed of the scale."""
+    jobs: list[Key]
+    rows: list[RunRow]
+
+    @classmethod
+    def of(cls, plan: Plan) -> RunFile:
+        """What a plan comes to."""
+        rows: dict[int, RunRow] = {}
+        for planned in plan.jobs:
+            new = RunRow(row=planned.row, label=planned.label, method=planned.job.method, keys=[])
+            rows.setdefault(planned.row, new).keys.append(planned.job.key)
+        return cls(
+            table=plan.table.name,
+            data=RunData.model_validate(plan.data.model_dump()),
+            scale=plan.scale,
+            seeds=list(plan.seeds),
+            overrides=plan.overrides,
+            jobs=[planned.job.key for planned in plan.jobs],
+            rows=list(rows.values()),
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Everything but the jobs."""
+        return self.model_dump(mode="json", exclude={"table", "jobs", "rows"})
+
+    def seed_of(self, key: str | None) -> int | None:
+        """The seed of the job of this key."""
+        keys = next((row.keys for row in self.rows if key in row.keys), [])
+        return self.seeds[keys.index(key)] if key in keys and keys.index(key) < len(self.seeds) else None
+
+
+def run_path(out: Path, table: str) -> Path:
+    return out / "runs" / f"{table}.json"
+
+
+def run_tables(out: Path) -> list[str]:
+    """Names of the tables that were run into `out`."""
+    return sorted(path.stem for path in (out / "runs").glob("*.json"))
+
+
+def read_run(out: Path, table: str) -> RunFile | None:
+    """How a table was run into `out`; None where it was not.
+
+    Raises:
+        UserError: the file does not describe a run.
+    """
+    path = run_path(out, table)
+    try:
+        return read_document(path, RunFile)
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        raise UserError(
+            f"{path} does not describe a run: {error}. Delete it and run {table} again; the results under jobs/ stay."
+        ) from error
+
+
+def save_run(plan: Plan, out: Path, *, replace: bool = True, unless_covers: bool = False) -> None:
+    """Tell reports which jobs stand for which row; a file that says so already stays as old as it is.
+
+    Args:
+        replace: do so also where an earlier run told it, of fewer rows or seeds, say.
+        unless_covers: leave a run alone that has all these jobs and more.
+    """
+    before, wanted = read_run(out, plan.table.name), RunFile.of(plan)
+    if before is not None and (not replace or before == wanted or (unless_covers and _covers(before, wanted.jobs))):
+        return
+    write_document(run_path(out, plan.table.name), wanted)
+
+
+def _covers(run: RunFile, keys: Collection[str]) -> bool:
+    return set(keys) <= set(run.jobs)
