@@ -3,12 +3,12 @@
 specs        a study as data
 plan         a study on data at a scale: from parameters to jobs
 storage      the Optuna study, with a slot for each trial of the budget
-claims       which process runs which trial, and what becomes of a dead one's
-trial        one trial: its job, then the figure on the validation split
-worker       a process that runs trials
-conductor    the process that starts workers and watches them
-records      trials as plain values, for everything that shows them
+leases       which command runs which trial, and what becomes of a dead one's
+running      a command's part in a study: claims, trials, what the storage is told
+trial        how a trial ends, and what of its job it is judged by
+job_trials   trials as jobs of the scheduler, and the pruner
 inference/   thresholds on what a network said, without training
+records      trials as plain values, for everything that shows them
 documents    JSON files with the version of their form
 results      what a study leaves: the best settings, pictures, a page
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks.errors import UserError
@@ -13,7 +12,7 @@ from studies.planning import AnyPlan
 
 
 def enter_folder(plan: AnyPlan, out: Path) -> Path:
-    """Make or continue the study's folder, and tell workers what they run.
+    """Make or continue the study's folder.
 
     Raises:
         UserError: the folder is of the same study on other data, at another scale or with other settings.
@@ -23,7 +22,7 @@ def enter_folder(plan: AnyPlan, out: Path) -> Path:
     with exclusive(folder / "claims.lock"):
         if path.exists():
             _refuse_other(path, plan)
-        write_json(path, {"digest": plan.digest, "settings": asdict(plan.settings)})
+        write_json(path, {"digest": plan.digest, "settings": plan.settings.described()})
     return folder
 
 

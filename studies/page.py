@@ -14,7 +14,6 @@ from reports.pictures import Picture
 from studies.pictures.style import DPI
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial
-from studies.scoring import has_test_split
 from studies.sections import Section
 from studies.specs import objective_title, short_name, shown_value
 from studies.trial import printed
@@ -75,7 +74,7 @@ def facts(plan: AnyPlan, trials: Sequence[TrialRecord]) -> list[str]:
     how = "every combination once" if spec.sampler == "grid" else f"TPE, sampler's seed {spec.seed}"
     first, *others = map(objective_title, spec.objectives)
     beside = f", beside {others[0]}" if others else ""
-    test = "the test split has no part in it" if has_test_split(data) else NO_TEST
+    test = "the test split has no part in it" if data.has_test_split else NO_TEST
     lines = [
         f"{len(trials)} trials ({states or 'none has ended'}): {how}.",
         f"Chosen by {first}{beside}, on all {len(data.ids('val'))} images of the validation split of "

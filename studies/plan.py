@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
@@ -18,10 +18,7 @@ from benchmarks.plan.nested import NOTHING, flatten, leaves, lookup, merge, nest
 from benchmarks.plan.tables import load_table
 from studies.paths import check_paths, value_at
 from studies.specs import Choice, StudySpec, short_name
-from studies.trial import TrainedTrial, Validations, printed, run_trial
-
-if TYPE_CHECKING:
-    import optuna
+from studies.trial import printed
 
 Params = dict[str, Choice]
 """Values by dotted path: one point of a study."""
@@ -45,6 +42,10 @@ class StudySettings:
     overrides: dict[str, Any]
     device: str
     model: str | None = None
+
+    def described(self) -> dict[str, Any]:
+        """As JSON-able values."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -75,15 +76,6 @@ class TrainingPlan:
     def job_of_seed(self, params: Mapping[str, Choice], seed: int) -> Job:
         """The same with another seed."""
         return self.job(params).model_copy(update={"seed": seed})
-
-    def run(
-        self, trial: optuna.Trial, params: Params, out: Path, device: str, stopping: Callable[[], bool]
-    ) -> list[float]:
-        """One trial, see `run_trial`."""
-        validations = Validations(self.validate_every, self.validations) if self.validate_every is not None else None
-        job = self.job(params)
-        trained = TrainedTrial(job, self._label(job, params), self.dataset, self.spec.objectives, validations)
-        return run_trial(trial, trained, out, device, stopping)
 
     def overrides(self, params: Mapping[str, Choice]) -> dict[str, Any]:
         """All that makes a job at this scale the one of a point, nested, as `make_job` takes it."""
@@ -171,8 +163,8 @@ class TrainingPlan:
         """Sixteen hex digits that change when trials could not be compared any more."""
         return digest(self.spec, {"base": self.base.key})
 
-    def _label(self, job: Job, params: Mapping[str, Choice]) -> str:
-        """As the table's row where it is one."""
+    def label(self, job: Job, params: Mapping[str, Choice]) -> str:
+        """What to call a trial's job: as the table's row where it is one."""
         if self.table is not None:
             return next(planned.label for planned in self.table.jobs if planned.job.key == job.key)
         settings = ", ".join(f"{short_name(path)} {printed(value)}" for path, value in params.items())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from studies.claims import DEATHS, ERROR, WORKER
+from studies.leases import DEATHS, ERROR, HOLDER
 from studies.slots import SLOT, doubles, settings_of
 from studies.specs import Choice, StudySpec, maximised
 from studies.trial import CACHED, COSTS_NOTED, KEY
@@ -39,9 +39,9 @@ class TrialRecord:
         costs: of its job, by name.
         intermediate: validation PQ that the pruner saw, by validation.
         error: of a failed one.
-        deaths: of workers at it.
+        deaths: of processes at it.
         slot: its place in the budget.
-        worker: that has or had it.
+        holder: the command that has or had it.
     """
 
     number: int
@@ -57,7 +57,7 @@ class TrialRecord:
     error: str | None
     deaths: int
     slot: int | None
-    worker: str | None
+    holder: str | None
 
     @property
     def ended(self) -> bool:
@@ -114,5 +114,5 @@ def _record(trial: optuna.trial.FrozenTrial) -> TrialRecord:
         error=notes.get(ERROR) if state == "failed" else None,
         deaths=int(notes.get(DEATHS, 0)),
         slot=notes.get(SLOT),
-        worker=notes.get(WORKER),
+        holder=notes.get(HOLDER),
     )

@@ -1,149 +1,115 @@
-"""One trial of a study that trains: its job, then the model's figure on the validation split."""
+"""How a trial ends, and what of its job it is judged by."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from benchmarks.data import Dataset
-from benchmarks.plan.job import Job
-from benchmarks.run.execution import run_job
-from benchmarks.run.running import POLL_SECONDS
+from benchmarks.run.validation import read_validation_scores
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.curves import read_curve
-from benchmarks.training.watcher import StopRequested, Watcher
-from studies.patience import patiently
-from studies.scoring import job_cost, validation_scores
+from studies.retrying import retried
+from studies.specs import COSTS, Choice
 
 if TYPE_CHECKING:
     import optuna
 
 KEY, CACHED, COSTS_NOTED = "key", "cached", "costs"
-Stopping = Callable[[], bool]
-"""Whether the worker was asked to stop."""
-
-
-def check(stopping: Stopping) -> None:
-    """Raises StopRequested where the worker was asked to stop."""
-    if stopping():
-        raise StopRequested
-
-
-class TrialFailedError(RuntimeError):
-    """A trial's job failed; the message is the job's."""
-
-
-class PrunedTraining(BaseException):
-    """The pruner stops this training. No `Exception`: to the job it is an interrupt, which leaves its checkpoint."""
+"""Names of a trial's attributes."""
 
 
 @dataclass(frozen=True)
-class Validations:
-    """Those of a training that a pruner sees.
+class TrialEnd:
+    """How a trial ended.
 
     Attributes:
-        every: iterations between two.
+        status: "died": the process did, and the trial may be tried once more; "interrupted": it can go on.
+        values: of the objectives, where it is complete.
+        error: why it failed or died.
+    """
+
+    trial: optuna.Trial
+    status: Literal["complete", "pruned", "failed", "died", "interrupted"]
+    values: tuple[float, ...] = ()
+    error: str | None = None
+
+
+class TrialRunner(Protocol):
+    """Something that runs trials, some at a time."""
+
+    def room(self) -> int:
+        """How many more it takes now."""
+
+    def start(self, trial: optuna.Trial, params: Mapping[str, Choice]) -> None:
+        """Begin a trial at a point."""
+
+    def step(self, tick: Callable[[], None]) -> list[TrialEnd]:
+        """Bring things forward; returns the trials that have ended since.
+
+        Args:
+            tick: is called now and then while this does not return.
+        """
+
+    def stop(self) -> None:
+        """End what runs; what can go on, can go on."""
+
+
+class NoValueError(ValueError):
+    """A finished job does not say what a trial is judged by."""
+
+
+def judged(objectives: Sequence[str], folder: JobFolder) -> tuple[tuple[float, ...], dict[str, float | None]]:
+    """Values of the objectives, and the costs, of a finished job; its test metrics are not looked at.
+
+    Raises:
+        NoValueError: the job does not have one of them.
+        UserError: a file is damaged.
+    """
+    scores, result = read_validation_scores(folder), folder.read_result()
+    if scores is None or result is None:
+        raise NoValueError("the job has no validation scores")
+    costs: dict[str, float | None] = {name: getattr(result.cost, name) for name in COSTS}
+    values = [scores[name] if name in scores else costs[name] for name in objectives]
+    if missing := [name for name, value in zip(objectives, values, strict=True) if value is None]:
+        raise NoValueError(f"the job has no {missing[0]}")
+    return tuple(float(value) for value in values if value is not None), costs
+
+
+class ValidationReporter:
+    """Tells the pruner of every validation of a job, once, as its file has it, so that a continued job tells all.
+
+    Args:
+        every: iterations between two validations that the pruner sees.
         last: number of the last one.
     """
 
-    every: int
-    last: int
+    def __init__(self, trial: optuna.Trial, curve: Path, *, every: int, last: int):
+        self.trial, self.curve, self.every, self.last = trial, curve, every, last
+        self._told: set[int] = set()
+        self._size = -1
 
+    def __call__(self, *, prune: bool = True) -> bool:
+        """Report what is new; returns whether the trial is not worth going on, where that is asked."""
+        size = self.curve.stat().st_size if self.curve.exists() else 0
+        if size == self._size:
+            return False
+        self._size = size
+        for row in read_curve(self.curve):
+            step, rest = divmod(int(row["iteration"]), self.every)
+            if rest == 0 and step not in self._told:
+                self._told.add(step)
+                self._report(row["pq"], step)
+                # At the last validation there is nothing to save any more, and a figure to lose.
+                if prune and step < self.last and retried(self.trial.should_prune):
+                    return True
+        return False
 
-@dataclass(frozen=True)
-class TrainedTrial:
-    """What a trial trains and what it is judged by.
-
-    Attributes:
-        label: what to call the job where people browse.
-        objectives: names of figures and costs.
-        pruned_at: None where the trial is trained to its end.
-    """
-
-    job: Job
-    label: str
-    dataset: Dataset
-    objectives: Sequence[str]
-    pruned_at: Validations | None
-
-
-def run_trial(trial: optuna.Trial, trained: TrainedTrial, out: Path, device: str, stopping: Stopping) -> list[float]:
-    """Bring the trial's job to its result, or take the one it has; returns the objectives' values.
-
-    Raises:
-        StopRequested: the worker was asked to stop; the job can be continued.
-        TrialFailedError: the job failed.
-        PrunedTraining: the pruner stopped it; the job can be continued.
-    """
-    job, dataset = trained.job, trained.dataset
-    patiently(partial(trial.set_user_attr, KEY, job.key))
-    curve = JobFolder.of(job, out).validation
-    report = _Reporter(trial, trained.pruned_at, curve) if trained.pruned_at else None
-    watcher = _watcher(report, stopping)
-    while (outcome := run_job(job, dataset, out, device, watcher, label=trained.label)).status == "busy":
-        check(stopping)  # another process, of a table perhaps, is at the same job
-        time.sleep(POLL_SECONDS)
-    if outcome.status == "failed":
-        raise TrialFailedError(outcome.error)
-    if report:
-        report(prune=False)  # a job that was done before is what others are compared with
-    patiently(partial(trial.set_user_attr, CACHED, outcome.status == "cached"))
-    scores = validation_scores(job, dataset, out, device, lambda *_: check(stopping))
-    costs = job_cost(job, out)
-    patiently(partial(trial.set_user_attr, COSTS_NOTED, costs))
-    return [_value(name, scores, costs) for name in trained.objectives]
+    def _report(self, pq: float, step: int) -> None:
+        retried(lambda: self.trial.report(pq, step))
 
 
 def printed(value: object) -> str:
     """A setting's value for people."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _value(objective: str, scores: Mapping[str, float], costs: Mapping[str, float | None]) -> float:
-    value = scores[objective] if objective in scores else costs[objective]
-    if value is None:
-        raise TrialFailedError(f"the job has no {objective}")
-    return float(value)
-
-
-def _watcher(report: _Reporter | None, stopping: Stopping) -> Watcher:
-    def training(*_: object) -> None:
-        if report:
-            report(prune=True)
-
-    def after_image(*_: object) -> None:
-        check(stopping)
-
-    return Watcher(training, prediction=after_image, stopping=stopping, choosing=after_image)
-
-
-class _Reporter:
-    """Tells the pruner of every validation, once, as the job's file has it, so that a continued job tells all."""
-
-    def __init__(self, trial: optuna.Trial, validations: Validations, curve: Path):
-        self.trial, self.validations, self.curve = trial, validations, curve
-        self.told: set[int] = set()
-        self.size = -1
-
-    def __call__(self, *, prune: bool) -> None:
-        """Report what is new.
-
-        Raises:
-            PrunedTraining: the trial is not worth going on, and `prune` allows to say so.
-        """
-        size = self.curve.stat().st_size if self.curve.exists() else 0
-        if size == self.size:
-            return
-        self.size = size
-        for row in read_curve(self.curve):
-            step, rest = divmod(int(row["iteration"]), self.validations.every)
-            if rest == 0 and step not in self.told:
-                self.told.add(step)
-                patiently(partial(self.trial.report, row["pq"], step))
-                # At the last validation there is nothing to save any more, and a figure to lose.
-                if prune and step < self.validations.last and patiently(self.trial.should_prune):
-                    raise PrunedTraining

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from benchmarks.data import Dataset
     from benchmarks.plan.expansion import PlannedJob
     from benchmarks.run.execution import Outcome
+    from benchmarks.run.executors.base import Executor
     from benchmarks.run.executors.options import ExecutorOptions
-    from benchmarks.run.executors.pool import Executor
 
-ENDED = {"done": "done", "cached": "there before", "failed": "failed"}
+ENDED = {"done": "done", "cached": "there before", "failed": "failed", "stopped": "stopped"}
 
 
 class Syncs(Protocol):
@@ -47,35 +47,17 @@ def execute(
         UserError: they cannot be run as the options say.
         KeyboardInterrupt: nothing of them runs any more, and how far they have got was said.
     """
-    from benchmarks.cli.progress import JobDisplay
-    from benchmarks.cli.table import JobsTable
-    from benchmarks.run.executors.pool import Pool
-    from benchmarks.run.running import OpenDatasets, run_jobs, unique_jobs
+    from benchmarks.cli.display import JobsDisplay
+    from benchmarks.run.scheduler import Scheduler, unique_jobs
     from benchmarks.store.job_folder import JobFolder
 
     jobs = unique_jobs(planned)
-    display: JobDisplay | JobsTable
     pending = [one for one in jobs if not JobFolder.of(one.job, out).done]
-    at_a_time = jobs_at_a_time(pending, options)
-    if options.slurm is None and at_a_time == 1:
-        display = JobDisplay(console, jobs, out, tracker.sync)
-    else:
-        executor, slots = _executor(console, pending, out, device, options, at_a_time)
-        display = JobsTable(console, jobs, out, tracker.sync, slots)
+    executor, slots = make_executor(console, pending, out, device, options, datasets)
+    display = JobsDisplay(console, jobs, out, tracker.sync, slots)
     try:
         with display:
-            if isinstance(display, JobsTable):
-                Pool(jobs, out, executor, display).run()
-            else:
-                run_jobs(
-                    jobs,
-                    OpenDatasets(datasets),
-                    out,
-                    device,
-                    processes=options.gpus_per_job,
-                    watch=display.watch,
-                    ended=display.ended,
-                )
+            Scheduler(out, executor, display).run(jobs)
     finally:
         if len(jobs) > 1 or len(display.outcomes) < len(jobs):
             summarise(console, jobs, display.outcomes, out)
@@ -101,7 +83,7 @@ def choose_job_device(asked: str, options: ExecutorOptions) -> str:
 
 def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[str, Outcome], out: Path) -> None:
     """Say how many jobs ended how, and of each failure why and where to read more."""
-    from benchmarks.run.executors.pool import counted
+    from benchmarks.run.executors.base import counted
     from benchmarks.store.job_folder import JobFolder
 
     counts = Counter(_word(planned, outcomes, out) for planned in jobs)
@@ -136,27 +118,61 @@ def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> i
     return min(len(pending), jobs_that_fit(threads * options.gpus_per_job)) if threads else 1
 
 
-def _executor(
-    console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions, at_a_time: int
+def make_executor(
+    console: Console,
+    pending: Sequence[PlannedJob],
+    out: Path,
+    device: str,
+    options: ExecutorOptions,
+    datasets: Iterable[Dataset] = (),
 ) -> tuple[Executor, int]:
-    """What runs the jobs, and how many at a time it may."""
-    from benchmarks.run.executors.local import LocalExecutor
-    from benchmarks.run.executors.pool import counted
-    from benchmarks.run.executors.slurm import ARRAY, SlurmExecutor, check_slurm
-    from benchmarks.run.training import check_processes
+    """What runs jobs like these, and how many at a time it may.
 
-    def note(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+    Args:
+        datasets: that are open already.
+
+    Raises:
+        UserError: the jobs cannot be run as the options say.
+    """
+    from benchmarks.run.training import check_processes
 
     # Whether the nodes of a cluster have accelerators enough is for SLURM to say.
     for planned in pending:
         check_processes(planned.job, device if options.slurm is None else "cpu", options.gpus_per_job)
     if options.slurm is not None:
-        check_slurm()
-        slurm = SlurmExecutor(out, device, options.slurm, gpus_per_job=options.gpus_per_job, note=note)
-        return slurm, min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
-    wanted = max(1, min(at_a_time, len(pending)))
-    local = LocalExecutor(out, device, jobs=wanted, gpus_per_job=options.gpus_per_job, note=note)
-    if local.slots < wanted:
-        note(f"{counted(local.slots)} at a time, not {wanted}: there are no more accelerators.")
-    return local, local.slots
+        return _slurm(console, pending, out, device, options)
+    wanted = max(1, min(jobs_at_a_time(pending, options), len(pending)))
+    if wanted == 1:
+        from benchmarks.run.executors.in_process import InProcessExecutor
+
+        return InProcessExecutor(out, device, processes=options.gpus_per_job, datasets=datasets), 1
+    return _local(console, out, device, options, wanted)
+
+
+def _slurm(
+    console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions
+) -> tuple[Executor, int]:
+    from benchmarks.run.executors.slurm import ARRAY, SlurmExecutor, check_slurm
+
+    assert options.slurm is not None
+    check_slurm()
+    executor = SlurmExecutor(
+        out, device, options.slurm, gpus_per_job=options.gpus_per_job, note=lambda text: _note(console, text)
+    )
+    return executor, min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
+
+
+def _local(console: Console, out: Path, device: str, options: ExecutorOptions, wanted: int) -> tuple[Executor, int]:
+    from benchmarks.run.executors.base import counted
+    from benchmarks.run.executors.local import LocalExecutor
+
+    executor = LocalExecutor(
+        out, device, jobs=wanted, gpus_per_job=options.gpus_per_job, note=lambda text: _note(console, text)
+    )
+    if executor.slots < wanted:
+        _note(console, f"{counted(executor.slots)} at a time, not {wanted}: there are no more accelerators.")
+    return executor, executor.slots
+
+
+def _note(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -64,7 +64,6 @@ def study(
     from benchmarks.plan.overrides import for_method
     from studies.plan import StudySettings
     from studies.planning import make_plan
-    from studies.scoring import has_test_split
     from studies.specs import load_study
 
     console = Console()
@@ -82,7 +81,7 @@ def study(
     with console.status("checking the data"):
         plan = make_plan(settings)
         plan.dataset.validate()
-    if confirm and not has_test_split(plan.dataset):
+    if confirm and not plan.dataset.has_test_split:
         raise UserError(
             f"--confirm: {plan.settings.data} has no other split with truth than the one that chooses. Confirm the "
             "best settings on other data: `train --config best.yaml`."

@@ -11,29 +11,33 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cli.executing import execute
+from benchmarks.cli.executing import execute, make_executor
 from benchmarks.cli.planning import refuse_other_runs
 from benchmarks.cli.reporting import current_tables, report_folder, report_table
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive
+from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.executors.options import ExecutorOptions
 from benchmarks.store.run_file import run_tables, save_run
 from benchmarks.tracking.store import shown
-from studies.conductor import Conductor
 from studies.confirmation import confirmation_jobs, record_confirmation
 from studies.display import StudyDisplay
 from studies.folder import enter_folder
 from studies.inference.final_look import look_at_test
 from studies.inference.plan import InferencePlan
+from studies.inference.trials import EvidenceTrials
+from studies.job_trials import JobTrials
 from studies.page import write_page
 from studies.plan import TrainingPlan
 from studies.planning import AnyPlan
 from studies.records import TrialRecord, best_trial, read_trials, unresolved_failures
 from studies.results import train_command, write_results
+from studies.running import StudyRun
 from studies.sections import Section, read_sections
 from studies.slots import create_or_join, queue_failed_again
 from studies.storage import journal, open_storage, other_studies
 from studies.tracking import StudyTracker
+from studies.trial import TrialRunner
 
 if TYPE_CHECKING:
     import optuna
@@ -125,25 +129,24 @@ def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
 def _conduct(
     console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes, tracker: StudyTracker
 ) -> list[TrialRecord]:
-    conductor = Conductor(
-        study,
-        plan.settings,
-        folder,
-        wishes.out,
-        wishes.jobs,
-        plan.threads,
-        wishes.storage_url,
-        lambda text: console.print(text),
-    )
+    runner = _runner(console, plan, wishes)
     with StudyDisplay(console, plan, wishes.out, wishes.jobs) as display:
 
         def look(trials: list[TrialRecord]) -> None:
             display.look(trials)
             tracker.look(trials)
 
-        trials = conductor.run(look)
-        tracker.look(trials)
-    return trials
+        return StudyRun(study, plan, folder, runner, look).run()
+
+
+def _runner(console: Console, plan: AnyPlan, wishes: StudyWishes) -> TrialRunner:
+    """What runs the trials."""
+    if isinstance(plan, InferencePlan):
+        return EvidenceTrials(plan, wishes.out, wishes.jobs)
+    options = ExecutorOptions(wishes.jobs)
+    like = [PlannedJob(1, plan.spec.name, plan.base)] * wishes.jobs
+    executor, slots = make_executor(console, like, wishes.out, plan.settings.device, options, [plan.dataset])
+    return JobTrials(plan, wishes.out, executor, slots)
 
 
 def confirm_best(

@@ -83,6 +83,11 @@ class Dataset(ABC):
             raise UserError(f"{self.spec}: no image {id!r} in any split.")
         return self._cache.get(id, self._read_checked)
 
+    @property
+    def has_test_split(self) -> bool:
+        """Whether a model can be tested on images that had no part in choosing it."""
+        return self.evaluation_split != "val"
+
     def validate(self) -> None:
         """Read every sample of every split.
 

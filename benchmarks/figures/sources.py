@@ -73,5 +73,5 @@ def _outcome(folder: JobFolder) -> tuple[dict[str, float], str | None]:
         if failure := folder.read_failure():
             return {}, f"failed: {failure.summary}"
     except (ValueError, KeyError, TypeError) as error:
-        return {}, f"result cannot be read: {error}"
+        return {}, str(error)
     return {}, "not finished" if folder.state == "unfinished" else "not run"

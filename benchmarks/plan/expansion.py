@@ -23,12 +23,14 @@ class PlannedJob:
     Attributes:
         row: from 1.
         chosen: whether the user asked for this row.
+        validated: whether its model is scored on the whole validation split as well, for a study.
     """
 
     row: int
     label: str
     job: Job
     chosen: bool = True
+    validated: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
-"""Doing it: a job from its training to `result.json`, and many jobs.
+"""Doing it: many jobs, and one job from its training to `result.json`.
 
+scheduler     which job is started when
+executors/    where jobs run: here, in processes, on a cluster
+worker        the process that runs one job
+planned       one planned job in this process: data, progress, failures
 execution     one job: train, choose thresholds, predict, score
 training      training the job's model, in one process or several
 thresholds    the choice of thresholds on validation images
 evidence      many thresholds, the network run once
 prediction    label maps of a split, stored before they are scored
+validation    the whole validation split, for studies
 cost          parameters and FLOPs
-running       jobs in this process, one after the other
-worker        the process that runs one job
-executors/    local processes and SLURM
+recording     how far a job is, written while it runs
+failures      failures on record
 user_images   `predict`: a user's own images
 measurements  `predict`: one row an object
 """

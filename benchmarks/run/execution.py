@@ -31,7 +31,7 @@ from benchmarks.training import TrainingReport
 from benchmarks.training.batches import derived_seed
 from benchmarks.training.watcher import Watcher
 
-Status = Literal["done", "cached", "failed", "busy"]
+Status = Literal["done", "cached", "failed", "busy", "stopped"]
 UNTRAINED = JobTraining(TrainingReport(0, 0.0), peak_memory_bytes=0)
 
 
@@ -40,7 +40,8 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        status: "cached" had a result before, "busy" is being run by another process.
+        status: "cached" had a result before, "busy" is being run by another process, "stopped" was asked to end and
+            can go on.
         error: message of a failure.
     """
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Literal
 
 from benchmarks.store.documents import write_document
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.pace import NowAndThen, Rate
-from benchmarks.store.progress import JobProgress
+from benchmarks.store.pace import Rate, Throttle
+from benchmarks.store.progress import JobProgress, Phase
 from benchmarks.training.watcher import Watcher
 
 WRITE_SECONDS = 1.0
@@ -21,35 +21,69 @@ def recorded(folder: JobFolder, iterations: int, watcher: Watcher, say: Callable
         iterations: of the whole training.
         say: is told of everything, as often as it happens.
     """
-    rate, choices, pictures = Rate(), Rate(), Rate()
-    write = NowAndThen(WRITE_SECONDS)
-
-    def tell(progress: JobProgress, *, at_once: bool = False) -> None:
-        if at_once:
-            write_document(folder.progress, progress)
-        else:
-            write(lambda: write_document(folder.progress, progress))
-        say(progress)
+    recorder = _Recorder(folder, iterations, say)
 
     def training(done: int, losses: dict[str, float], learning_rate: float) -> None:
-        first = rate.value is None
-        rate.update(done)
-        tell(JobProgress(phase="training", done=done, total=iterations, rate=rate.value, losses=losses), at_once=first)
+        recorder.training(done, losses)
         watcher.training(done, losses, learning_rate)
 
     def validation(metrics: dict[str, float]) -> None:
+        recorder.validation_pq = metrics["pq"]
+        recorder.rates["training"].restart()
         watcher.validation(metrics)
-        rate.restart()
 
-    def choosing(done: int, images: int) -> None:
-        choices.update(done)
-        phase: Literal["choosing thresholds"] = "choosing thresholds"
-        tell(JobProgress(phase=phase, done=done, total=images, rate=choices.value), at_once=done in (1, images))
-        watcher.choosing(done, images)
+    def images(phase: Phase, hand_on: Callable[[int, int], None]) -> Callable[[int, int], None]:
+        def after_image(done: int, total: int) -> None:
+            recorder.images(phase, done, total)
+            hand_on(done, total)
 
-    def prediction(done: int, images: int) -> None:
-        pictures.update(done)
-        tell(JobProgress(phase="testing", done=done, total=images, rate=pictures.value), at_once=done in (1, images))
-        watcher.prediction(done, images)
+        return after_image
 
-    return Watcher(training, validation, prediction, watcher.saved, watcher.stopping, choosing)
+    return Watcher(
+        training=training,
+        validation=validation,
+        choosing=images("choosing thresholds", watcher.choosing),
+        prediction=images("testing", watcher.prediction),
+        scoring=images("validating", watcher.scoring),
+        saved=watcher.saved,
+        stopping=watcher.stopping,
+    )
+
+
+class _Recorder:
+    """Writes progress now and then, and at the beginning and the end of a phase."""
+
+    def __init__(self, folder: JobFolder, iterations: int, say: Callable[[JobProgress], object]):
+        self.folder, self.iterations, self.say = folder, iterations, say
+        self.rates: defaultdict[Phase, Rate] = defaultdict(Rate)
+        self.validation_pq: float | None = None
+        self._throttle = Throttle(WRITE_SECONDS)
+
+    def training(self, done: int, losses: dict[str, float]) -> None:
+        rate = self.rates["training"]
+        first = rate.value is None
+        rate.update(done)
+        self._tell(
+            JobProgress(
+                phase="training",
+                done=done,
+                total=self.iterations,
+                rate=rate.value,
+                losses=losses,
+                validation_pq=self.validation_pq,
+            ),
+            at_once=first,
+        )
+
+    def images(self, phase: Phase, done: int, total: int) -> None:
+        rate = self.rates[phase]
+        rate.update(done)
+        progress = JobProgress(phase=phase, done=done, total=total, rate=rate.value)
+        self._tell(progress, at_once=done in (1, total))
+
+    def _tell(self, progress: JobProgress, *, at_once: bool) -> None:
+        if at_once:
+            write_document(self.folder.progress, progress)
+        else:
+            self._throttle(lambda: write_document(self.folder.progress, progress))
+        self.say(progress)

@@ -51,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
     import torch
 
-    from benchmarks.run.running import OpenDatasets, run_planned
+    from benchmarks.run.planned import OpenDatasets, run_planned
     from benchmarks.store.job_folder import JobFolder
-    from benchmarks.store.pace import NowAndThen
+    from benchmarks.store.pace import Throttle
     from benchmarks.store.request import read_request
 
     folder = JobFolder(options.folder)
@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
         f"{os.uname().nodename}, {options.device}, {threads} threads",
         flush=True,
     )
-    say = NowAndThen(LOG_SECONDS)
+    say = Throttle(LOG_SECONDS)
 
     def told(progress: JobProgress) -> None:
         say(lambda: print(progress.describe(), flush=True))
@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace, stop: threading.Event) -> Outcome:
         if stop.is_set():
             raise StopRequested(f"after image {done}")
 
-    watcher = Watcher(prediction=after_image, stopping=stop.is_set, choosing=after_image)
+    watcher = Watcher(prediction=after_image, scoring=after_image, choosing=after_image, stopping=stop.is_set)
     datasets, out = OpenDatasets(), folder.out
     while not stop.is_set():
         outcome = run_planned(planned, datasets, out, options.device, watcher, processes=options.processes, say=told)

@@ -35,8 +35,8 @@ class Rate:
         return steps / self.value if self.value else None
 
 
-class NowAndThen:
-    """Calls a function, but not more often than every `seconds`; the first time after as long."""
+class Throttle:
+    """Calls a function at most every `seconds`; the first time after as long."""
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.perf_counter):
         self.seconds, self._clock = seconds, clock

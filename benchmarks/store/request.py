@@ -18,12 +18,14 @@ class Request(Document):
     row: int
     label: str
     job: dict[str, Any]
+    validated: bool = False
 
 
 def write_request(planned: PlannedJob, out: Path) -> JobFolder:
     """Ask for a job; returns its folder."""
     folder = JobFolder.of(planned.job, out)
-    write_document(folder.request, Request(row=planned.row, label=planned.label, job=planned.job.resolved()))
+    request = Request(row=planned.row, label=planned.label, job=planned.job.resolved(), validated=planned.validated)
+    write_document(folder.request, request)
     return folder
 
 
@@ -35,7 +37,7 @@ def read_request(folder: JobFolder) -> PlannedJob:
     """
     try:
         request = read_document(folder.request, Request)
-        planned = PlannedJob(request.row, request.label, parse_job(request.job))
+        planned = PlannedJob(request.row, request.label, parse_job(request.job), validated=request.validated)
     except (FileNotFoundError, UnreadableError, ValueError) as error:
         raise UserError(f"{folder.request}: expected the request for a job ({error}).") from error
     if planned.job.key != folder.key:
@@ -44,3 +46,8 @@ def read_request(folder: JobFolder) -> PlannedJob:
             "by another version. Run the command again with this one."
         )
     return planned
+
+
+def has_all(planned: PlannedJob, folder: JobFolder) -> bool:
+    """Whether everything that was asked for is there."""
+    return folder.done and (not planned.validated or folder.validation_scores.exists())

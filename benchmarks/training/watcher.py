@@ -29,6 +29,7 @@ class Watcher:
         validation: called with the metrics of a validation.
         prediction: called with images done and images in all.
         choosing: the same, while thresholds are chosen.
+        scoring: the same, while a study has the model scored on the validation split.
         saved: called with the job's folder whenever there is something new in it.
         stopping: asked after every iteration; where it says so, training saves a checkpoint and raises `StopRequested`.
             Several processes that train together are not asked.
@@ -40,3 +41,4 @@ class Watcher:
     saved: Callable[[Path], object] = field(default=_nothing)
     stopping: Callable[[], bool] = field(default=_never)
     choosing: Callable[[int, int], None] = field(default=_nothing)
+    scoring: Callable[[int, int], None] = field(default=_nothing)

@@ -16,7 +16,6 @@ from studies.documents import read_document, write_document
 from studies.inference.evidence import Progress
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
-from studies.scoring import has_test_split
 
 SCHEMA = 1
 SHOWN = ("pq", "f1", "aji", "dice")
@@ -59,7 +58,7 @@ def look_at_test(
         UserError: test.json is damaged.
     """
     best = best_trial(plan.spec, trials)
-    if best is None or not has_test_split(plan.dataset):
+    if best is None or not plan.dataset.has_test_split:
         return None
     with exclusive(folder / "test.lock"):
         before = read_look(folder / "test.json")

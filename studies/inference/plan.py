@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -25,10 +25,6 @@ from benchmarks.store.saved_model import HARNESS_FILE, find_model, load_model
 from studies.inference.evidence import EvidenceStore, Progress
 from studies.plan import StudySettings, digest, study_folder
 from studies.specs import Choice, Search, StudySpec
-from studies.trial import check
-
-if TYPE_CHECKING:
-    import optuna
 
 PREFIX = "model.inference."
 
@@ -118,18 +114,11 @@ class InferencePlan:
             with computing_with(self.threads):
                 store.fill(model, self.dataset, split, self.settings.device, progress)
 
-    def run(
-        self,
-        trial: optuna.Trial,
-        params: Mapping[str, Choice],
-        out: Path,
-        device: str,
-        stopping: Callable[[], bool],
-    ) -> list[float]:
+    def values(self, params: Mapping[str, Choice], out: Path, progress: Progress | None = None) -> list[float]:
         """One trial: label maps of the validation split from its stored evidence, scored."""
         store = self.store(study_folder(out, self.spec.name))
         with computing_with(self.threads):
-            rows = store.scores(self.dataset, "val", self.thresholds(params), lambda *_: check(stopping))
+            rows = store.scores(self.dataset, "val", self.thresholds(params), progress)
         means = mean_scores(rows)
         return [means[name] for name in self.spec.objectives]
 

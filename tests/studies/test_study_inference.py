@@ -84,7 +84,7 @@ def run_all(plan: InferencePlan, out: Path) -> optuna.Study:
     study = create_or_join(plan, open_storage(None, folder))
     while waiting := study.get_trials(states=(optuna.trial.TrialState.WAITING,)):
         trial = study.ask()
-        study.tell(trial, plan.run(trial, suggest(trial, plan.spec), out, "cpu", lambda: False))
+        study.tell(trial, plan.values(suggest(trial, plan.spec), out))
         assert trial.number == waiting[0].number
     return study
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from benchmarks.machine.devices import device_groups, environment_of_worker, share_of_threads
 from benchmarks.plan.expansion import PlannedJob
+from benchmarks.run.executors.base import Running, State, counted
 from benchmarks.run.executors.ending import STOP_SECONDS, Ending, describe_status
-from benchmarks.run.executors.pool import Running, State, counted
 from benchmarks.store.job_folder import JobFolder
 
 WORKER = (sys.executable, "-m", "benchmarks.run.worker")
@@ -67,6 +67,8 @@ class LocalExecutor:
         UserError: fewer accelerators than one job wants.
     """
 
+    begins_as: State = "running"
+
     def __init__(
         self,
         out: Path,
@@ -88,7 +90,7 @@ class LocalExecutor:
         """Slots that are free."""
         return self.slots - running
 
-    def submit(self, jobs: Sequence[PlannedJob]) -> list[Running]:
+    def submit(self, jobs: Sequence[PlannedJob], tick: Callable[[], None]) -> list[Running]:
         """Start a process for each job."""
         self._reclaim()
         return [self._begin(planned) for planned in jobs]

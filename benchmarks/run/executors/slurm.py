@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.errors import UserError
 from benchmarks.machine.children import python_for_shell
 from benchmarks.plan.expansion import PlannedJob
+from benchmarks.run.executors.base import Running, State, counted
 from benchmarks.run.executors.ending import Ending
 from benchmarks.run.executors.options import SlurmOptions
-from benchmarks.run.executors.pool import Running, State, counted
 from benchmarks.run.executors.queue import FORGOTTEN, QUEUED, RUNNING, Queue, SlurmQueue, cancel
 from benchmarks.run.executors.task import WorkerTask
 from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
@@ -56,7 +56,7 @@ class Submission(Document):
     """What slurm.json holds: the job's id in SLURM's queue."""
 
     id: str
-    submitted: str
+    submitted: str | None = None
 
 
 @dataclass
@@ -75,6 +75,10 @@ class SlurmJob:
     state: State = "queued"
     clock: Callable[[], float] = time.monotonic
     _ended_at: float | None = field(default=None, repr=False)
+
+    def ask_to_stop(self) -> None:
+        """Cancel it; it leaves its last checkpoint."""
+        cancel([self.id])
 
     def poll(self) -> Ending | None:
         """How it ended."""
@@ -107,6 +111,8 @@ class SlurmExecutor:
         submitted: submitit's jobs.
     """
 
+    begins_as: State = "queued"
+
     def __init__(
         self,
         out: Path,
@@ -127,7 +133,7 @@ class SlurmExecutor:
         """One array after the other, so that no more run at a time than the user wants."""
         return 0 if running else ARRAY
 
-    def submit(self, jobs: Sequence[PlannedJob]) -> list[Running]:
+    def submit(self, jobs: Sequence[PlannedJob], tick: Callable[[], None]) -> list[Running]:
         """Hand over jobs, but for those that are in the queue already.
 
         Raises:

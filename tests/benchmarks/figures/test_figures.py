@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from results import write_result
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.data.label_files import write_labels
@@ -31,7 +32,9 @@ from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.job import EXTERNAL
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.tables import load_table
+from benchmarks.store.documents import write_document
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.run_file import RunFile, RunRow, run_path
 from benchmarks.store.saved_model import load_model, save_model
 
 SPEC = "synthetic-nuclei?size=96&train=1&val=1&test=3"
@@ -54,7 +57,7 @@ def finish(plan: Plan, dataset: Dataset, out: Path) -> None:
             assert labels is not None
             write_labels(folder / "predictions" / f"{id}.tif", labels)
             images.append({"id": id, "truth": int(labels.max()), "pq": (index + 1) / (planned.row + 4)})
-        (folder / "result.json").write_text(json.dumps({"images": images}))
+        write_result(job, out, images=images)
 
 
 @pytest.fixture(scope="module")
@@ -210,14 +213,16 @@ def test_external_rows_of_the_table_are_shown_too(dataset: Dataset, out: Path) -
     spec = load_figure("figure3")
     plan = figure_plan(spec, dataset, scale="smoke")
     shutil.copytree(JobFolder.of(plan.chosen[0].job, out).path, out / "jobs" / "elsewhere")
-    row = {"row": 18, "label": "Cellpose", "method": EXTERNAL, "keys": ["elsewhere"]}
-    run = {"data": {"fingerprint": plan.data.fingerprint}, "rows": [{"row": 1, "method": "pctrans", "keys": []}, row]}
-    (out / "runs").mkdir()
-    path = out / "runs" / "table1.json"
-    path.write_text(json.dumps(run))
+    result = out / "jobs" / "elsewhere" / "result.json"
+    result.write_text(json.dumps(json.loads(result.read_text()) | {"key": "elsewhere"}))
+    row = RunRow(row=18, label="Cellpose", method=EXTERNAL, keys=["elsewhere"])
+    run = RunFile.of(plan)
+    path = run_path(out, "table1")
+    write_document(path, run.model_copy(update={"rows": [*run.rows, row]}))
     facts, _ = computed("figure3", dataset, out)
     assert [(row.row, row.label, row.trained) for row in facts.rows][-1] == (18, "Cellpose", False)
-    path.write_text(json.dumps(run | {"data": {"fingerprint": "of other data"}}))
+    other = run.data.model_copy(update={"fingerprint": "of other data"})
+    write_document(path, run.model_copy(update={"rows": [*run.rows, row], "data": other}))
     assert len(computed("figure3", dataset, out)[0].rows) == len(facts.rows) - 1
 
 
@@ -285,7 +290,7 @@ def test_reading_what_is_not_there(dataset: Dataset, out: Path) -> None:
 
 def test_a_test_split_without_scored_objects(dataset: Dataset, out: Path) -> None:
     for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen:
-        (JobFolder.of(planned.job, out).path / "result.json").write_text(json.dumps({"images": []}))
+        write_result(planned.job, out)
     with pytest.raises(UserError, match="no test image with objects was scored by every row"):
         computed("figure5", dataset, out)
 

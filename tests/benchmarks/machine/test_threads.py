@@ -19,8 +19,9 @@ from benchmarks.plan.expansion import PlannedJob, reference
 from benchmarks.plan.job import Job, make_job
 from benchmarks.plan.scales import SCALES
 from benchmarks.run.execution import Outcome, run_job
+from benchmarks.run.executors.base import State
 from benchmarks.run.executors.local import LocalExecutor
-from benchmarks.run.executors.pool import Pool, State
+from benchmarks.run.scheduler import Scheduler
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.watcher import Watcher
 
@@ -101,13 +102,14 @@ def test_one_key_has_the_same_numbers_in_this_process_and_in_two_beside_each_oth
     """To the last bit; where the process has other threads, and where a user's environment says so."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     planned = [PlannedJob(1, "here and there", job(dataset, seed, threads=2)) for seed in (0, 1)]
-    Pool(planned, tmp_path / "there", LocalExecutor(tmp_path / "there", "cpu", jobs=2), Unseen()).run()
+    there = tmp_path / "there"
+    Scheduler(there, LocalExecutor(there, "cpu", jobs=2), Unseen()).run(planned)
     used: list[int] = []
     for one in planned:
         watcher = Watcher(training=lambda *_: used.append(torch.get_num_threads()))
         assert run_job(one.job, dataset, tmp_path / "here", "cpu", watcher).status == "done"
-        here, there = JobFolder.of(one.job, tmp_path / "here").path, JobFolder.of(one.job, tmp_path / "there").path
-        assert numbers(here) == numbers(there)
-        for folder in (here, there):
+        ends = [JobFolder.of(one.job, tmp_path / place).path for place in ("here", "there")]
+        assert numbers(ends[0]) == numbers(ends[1])
+        for folder in ends:
             assert json.loads((folder / "result.json").read_text())["environment"]["threads"] == 2
     assert set(used) == {2} and torch.get_num_threads() == 3

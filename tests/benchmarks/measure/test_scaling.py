@@ -59,7 +59,9 @@ def test_points_are_measured_once_and_what_does_not_fit_is_recorded(
 def test_a_point_that_fails_says_why_and_how_to_repeat_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = SimpleNamespace(returncode=1, stdout="", stderr="Traceback\nValueError: no such thing\n")
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(UserError, match=r"ValueError: no such thing.*benchmarks\.scaling\.point queries 2 smoke cpu"):
+    with pytest.raises(
+        UserError, match=r"ValueError: no such thing.*benchmarks\.measure\.scaling\.point queries 2 smoke cpu"
+    ):
         sweep([TINY], Records(tmp_path, SETTINGS), scale="smoke", device="cpu")
 
 

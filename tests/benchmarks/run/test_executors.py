@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks.cli.display import JobsDisplay, forecast
 from benchmarks.cli.executing import choose_job_device, jobs_at_a_time, summarise
 from benchmarks.cli.executor_options import ExecutorName, executor_options
-from benchmarks.cli.table import JobsTable, forecast
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
@@ -26,10 +26,11 @@ from benchmarks.run.execution import Outcome
 from benchmarks.run.executors.ending import describe_status
 from benchmarks.run.executors.local import LocalExecutor, LocalJob
 from benchmarks.run.executors.options import ExecutorOptions, SlurmOptions, parse_minutes, parse_settings
+from benchmarks.run.planned import OpenDatasets
 from benchmarks.run.recording import recorded
-from benchmarks.run.running import OpenDatasets, unique_jobs
+from benchmarks.run.scheduler import unique_jobs
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.pace import NowAndThen, Rate, duration
+from benchmarks.store.pace import Rate, Throttle, duration
 from benchmarks.store.progress import JobProgress, read_progress
 from benchmarks.store.request import read_request, write_request
 from benchmarks.training.watcher import Watcher
@@ -172,7 +173,7 @@ def test_rates_and_times() -> None:
 
 def test_now_and_then() -> None:
     now, calls = 0.0, []
-    call = NowAndThen(10, lambda: now)
+    call = Throttle(10, lambda: now)
     for now in (1.0, 9.0, 10.0, 15.0, 21.0):  # noqa: B007  # the clock reads it
         call(lambda: calls.append(1))
     assert len(calls) == 2
@@ -250,7 +251,7 @@ def test_forecast() -> None:
 
 def test_the_table_shows_all_jobs_and_what_is_left(jobs: list[PlannedJob], tmp_path: Path) -> None:
     console = Console(width=120, height=40, force_terminal=False, record=True)
-    table = JobsTable(console, jobs, tmp_path, lambda folder: None, 2)
+    table = JobsDisplay(console, jobs, tmp_path, lambda folder: None, 2)
     keys = [planned.job.key for planned in jobs]
     write_json_progress(tmp_path / "jobs" / keys[0], "training", 40, 600)
     write_json_progress(tmp_path / "jobs" / keys[1], "testing", 3, 15)
@@ -265,7 +266,7 @@ def test_the_table_shows_all_jobs_and_what_is_left(jobs: list[PlannedJob], tmp_p
 
 def test_a_table_higher_than_the_terminal_shows_what_runs(jobs: list[PlannedJob], tmp_path: Path) -> None:
     console = Console(width=120, height=8, force_terminal=False, record=True)
-    table = JobsTable(console, jobs, tmp_path, lambda folder: None, 2)
+    table = JobsDisplay(console, jobs, tmp_path, lambda folder: None, 2)
     keys = [planned.job.key for planned in jobs]
     table.look(dict(zip(keys, ["done", "done", "done", "running", "failed", "waiting"], strict=True)))
     console.print(table.render())
@@ -331,7 +332,7 @@ def begin(executor: LocalExecutor, planned: PlannedJob, act: str) -> LocalJob:
     folder = JobFolder.of(planned.job, executor.out).path
     folder.mkdir(parents=True)
     (folder / "act").write_text(act)
-    (job,) = executor.submit([planned])
+    (job,) = executor.submit([planned], lambda: None)
     assert isinstance(job, LocalJob)
     return job
 
@@ -422,7 +423,7 @@ from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import read_request
 out = pathlib.Path(sys.argv[1])
 executor = LocalExecutor(out, "cpu", jobs=1, command=sys.argv[3:])
-(job,) = executor.submit([read_request(JobFolder.named(sys.argv[2], out))])
+(job,) = executor.submit([read_request(JobFolder.named(sys.argv[2], out))], lambda: None)
 print(job.process.pid, flush=True)
 time.sleep(600)
 """

@@ -95,7 +95,7 @@ def done(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> dict[int
         assert run_job(job(dataset), dataset, out, "cpu", watcher, processes=processes).status == "done"
         step = ["training"]
         assert seen == (step * 3 + ["validation", "saved"]) * 2 + ["saved"]
-        folders[processes] = job(dataset).folder(out)
+        folders[processes] = JobFolder.of(job(dataset), out).path
     return folders
 
 
@@ -128,7 +128,7 @@ def test_a_killed_job_goes_on_where_it_was(dataset: Dataset, done: dict[int, Pat
 
     with pytest.raises(Killed):
         run_job(job(dataset), dataset, tmp_path, "cpu", Watcher(training=die), processes=2)
-    folder = job(dataset).folder(tmp_path)
+    folder = JobFolder.of(job(dataset), tmp_path).path
     assert torch.load(folder / "checkpoint.pt", weights_only=True)["iteration"] in (4, 6)
     assert run_job(job(dataset), dataset, tmp_path, "cpu", processes=2).status == "done"
     assert losses(folder) == losses(done[2])
@@ -146,7 +146,7 @@ def test_one_process_goes_on_where_two_stopped(dataset: Dataset, done: dict[int,
     with pytest.raises(Killed):
         run_job(job(dataset), dataset, tmp_path, "cpu", Watcher(validation=die), processes=2)
     assert run_job(job(dataset), dataset, tmp_path, "cpu").status == "done"
-    for expected, actual in zip(losses(done[1]), losses(job(dataset).folder(tmp_path)), strict=True):
+    for expected, actual in zip(losses(done[1]), losses(JobFolder.of(job(dataset), tmp_path).path), strict=True):
         assert actual == pytest.approx(expected, rel=1e-3)
 
 

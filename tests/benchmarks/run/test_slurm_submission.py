@@ -22,16 +22,22 @@ from benchmarks.plan.expansion import PlannedJob, expand_table, reference
 from benchmarks.plan.job import make_job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
+from benchmarks.run.executors.base import State
 from benchmarks.run.executors.ending import ExitStatus
 from benchmarks.run.executors.options import SlurmOptions
-from benchmarks.run.executors.pool import Pool, State
 from benchmarks.run.executors.queue import ASK_SECONDS, FORGOTTEN, SlurmQueue, parse_states
 from benchmarks.run.executors.slurm import SETTLE_SECONDS, SlurmExecutor, SlurmJob, check_slurm
 from benchmarks.run.executors.task import WorkerTask
+from benchmarks.run.scheduler import Scheduler
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import write_request
 
 submitit = pytest.importorskip("submitit")
+
+
+def ignore() -> None:
+    pass
+
 
 DATASET = open_dataset("synthetic-nuclei?size=64&train=1&val=1&test=1")
 
@@ -69,7 +75,8 @@ def test_submitit_runs_a_worker_to_its_result(tmp_path: Path) -> None:
     queue.executor = executor
     seen = Seen()
     moments = iter(range(10**6))
-    Pool([planned], tmp_path, executor, seen, sleep=lambda s: None, clock=lambda: float(next(moments))).run()
+    scheduler = Scheduler(tmp_path, executor, seen, sleep=lambda s: None, clock=lambda: float(next(moments)))
+    scheduler.run([planned])
     folder = JobFolder.of(planned.job, tmp_path).path
     assert seen.ends[planned.job.key].status == "done"
     assert json.loads((folder / "result.json").read_text())["label"] == "floor"
@@ -184,7 +191,7 @@ def jobs(tmp_path: Path) -> list[PlannedJob]:
 
 def test_what_sbatch_is_told(programs: Programs, jobs: list[PlannedJob], tmp_path: Path) -> None:
     options = SlurmOptions(90, 16, 4, "long", 2, {"account": "lab", "exclusive": ""})
-    running = SlurmExecutor(tmp_path, "cuda", options, gpus_per_job=2).submit(jobs)
+    running = SlurmExecutor(tmp_path, "cuda", options, gpus_per_job=2).submit(jobs, ignore)
     assert [job.id for job in running if isinstance(job, SlurmJob)] == ["42_0", "42_1", "42_2"]
     for line in (
         "--array=0-2%2", "--time=90", "--mem=16GB", "--cpus-per-task=4", "--partition=long", "--gpus-per-node=2",
@@ -198,11 +205,11 @@ def test_what_sbatch_is_told(programs: Programs, jobs: list[PlannedJob], tmp_pat
 def test_little_is_asked_for_where_the_user_asks_for_nothing(
     programs: Programs, jobs: list[PlannedJob], tmp_path: Path
 ) -> None:
-    SlurmExecutor(tmp_path, "cpu", SlurmOptions()).submit(jobs[:1])
+    SlurmExecutor(tmp_path, "cpu", SlurmOptions()).submit(jobs[:1], ignore)
     assert not [line for line in programs.script if "gpu" in line or "mem" in line or "partition" in line]
     assert "#SBATCH --cpus-per-task=1" in programs.script  # a job of this scale has one thread
     assert "#SBATCH --time=240" in programs.script
-    SlurmExecutor(tmp_path, "cuda", SlurmOptions(settings={"gres": "gpu:a100:1"})).submit(jobs[:1])
+    SlurmExecutor(tmp_path, "cuda", SlurmOptions(settings={"gres": "gpu:a100:1"})).submit(jobs[:1], ignore)
     assert "#SBATCH --gres=gpu:a100:1" in programs.script
     assert not [line for line in programs.script if "gpus-per-node" in line]
 
@@ -211,7 +218,7 @@ def test_a_node_does_not_look_for_the_worker_in_the_current_folder(
     programs: Programs, jobs: list[PlannedJob], tmp_path: Path
 ) -> None:
     """Neither does submitit, which imports the task: its Python is asked where a package of the user's has the name."""
-    SlurmExecutor(tmp_path, "cpu", SlurmOptions()).submit(jobs)
+    SlurmExecutor(tmp_path, "cpu", SlurmOptions()).submit(jobs, ignore)
     words = shlex.split(programs.script[-1])
     python = words[words.index("env") : words.index("-u")]
     (tmp_path / "benchmarks").mkdir()
@@ -224,7 +231,7 @@ def test_a_node_does_not_look_for_the_worker_in_the_current_folder(
 def test_what_sbatch_refuses_is_told(programs: Programs, jobs: list[PlannedJob], tmp_path: Path) -> None:
     programs.write("sbatch", "echo sbatch: error: invalid partition specified: lnog >&2; exit 1")
     with pytest.raises(UserError, match="invalid partition specified: lnog"):
-        SlurmExecutor(tmp_path, "cpu", SlurmOptions(partition="lnog")).submit(jobs)
+        SlurmExecutor(tmp_path, "cpu", SlurmOptions(partition="lnog")).submit(jobs, ignore)
 
 
 def test_what_is_in_the_queue_is_not_submitted_again(
@@ -234,7 +241,7 @@ def test_what_is_in_the_queue_is_not_submitted_again(
         write_json(JobFolder.of(planned.job, tmp_path).path / "slurm.json", {"id": id})
     programs.queue("7_0|RUNNING\n7_1|FAILED\n")
     notes: list[str] = []
-    running = SlurmExecutor(tmp_path, "cpu", SlurmOptions(), note=notes.append).submit(jobs)
+    running = SlurmExecutor(tmp_path, "cpu", SlurmOptions(), note=notes.append).submit(jobs, ignore)
     found = [(job.id, job.ours) for job in running if isinstance(job, SlurmJob)]
     assert found == [("7_0", False), ("42_0", True), ("42_1", True)]
     assert "by an earlier command: 1 job" in notes[0]
@@ -245,9 +252,9 @@ def test_stopping_cancels_what_is_ours(
 ) -> None:
     monkeypatch.setattr("benchmarks.run.executors.queue.ASK_SECONDS", 0)
     executor = SlurmExecutor(tmp_path, "cpu", SlurmOptions())
-    running = executor.submit(jobs[:2])
+    running = executor.submit(jobs[:2], ignore)
     programs.queue("42_0|RUNNING\n42_1|PENDING\n7_0|RUNNING\n")
-    executor.stop([*running, SlurmJob("7_0", tmp_path, SlurmQueue(), ours=False)])
+    executor.stop([*running, SlurmJob("7_0", JobFolder(tmp_path), SlurmQueue(), ours=False)])
     assert (programs.folder / "cancelled").read_text().split() == ["--quiet", "42_0", "42_1"]
 
 
@@ -285,7 +292,7 @@ class Script:
 def test_a_job_has_ended_when_slurm_keeps_saying_so(tmp_path: Path) -> None:
     now = 0.0
     queue = Script(["PENDING", "RUNNING", None, "FAILED", "PENDING", "RUNNING", "OUT_OF_MEMORY", "OUT_OF_MEMORY"])
-    job = SlurmJob("5", tmp_path, queue, ours=True, clock=lambda: now)
+    job = SlurmJob("5", JobFolder(tmp_path), queue, ours=True, clock=lambda: now)
     states: list[State] = []
     for _ in range(6):  # also over a requeue, and a controller that is away
         assert job.poll() is None
@@ -300,7 +307,7 @@ def test_a_job_has_ended_when_slurm_keeps_saying_so(tmp_path: Path) -> None:
 
 def test_a_result_needs_no_waiting(tmp_path: Path) -> None:
     write_json(tmp_path / "result.json", {})
-    assert SlurmJob("5", tmp_path, Script(["COMPLETED"]), ours=True).poll() is not None
+    assert SlurmJob("5", JobFolder(tmp_path), Script(["COMPLETED"]), ours=True).poll() is not None
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

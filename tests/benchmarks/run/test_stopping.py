@@ -15,7 +15,7 @@ from benchmarks.data import open_dataset
 from benchmarks.plan.expansion import PlannedJob, reference
 from benchmarks.plan.job import make_job
 from benchmarks.run.executors.ending import ExitStatus
-from benchmarks.run.running import OpenDatasets, run_planned
+from benchmarks.run.planned import OpenDatasets, run_planned
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.progress import read_progress
 from benchmarks.store.request import write_request

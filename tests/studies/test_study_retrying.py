@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from benchmarks.errors import UserError
-from studies import patience, storage
-from studies.patience import patiently
+from studies import retrying, storage
+from studies.retrying import retried
 
 
 def away(times: int) -> Any:
@@ -32,18 +32,18 @@ def denied() -> None:
 
 
 def test_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PAUSE_SECONDS", 0.0)
-    assert patiently(away(3)) == "answer"
+    monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.0)
+    assert retried(away(3)) == "answer"
     with pytest.raises(PermissionError):  # nor will this one pass
-        patiently(denied)
+        retried(denied)
     with pytest.raises(ZeroDivisionError):  # another failure is none of the storage's
-        patiently(lambda: 1 / 0)
+        retried(lambda: 1 / 0)
 
 
 def test_longer_is_an_error_that_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(retrying, "RETRY_SECONDS", 0.0)
     with pytest.raises(UserError, match=r"not answered .* no route to host.* the same command goes on"):
-        patiently(away(1))
+        retried(away(1))
 
 
 def test_tables_that_another_machine_makes_are_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""How many jobs of other processes are going: a live table on a terminal, a line now and then in a log."""
+"""How jobs are going, wherever they run: a live table on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from benchmarks.cli.progress import LOG_SECONDS, SYNC_SECONDS, job_names, say_ended
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.execution import Outcome
-from benchmarks.run.executors.pool import State, counted
+from benchmarks.run.executors.base import State, counted
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.pace import NowAndThen, duration
+from benchmarks.store.pace import Throttle, duration
 from benchmarks.store.progress import JobProgress, read_progress
 
 LOOK_SECONDS = 1.0
+LOG_SECONDS = 30.0
+"""Between two lines where there is no terminal."""
+SYNC_SECONDS = 60.0
+"""Between two looks of the tracker at jobs that are being trained."""
 LINES_AROUND = 6
 """Of a terminal's height, that are not for jobs."""
 ORDER: tuple[State, ...] = ("running", "elsewhere", "failed", "queued", "waiting", "done", "cached")
@@ -32,7 +35,7 @@ WORDS: dict[State, str] = {"elsewhere": "runs elsewhere", "cached": "there befor
 STYLES: dict[State, str] = {"done": "green", "cached": "green", "failed": "red", "waiting": "dim", "queued": "dim"}
 
 
-class JobsTable:
+class JobsDisplay:
     """Follows jobs by the files in their folders. Use as a context.
 
     Args:
@@ -54,12 +57,10 @@ class JobsTable:
         self._progress: dict[str, JobProgress] = {}
         self._begun: dict[str, float] = {}
         self._durations: list[float] = []
-        self._look, self._say, self._sync = (
-            NowAndThen(seconds) for seconds in (LOOK_SECONDS, LOG_SECONDS, SYNC_SECONDS)
-        )
+        self._look, self._say, self._sync = (Throttle(seconds) for seconds in (LOOK_SECONDS, LOG_SECONDS, SYNC_SECONDS))
         self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
 
-    def __enter__(self) -> JobsTable:
+    def __enter__(self) -> JobsDisplay:
         if self._live:
             self._live.start()
         return self
@@ -105,7 +106,8 @@ class JobsTable:
         for key in self._in("running"):
             text = self._progress[key].describe() if key in self._progress else "starting"
             self.console.print(f"{self.names[key]}: {text}", markup=False, highlight=False, soft_wrap=True)
-        self.console.print(self.summary(), markup=False, highlight=False, soft_wrap=True)
+        if len(self.jobs) > 1:
+            self.console.print(self.summary(), markup=False, highlight=False, soft_wrap=True)
 
     def _tell(self) -> None:
         """The tracker, of what runs here; other commands tell theirs."""
@@ -183,3 +185,21 @@ def forecast(
     typical = mean(known)
     rest = [max(0.0, typical - elapsed) if left is None else left for elapsed, left in running]
     return max([*rest, (sum(rest) + waiting * typical) / slots])
+
+
+def job_names(jobs: Sequence[PlannedJob]) -> dict[str, str]:
+    """What a reader sees of each job, by key."""
+    data = {planned.job.data.name for planned in jobs}
+
+    def name(number: int, planned: PlannedJob) -> str:
+        where = f", {planned.job.data.name}" if len(data) > 1 else ""
+        return f"{number}/{len(jobs)} {planned.label}, seed {planned.job.seed}{where}"
+
+    return {planned.job.key: name(number, planned) for number, planned in enumerate(jobs, 1)}
+
+
+def say_ended(console: Console, name: str, outcome: Outcome) -> None:
+    """A line of how a job ended."""
+    text = {"done": "done", "cached": "done before"}.get(outcome.status, f"failed: {outcome.error}")
+    style = "red" if outcome.status == "failed" else "green"
+    console.print(f"{name}: {text}", style=style, markup=False, highlight=False, soft_wrap=True)

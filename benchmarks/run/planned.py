@@ -1,10 +1,9 @@
-"""Running many jobs in this process, one after the other, beside other processes that may do the same."""
+"""One planned job in this process: its data opened, its progress and its failures on record."""
 
 from __future__ import annotations
 
-import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from benchmarks.data import Dataset, open_dataset
@@ -12,13 +11,13 @@ from benchmarks.errors import UserError
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.plan.job import Job
 from benchmarks.run.execution import Outcome, run_job
-from benchmarks.run.executors.failures import Failures, record_early_failure
+from benchmarks.run.failures import record_early_failure
 from benchmarks.run.recording import recorded
+from benchmarks.run.validation import validation_scores
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.progress import JobProgress
+from benchmarks.store.request import has_all
 from benchmarks.training.watcher import Watcher
-
-POLL_SECONDS = 2.0
 
 
 class OpenDatasets:
@@ -49,14 +48,6 @@ class OpenDatasets:
         return dataset
 
 
-def unique_jobs(jobs: Iterable[PlannedJob]) -> list[PlannedJob]:
-    """Each key once, where it comes first."""
-    found: dict[str, PlannedJob] = {}
-    for planned in jobs:
-        found.setdefault(planned.job.key, planned)
-    return list(found.values())
-
-
 def run_planned(
     planned: PlannedJob,
     datasets: OpenDatasets,
@@ -74,7 +65,7 @@ def run_planned(
         say: is told of all progress.
     """
     job, folder = planned.job, JobFolder.of(planned.job, out)
-    if folder.done:
+    if has_all(planned, folder):
         return Outcome("cached")
     try:
         dataset = datasets.of(job)
@@ -82,6 +73,12 @@ def run_planned(
         return _record_early_failure(planned, folder, error)
     watcher = recorded(folder, job.training.iterations, watcher, say)
     outcome = run_job(job, dataset, out, device, watcher, label=planned.label, processes=processes)
+    if planned.validated and outcome.status in ("done", "cached"):
+        try:
+            validation_scores(job, dataset, folder, device, watcher.scoring)
+        except Exception as error:
+            failure = folder.write_failure(type(error).__name__, str(error), traceback.format_exc())
+            outcome = Outcome("failed", failure.summary)
     if outcome.status in ("done", "failed"):
         folder.progress.unlink(missing_ok=True)
     return outcome
@@ -93,39 +90,3 @@ def _record_early_failure(planned: PlannedJob, folder: JobFolder, error: Excepti
         if not mine:
             return Outcome("busy")
         return record_early_failure(planned, folder, type(error).__name__, str(error), traceback.format_exc())
-
-
-def run_jobs(
-    jobs: Sequence[PlannedJob],
-    datasets: OpenDatasets,
-    out: Path,
-    device: str,
-    *,
-    processes: int = 1,
-    watch: Callable[[PlannedJob], Watcher],
-    ended: Callable[[PlannedJob, Outcome], None],
-) -> None:
-    """Bring every job to its end; a failed one does not stop the others.
-
-    A job that another process is running is put behind the rest and waited for, so that two processes share
-    the work and neither repeats it, not even a failure.
-
-    Args:
-        jobs: each key once.
-        processes: that train one job together.
-    """
-    failures = Failures(jobs, out)
-    watchers = {planned.job.key: watch(planned) for planned in jobs}
-    waiting = list(jobs)
-    while waiting:
-        busy = []
-        for planned in waiting:
-            watcher = watchers[planned.job.key]
-            outcome = failures.new(planned) or run_planned(planned, datasets, out, device, watcher, processes=processes)
-            if outcome.status == "busy":
-                busy.append(planned)
-                continue
-            ended(planned, outcome)
-        if len(busy) == len(waiting):
-            time.sleep(POLL_SECONDS)
-        waiting = busy

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.execution import Outcome
+from benchmarks.run.executors.base import Executor, Running, State
 from benchmarks.run.executors.ending import Ending, ExitStatus
-from benchmarks.run.executors.failures import Failures, read_failure, record_early_failure
+from benchmarks.run.failures import Failures, read_failure, record_early_failure
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.request import write_request
+from benchmarks.store.request import has_all, write_request
 
 LOOK_SECONDS = 0.2
 RETRY_SECONDS = 2.0
 """Between two looks at a job that another command is running."""
-
-State = Literal["waiting", "queued", "running", "elsewhere", "done", "cached", "failed"]
-
-
-class Running(Protocol):
-    """A job that was handed over to a process."""
-
-    @property
-    def state(self) -> State:
-        """Whether it is queued or running."""
-
-    def poll(self) -> Ending | None:
-        """How its process ended; None before that."""
-
-
-class Executor(Protocol):
-    """Something that runs jobs in processes of their own."""
-
-    def room(self, running: int) -> int:
-        """How many more jobs it takes while so many run."""
-
-    def submit(self, jobs: Sequence[PlannedJob]) -> list[Running]:
-        """Hand over jobs, each with its request in its folder and no error of an earlier start."""
-
-    def stop(self, running: Sequence[Running]) -> None:
-        """End what runs, leaving checkpoints where there is time; returns when nothing is left."""
 
 
 class Observer(Protocol):
@@ -55,16 +30,21 @@ class Observer(Protocol):
         """Called once for every job."""
 
 
-def counted(number: int) -> str:
-    """1 job, 2 jobs."""
-    return f"{number} job" if number == 1 else f"{number} jobs"
+def unique_jobs(jobs: Iterable[PlannedJob]) -> list[PlannedJob]:
+    """Each key once, where it comes first."""
+    found: dict[str, PlannedJob] = {}
+    for planned in jobs:
+        found.setdefault(planned.job.key, planned)
+    return list(found.values())
 
 
-class Pool:
+class Scheduler:
     """Brings jobs to their end; a failed one does not stop the others.
 
+    A job that another command is running is waited for, so that commands share the work and none repeats it, not even a
+    failure.
+
     Args:
-        jobs: each key once.
         out: the results' folder.
         sleep, clock: of the time, in seconds.
 
@@ -74,7 +54,6 @@ class Pool:
 
     def __init__(
         self,
-        jobs: Sequence[PlannedJob],
         out: Path,
         executor: Executor,
         observer: Observer,
@@ -83,33 +62,60 @@ class Pool:
         clock: Callable[[], float] = time.monotonic,
     ):
         self.out, self.executor, self.observer = out, executor, observer
-        self.states: dict[str, State] = {planned.job.key: "waiting" for planned in jobs}
+        self.states: dict[str, State] = {}
         self._sleep, self._clock = sleep, clock
-        self._waiting = list(jobs)
+        self._waiting: list[PlannedJob] = []
         self._running: dict[str, tuple[PlannedJob, Running]] = {}
-        self._failures = Failures(jobs, out)
+        self._failures = Failures(out)
         self._retry_at: dict[str, float] = {}
+        self._cancelled: set[str] = set()
 
-    def run(self) -> None:
-        """Return when every job has ended, here or elsewhere.
+    @property
+    def active(self) -> bool:
+        """Whether a job has not ended."""
+        return bool(self._waiting or self._running)
+
+    def run(self, jobs: Sequence[PlannedJob]) -> None:
+        """Return when every job, each key once, has ended, here or elsewhere.
 
         Raises:
             KeyboardInterrupt: nothing runs any more.
         """
-        for planned in list(self._waiting):
-            if JobFolder.of(planned.job, self.out).done:
-                self._end(planned, Outcome("cached"))
+        for planned in jobs:
+            self.add(planned)
         try:
-            while self._waiting or self._running:
-                self._collect()
-                self._look_elsewhere()
-                self._start()
-                self.observer.look(self.states)
-                if self._waiting or self._running:
+            while self.active:
+                self.step()
+                if self.active:
                     self._sleep(LOOK_SECONDS)
         except BaseException:
-            self.executor.stop([running for _, running in self._running.values()])
+            self.stop()
             raise
+
+    def add(self, planned: PlannedJob) -> None:
+        """Take on one more job; one that is done already ends at once."""
+        self.states[planned.job.key] = "waiting"
+        self._failures.note(planned.job)
+        self._waiting.append(planned)
+        if has_all(planned, JobFolder.of(planned.job, self.out)):
+            self._end(planned, Outcome("cached"))
+
+    def step(self) -> None:
+        """Take in what has ended, start what there is room for, tell the observer."""
+        self._collect()
+        self._look_elsewhere()
+        self._start()
+        self.observer.look(self.states)
+
+    def cancel(self, key: str) -> None:
+        """Have a running job end at its next safe point; its outcome is "stopped" unless it ends before that."""
+        if key in self._running:
+            self._cancelled.add(key)
+            self._running[key][1].ask_to_stop()
+
+    def stop(self) -> None:
+        """End all that runs here."""
+        self.executor.stop([running for _, running in self._running.values()])
 
     def _collect(self) -> None:
         """Take in what has ended."""
@@ -119,7 +125,8 @@ class Pool:
                 self.states[key] = running.state
                 continue
             del self._running[key]
-            outcome = judge(planned, self.out, ending)
+            outcome = judge(planned, self.out, ending, cancelled=key in self._cancelled)
+            self._cancelled.discard(key)
             if outcome.status == "busy":
                 self._waiting.append(planned)
                 self._leave(planned)
@@ -153,16 +160,20 @@ class Pool:
             else:
                 self._leave(planned)
         if ready:
-            keys = {planned.job.key for planned in ready}
-            self._waiting = [planned for planned in self._waiting if planned.job.key not in keys]
-            for planned, running in zip(ready, self.executor.submit(ready), strict=True):
-                self._running[planned.job.key] = planned, running
-                self.states[planned.job.key] = running.state
+            self._hand_over(ready)
+
+    def _hand_over(self, ready: Sequence[PlannedJob]) -> None:
+        keys = {planned.job.key for planned in ready}
+        self._waiting = [planned for planned in self._waiting if planned.job.key not in keys]
+        self.states |= dict.fromkeys(keys, self.executor.begins_as)
+        submitted = self.executor.submit(ready, lambda: self.observer.look(self.states))
+        for planned, running in zip(ready, submitted, strict=True):
+            self._running[planned.job.key] = planned, running
 
     def _ended_elsewhere(self, planned: PlannedJob) -> Outcome | None:
-        if JobFolder.of(planned.job, self.out).done:
+        if has_all(planned, JobFolder.of(planned.job, self.out)):
             return Outcome("cached")
-        return self._failures.new(planned)
+        return self._failures.new(planned.job)
 
     def _is_free(self, planned: PlannedJob) -> bool:
         """Whether nobody runs a job; forgets the error of an earlier start, not to be taken for one of the next."""
@@ -184,13 +195,16 @@ class Pool:
         self.observer.ended(planned, outcome)
 
 
-def judge(planned: PlannedJob, out: Path, ending: Ending) -> Outcome:
+def judge(planned: PlannedJob, out: Path, ending: Ending, *, cancelled: bool = False) -> Outcome:
     """What the end of a process means for its job.
 
     A process that left neither result nor error is told by error.json, unless another process has taken over.
+
+    Args:
+        cancelled: whether it was asked to stop.
     """
     folder = JobFolder.of(planned.job, out)
-    if folder.done:
+    if has_all(planned, folder):
         return Outcome("cached" if ending.status == ExitStatus.CACHED else "done")
     if ending.status == ExitStatus.BUSY:
         return Outcome("busy")
@@ -199,6 +213,12 @@ def judge(planned: PlannedJob, out: Path, ending: Ending) -> Outcome:
             return Outcome("busy")
         if failure := read_failure(folder):
             return failure
+        if cancelled:
+            return Outcome("stopped")
         output = folder.last_output()
         message = ending.why + (f"; the end of its output: {output.splitlines()[-1]}" if output else "")
-        return record_early_failure(planned, folder, "ProcessDied", message, output)
+        return record_early_failure(planned, folder, DIED, message, output)
+
+
+DIED = "ProcessDied"
+"""The type of the failure of a job whose process left none itself."""

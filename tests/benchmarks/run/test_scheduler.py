@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -16,8 +17,9 @@ from benchmarks.files import write_json
 from benchmarks.plan.expansion import PlannedJob, expand_table
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
+from benchmarks.run.executors.base import Running, State
 from benchmarks.run.executors.ending import Ending, ExitStatus
-from benchmarks.run.executors.pool import RETRY_SECONDS, Pool, Running, State
+from benchmarks.run.scheduler import RETRY_SECONDS, Scheduler
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.request import read_request
 
@@ -49,6 +51,9 @@ class FakeJob:
     clock: Clock
     state: State = "running"
 
+    def ask_to_stop(self) -> None:
+        self.ends, self.status = self.clock.now, ExitStatus.STOPPED
+
     def poll(self) -> Ending | None:
         if self.clock.now < self.ends:
             return None
@@ -63,6 +68,8 @@ class FakeJob:
 class FakeExecutor:
     """Jobs take a second each; `statuses` are their ends, in the order of their starts."""
 
+    begins_as: ClassVar[State] = "running"
+
     out: Path
     clock: Clock
     slots: int = 2
@@ -75,7 +82,7 @@ class FakeExecutor:
         self.most = max(self.most, running)
         return self.slots - running
 
-    def submit(self, jobs: Sequence[PlannedJob]) -> list[Running]:
+    def submit(self, jobs: Sequence[PlannedJob], tick: Callable[[], None]) -> list[Running]:
         return [self._start(planned) for planned in jobs]
 
     def _start(self, planned: PlannedJob) -> Running:
@@ -115,8 +122,11 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def pool(jobs: Sequence[PlannedJob], executor: FakeExecutor, seen: Seen) -> Pool:
-    return Pool(jobs, executor.out, executor, seen, sleep=executor.clock.sleep, clock=executor.clock)
+def scheduler(jobs: Sequence[PlannedJob], executor: FakeExecutor, seen: Seen) -> Scheduler:
+    one = Scheduler(executor.out, executor, seen, sleep=executor.clock.sleep, clock=executor.clock)
+    for planned in jobs:
+        one.add(planned)
+    return one
 
 
 @pytest.fixture
@@ -126,7 +136,7 @@ def executor(tmp_path: Path) -> FakeExecutor:
 
 def test_no_more_than_the_slots_and_all_in_turn(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     seen = Seen()
-    pool(jobs, executor, seen).run()
+    scheduler(jobs, executor, seen).run(())
     assert executor.most == 2 and seen.statuses == ["done"] * 5
     assert [key for _, key in executor.started] == [planned.job.key for planned in jobs]
     assert executor.clock.now == pytest.approx(3, abs=1)  # five jobs of a second, two at a time
@@ -136,7 +146,7 @@ def test_no_more_than_the_slots_and_all_in_turn(jobs: list[PlannedJob], executor
 def test_what_is_there_is_not_started(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     write_json(JobFolder.of(jobs[1].job, executor.out).path / "result.json", {})
     seen = Seen()
-    pool(jobs[:2], executor, seen).run()
+    scheduler(jobs[:2], executor, seen).run(())
     assert dict(seen.ends)[jobs[1].job.key].status == "cached" and len(executor.started) == 1
 
 
@@ -144,7 +154,7 @@ def test_a_failing_job_does_not_stop_the_others(jobs: list[PlannedJob], executor
     executor.statuses = [ExitStatus.FAILED]
     JobFolder(_made(JobFolder.of(jobs[1].job, executor.out).path)).write_failure("OldError", "of an earlier start", "")
     seen = Seen()
-    pool(jobs[:3], executor, seen).run()
+    scheduler(jobs[:3], executor, seen).run(())
     assert seen.statuses == ["failed", "done", "done"]
     assert seen.ends[0][1].error == "ValueError: bad luck"
 
@@ -159,7 +169,7 @@ def test_a_process_that_dies_is_a_failure_that_says_so(jobs: list[PlannedJob], e
     folder = _made(JobFolder.of(jobs[0].job, executor.out).path)
     JobFolder(folder).log.write_text("\n".join(f"line {number}" for number in range(50)))
     seen = Seen()
-    pool(jobs[:2], executor, seen).run()
+    scheduler(jobs[:2], executor, seen).run(())
     assert seen.statuses == ["failed", "done"]
     error = json.loads((folder / "error.json").read_text())
     assert error["type"] == "ProcessDied" and "SIGKILL" in error["message"] and "line 49" in error["message"]
@@ -170,11 +180,11 @@ def test_a_process_that_dies_is_a_failure_that_says_so(jobs: list[PlannedJob], e
 def test_a_job_of_another_command_is_waited_for(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     folder = JobFolder.of(jobs[0].job, executor.out).path
     seen = Seen()
-    one = pool(jobs[:2], executor, seen)
+    one = scheduler(jobs[:2], executor, seen)
     clock = executor.clock
     with locked(folder):
         one._sleep = lambda seconds: _finish_at(5.0, folder, clock, seconds)
-        one.run()
+        one.run(())
     assert dict(seen.ends)[jobs[0].job.key].status == "cached"
     assert [key for _, key in executor.started] == [jobs[1].job.key]
     assert any(states[jobs[0].job.key] == "elsewhere" for states in seen.states)
@@ -191,7 +201,7 @@ def test_a_job_whose_command_is_gone_is_taken_over(jobs: list[PlannedJob], execu
     lock = locked(JobFolder.of(jobs[0].job, executor.out).path)
     lock.__enter__()
     seen = Seen()
-    one = pool(jobs[:1], executor, seen)
+    one = scheduler(jobs[:1], executor, seen)
 
     def sleep(seconds: float) -> None:
         executor.clock.sleep(seconds)
@@ -199,7 +209,7 @@ def test_a_job_whose_command_is_gone_is_taken_over(jobs: list[PlannedJob], execu
             lock.__exit__(None, None, None)
 
     one._sleep = sleep
-    one.run()
+    one.run(())
     assert seen.statuses == ["done"]
     assert 3 <= executor.started[0][0] <= 3 + RETRY_SECONDS + 0.5
 
@@ -208,7 +218,7 @@ def test_a_failure_of_another_command_is_not_repeated(jobs: list[PlannedJob], ex
     folder = _made(JobFolder.of(jobs[0].job, executor.out).path)
     JobFolder(folder).write_failure("OldError", "before", "")
     seen = Seen()
-    one = pool(jobs[:1], executor, seen)
+    one = scheduler(jobs[:1], executor, seen)
     lock = locked(folder)
     lock.__enter__()
 
@@ -219,49 +229,85 @@ def test_a_failure_of_another_command_is_not_repeated(jobs: list[PlannedJob], ex
             lock.__exit__(None, None, None)
 
     one._sleep = sleep
-    one.run()
+    one.run(())
     assert not executor.started and seen.ends[0][1].error == "NewError: elsewhere"
 
 
 def test_a_worker_that_finds_the_job_taken_leaves_it(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     executor.statuses = [ExitStatus.BUSY, ExitStatus.CACHED]
     seen = Seen()
-    one = pool(jobs[:1], executor, seen)
+    one = scheduler(jobs[:1], executor, seen)
     one.executor.room(0)
     clock = executor.clock
     one._sleep = lambda seconds: _finish_at(2.0, JobFolder.of(jobs[0].job, executor.out).path, clock, seconds)
-    one.run()
+    one.run(())
     assert seen.statuses == ["cached"] and len(executor.started) == 1
 
 
 def test_the_end_of_anothers_job_is_no_failure(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     """An adopted job of a cluster that was cancelled is submitted again."""
     seen = Seen()
-    one = pool(jobs[:1], executor, seen)
+    one = scheduler(jobs[:1], executor, seen)
     first = True
 
-    def submit(planned: Sequence[PlannedJob]) -> list[Running]:
+    def submit(planned: Sequence[PlannedJob], tick: Callable[[], None]) -> list[Running]:
         nonlocal first
-        running = FakeExecutor.submit(executor, planned)
+        running = FakeExecutor.submit(executor, planned, tick)
         if first:
             running[0].poll = lambda: Ending(None, "SLURM says CANCELLED", ours=False)  # type: ignore[method-assign]
             first = False
         return running
 
     executor.submit = submit  # type: ignore[method-assign]
-    one.run()
+    one.run(())
     assert seen.statuses == ["done"] and len(executor.started) == 2
 
 
 def test_an_interrupt_stops_what_runs(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     seen = Seen()
-    one = pool(jobs, executor, seen)
+    one = scheduler(jobs, executor, seen)
 
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
     one._sleep = interrupt
     with pytest.raises(KeyboardInterrupt):
-        one.run()
+        one.run(())
     assert executor.stopped == 2 and not seen.ends
     assert sorted(one.states.values()) == ["running", "running", "waiting", "waiting", "waiting"]
+
+
+def test_a_cancelled_job_has_stopped_and_can_go_on(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
+    seen = Seen()
+    one = scheduler(jobs[:2], executor, seen)
+    one.step()
+    one.cancel(jobs[0].job.key)
+    one.run(())
+    assert {key: outcome.status for key, outcome in seen.ends} == {
+        jobs[0].job.key: "stopped",
+        jobs[1].job.key: "done",
+    }
+    assert not JobFolder.of(jobs[0].job, executor.out).failure.exists()
+    one.cancel(jobs[0].job.key)  # it does not run any more
+    one.add(jobs[0])
+    one.run(())
+    assert seen.statuses[-1] == "done"
+
+
+def test_a_stop_that_nobody_asked_for_is_a_failure(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
+    executor.statuses = [ExitStatus.STOPPED]
+    seen = Seen()
+    scheduler(jobs[:1], executor, seen).run(())
+    assert seen.statuses == ["failed"]
+
+
+def test_a_finished_job_that_is_to_be_validated_is_handed_over(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
+    validated = replace(jobs[0], validated=True)
+    folder = JobFolder.of(validated.job, executor.out)
+    write_json(folder.result, {})
+    seen = Seen()
+    one = scheduler([validated], executor, seen)
+    assert not seen.ends
+    write_json(folder.validation_scores, {})
+    one.run(())
+    assert seen.statuses == ["cached"] and not executor.started

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from benchmarks.errors import UserError
 
-PATIENCE_SECONDS = 600.0
+RETRY_SECONDS = 600.0
 PAUSE_SECONDS = 5.0
 
 PASSING = {
@@ -31,13 +31,13 @@ def storage_errors() -> tuple[type[Exception], ...]:
     return optuna.exceptions.StorageInternalError, SQLAlchemyError, OSError
 
 
-def patiently(action: Callable[[], Answer]) -> Answer:
-    """What `action` returns, tried again for PATIENCE_SECONDS while the storage does not answer.
+def retried(action: Callable[[], Answer]) -> Answer:
+    """What `action` returns, tried again for RETRY_SECONDS while the storage does not answer.
 
     Raises:
         UserError: it did not answer in that time.
     """
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + RETRY_SECONDS
     said = False
     while True:
         try:
@@ -51,7 +51,7 @@ def patiently(action: Callable[[], Answer]) -> Answer:
                 said = True
             if time.monotonic() >= until:
                 raise UserError(
-                    f"The study's storage has not answered for {PATIENCE_SECONDS / 60:.0f} minutes "
+                    f"The study's storage has not answered for {RETRY_SECONDS / 60:.0f} minutes "
                     f"({type(error).__name__}: {reason}). Nothing is lost: the same command goes on when it is back."
                 ) from error
             time.sleep(PAUSE_SECONDS)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.plan.expansion import PlannedJob
+from benchmarks.plan.job import Job
 from benchmarks.run.execution import Outcome
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
@@ -28,23 +28,27 @@ def record_early_failure(planned: PlannedJob, folder: JobFolder, kind: str, mess
 
 
 class Failures:
-    """Tells failures since it was made from those of earlier commands, which are tried again.
+    """Tells new failures from those of earlier commands, which are tried again.
 
     A failure is told apart by the time of its file, compared with itself only: clocks of machines differ.
     """
 
-    def __init__(self, jobs: Iterable[PlannedJob], out: Path):
+    def __init__(self, out: Path):
         self._out = out
-        self._before = {planned.job.key: self._time(planned) for planned in jobs}
+        self._before: dict[str, int | None] = {}
 
-    def new(self, planned: PlannedJob) -> Outcome | None:
-        """How a job failed elsewhere meanwhile."""
-        if self._time(planned) in (None, self._before[planned.job.key]):
+    def note(self, job: Job) -> None:
+        """Take the failure that a job has now for one of an earlier command."""
+        self._before[job.key] = self._time(job)
+
+    def new(self, job: Job) -> Outcome | None:
+        """How a noted job failed meanwhile."""
+        if self._time(job) in (None, self._before[job.key]):
             return None
-        return read_failure(JobFolder.of(planned.job, self._out))
+        return read_failure(JobFolder.of(job, self._out))
 
-    def _time(self, planned: PlannedJob) -> int | None:
+    def _time(self, job: Job) -> int | None:
         try:
-            return JobFolder.of(planned.job, self._out).failure.stat().st_mtime_ns
+            return JobFolder.of(job, self._out).failure.stat().st_mtime_ns
         except FileNotFoundError:
             return None

@@ -1,0 +1,79 @@
+"""A finished job's model on the whole validation split, which is what a study judges it by. Never the test split."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from benchmarks.data import Dataset
+from benchmarks.errors import UserError
+from benchmarks.machine.threads import computing_with
+from benchmarks.metrics.scoring import mean_scores, score_image
+from benchmarks.plan.job import Job
+from benchmarks.run.prediction import Progress, segment_sample
+from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.saved_model import load_model
+
+
+class ValidationScores(Document):
+    """What validation_scores.json holds, beside the job's result and not in it: the same job is a row of a table."""
+
+    version: Literal[1] = Field(1, alias="schema")
+    key: str
+    split: Literal["val"] = "val"
+    metrics: dict[str, float]
+    images: list[dict[str, Any]]
+
+
+def validation_scores(
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None = None
+) -> dict[str, float]:
+    """Mean metrics of a finished job's model over the validation split, each image tested as the job tests.
+
+    They are kept in the job's folder.
+
+    Raises:
+        UserError: what is kept is damaged, or the job has no model.
+    """
+    if found := read_validation_scores(folder):
+        return found
+    with computing_with(job.training.threads):
+        rows = _scores(job, dataset, folder, device, progress)
+    scores = ValidationScores(key=job.key, metrics=mean_scores(rows), images=rows)
+    write_document(folder.validation_scores, scores)
+    return scores.metrics
+
+
+def read_validation_scores(folder: JobFolder) -> dict[str, float] | None:
+    """What is kept; None where nothing is.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return read_document(folder.validation_scores, ValidationScores).metrics
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        raise UserError(
+            f"{folder.validation_scores} is damaged ({error}). Delete it: it is made again in seconds."
+        ) from error
+
+
+def _scores(
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None
+) -> list[dict[str, Any]]:
+    """A row for each image of the validation split: id, counts and metrics."""
+    model = load_model(folder.model, device)
+    ids = dataset.ids("val")
+    rows = []
+    for done, id in enumerate(ids, 1):
+        sample = dataset.load(id)
+        assert sample.labels is not None, "a validation split has truth: the dataset was checked before"
+        labels = segment_sample(model.segmenter, sample.image, job.tile, job.testing, device, job.training.precision)
+        rows.append({"id": id, **score_image(sample.labels, labels)})
+        if progress:
+            progress(done, len(ids))
+    return rows
