@@ -55,7 +55,9 @@ def _checked(raster: Raster, name: str) -> Raster:
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[:, :, 0]
     if pixels.ndim not in (2, 3) or 0 in pixels.shape:
-        raise UserError(f"{name}: shape {pixels.shape}; expected one image, (height, width) or (height, width, 3).")
+        raise UserError(
+            f"{name}: shape {pixels.shape}; expected one image, (height, width) or (height, width, 3). Save one plane."
+        )
     if pixels.dtype.kind == "b":
         pixels = pixels.astype(np.uint8)
     return replace(raster, pixels=pixels)

@@ -12,7 +12,7 @@ import warnings
 
 import imagecodecs
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from benchmarks.data.limits import DAMAGED, check_bytes, check_size
 from benchmarks.data.raster import ALPHA, GREY, RGB, Raster
@@ -78,12 +78,12 @@ def decode_jpeg(content: bytes, name: str) -> Raster:
     except UserError:
         raise
     except Exception as error:  # Pillow raises OSError, SyntaxError, ValueError, EOFError and struct.error.
-        raise UserError(f"{name}: cannot be read as an 8-bit JPEG ({error}): {DAMAGED}.") from error
+        raise UserError(f"{name}: cannot be read as JPEG ({error}): {DAMAGED}.") from error
     return Raster(pixels, GREY if pixels.ndim == 2 else RGB, orientation=orientation, lossy="JPEG")
 
 
 def stated_size(content: bytes, kind: str) -> tuple[int, int]:
-    """Height and width that a JPEG, JPEG 2000 or WebP stream states, without decoding it.
+    """Height and width that a JPEG of 8 bits, JPEG 2000 or WebP stream states, without decoding it.
 
     Args:
         kind: Pillow's name of the format.
@@ -118,4 +118,7 @@ def _opened(content: bytes, kind: str) -> Image.Image:
     with warnings.catch_warnings():
         # `check_size` judges the size.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(io.BytesIO(content), formats=[kind])
+        try:
+            return Image.open(io.BytesIO(content), formats=[kind])
+        except UnidentifiedImageError as error:
+            raise ValueError(f"no header of an 8-bit {kind}" if kind == "JPEG" else f"no header of a {kind}") from error

@@ -70,7 +70,7 @@ def to_image(raster: Raster, name: str) -> np.ndarray:
     if raster.photometric == "min-is-white":
         colours = _inverted(colours, raster.bits, name)
     if declared == PREMULTIPLIED:
-        colours = _divided_by_alpha(colours, pixels[..., -1:])
+        colours = _divided_by_alpha(colours, pixels[..., -1:], raster.bits)
     return colours[..., 0] if colours.shape[2] == 1 else colours
 
 
@@ -129,11 +129,11 @@ def _inverted(values: np.ndarray, bits: int, name: str) -> np.ndarray:
     return values.dtype.type(2**bits - 1) - values
 
 
-def _divided_by_alpha(colours: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def _divided_by_alpha(colours: np.ndarray, alpha: np.ndarray, bits: int) -> np.ndarray:
     """Colours before they were multiplied by alpha; 0 where alpha is 0 and they are lost."""
     if alpha.dtype.kind == "f":
         return np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
-    full = np.iinfo(alpha.dtype).max
+    full = 2**bits - 1 if alpha.dtype.kind == "u" else np.iinfo(alpha.dtype).max
     if (alpha == full).all():
         return colours
     exact = np.divide(colours * float(full), alpha, out=np.zeros(colours.shape), where=alpha > 0)

@@ -25,12 +25,12 @@ _READ = "none, LZW, deflate, zstd, LZMA, PackBits, CCITT, JPEG, JPEG 2000, WebP 
 _TYPES = {_JPEG: ("uint8",), _JPEG_2000: ("uint8", "uint16"), **dict.fromkeys(_WEBP, ("uint8",))}
 _LOSSY = {_JPEG: "JPEG", _JPEG_2000: "JPEG 2000", _LERC: "LERC", **dict.fromkeys(_WEBP, "WebP")}
 
-_YCBCR = 6
+_PALETTE, _YCBCR = 3, 6
 _PHOTOMETRIC: dict[int, Photometric] = {
     0: "min-is-white",
     1: "min-is-black",
     2: "min-is-black",
-    3: "palette",
+    _PALETTE: "palette",
     _YCBCR: "min-is-black",
 }
 _EXTRA = {1: PREMULTIPLIED, 2: ALPHA}
@@ -129,6 +129,10 @@ def _checked_type(page: tifffile.TiffPage, name: str) -> np.dtype:
         raise UserError(
             f"{name}: pixels of {found} with {page.bitspersample} bits; expected whole numbers or floats, "
             "equal in all channels. Save it with 8 or 16 bits."
+        )
+    if photometric == _PALETTE and (page.dtype.kind not in "bu" or page.bitspersample > 16):
+        raise UserError(
+            f"{name}: palette indices of {page.dtype}; expected up to 16 bits without sign. Save it as grey or RGB."
         )
     types = _TYPES.get(compression)
     if types and (str(page.dtype) not in types or page.bitspersample != 8 * page.dtype.itemsize):

@@ -83,8 +83,8 @@ def _jpeg() -> Iterator[Variant]:
     cmyk = pillow(Image.fromarray(WAVES).convert("CMYK"), "JPEG")
     yield variant(group, "CMYK", cmyk, "a JPEG of colours CMYK; expected grey or RGB")
     deep = imagecodecs.jpeg8_encode(GREY16 % 4096, bitspersample=12)
-    yield variant(group, "12 bit", deep, "cannot be read as an 8-bit JPEG")
-    yield variant(group, "cut short", pillow(WAVE, "JPEG")[:-100], "cannot be read as an 8-bit JPEG")
+    yield variant(group, "12 bit", deep, "cannot be read as JPEG (no header of an 8-bit JPEG)")
+    yield variant(group, "cut short", pillow(WAVE, "JPEG")[:-100], "cannot be read as JPEG")
 
 
 def _npy() -> Iterator[Variant]:

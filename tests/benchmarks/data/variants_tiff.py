@@ -139,6 +139,9 @@ def _photometric() -> Iterator[Variant]:
     colours = [(320, "H", 48, (table[:, :16] * 257).ravel().tolist(), True)]
     content = retagged(tiff(indices, bitspersample=4, extratags=colours), PhotometricInterpretation=3)
     yield variant(group, "palette, 4 bit", content, PALETTE[indices], indices)
+    content = tiff(GREY8.astype(np.uint32) << 23, extratags=[(320, "H", 768, table.ravel().tolist(), True)])
+    content = retagged(content, PhotometricInterpretation=3)
+    yield variant(group, "palette, 32 bit", content, "palette indices of uint32; expected up to 16 bits")
     greys = tiff(GREY8, photometric="palette", colormap=np.tile(np.arange(256, dtype=np.uint16)[::-1] * 257, (3, 1)))
     yield variant(group, "palette of greys", greys, 255 - GREY8, GREY8)
     refused = "is not read; expected MinIsBlack"
