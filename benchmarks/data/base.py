@@ -26,12 +26,14 @@ class StoredSample:
         image: (H, W) or (H, W, 3), in the file's own type.
         labels: (H, W) int32, or None where no truth is public.
         image_name, label_name: what to call the two in errors.
+        turned: orientation tags of the two files, 1 where they have none; both arrays are upright.
     """
 
     image: np.ndarray
     labels: np.ndarray | None
     image_name: str
     label_name: str
+    turned: tuple[int, int] = (1, 1)
 
 
 class Dataset(ABC):

@@ -15,8 +15,8 @@ import numpy as np
 from skimage.measure import label
 
 from benchmarks.data.base import SPLITS, check_splits
-from benchmarks.data.decode import decode
 from benchmarks.data.paired import PairedDataset
+from benchmarks.data.raster import Raster, to_indices
 from benchmarks.data.reading import MIN_MAX, SUFFIXES
 from benchmarks.data.sources import folder_or_zip, match, read_split
 from benchmarks.errors import UserError
@@ -50,8 +50,8 @@ class BBBC039(PairedDataset):
         super().__init__(spec, "bbbc039", splits, (images, image_names), (masks, mask_names))
         self.decoding = decoding
 
-    def decode_truth(self, content: bytes, name: str) -> np.ndarray:
-        mask = decode(content, name)
+    def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
+        mask = to_indices(raster, name)
         if mask.dtype.kind not in "bui":
             raise UserError(f"{name}: a mask of type {mask.dtype}; expected the PNG masks of BBBC039.")
         return decode_mask(mask[..., 0] if mask.ndim == 3 else mask, self.decoding)

@@ -77,7 +77,7 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
     report = DatasetReport(
         dataset, {split: SplitReport(len(dataset.ids(split))) for split in SPLITS}, notes=[*dataset.notes]
     )
-    masks_only = []
+    masks_only, turned = [], []
     for split in SPLITS:
         for id in dataset.ids(split):
             try:
@@ -88,10 +88,17 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
                 continue
             report.sizes[(stored.image.shape[0], stored.image.shape[1])] += 1
             report.types[f"{stored.image.dtype} {'grey' if stored.image.ndim == 2 else 'colour'}"] += 1
+            if stored.turned[0] != stored.turned[1]:
+                turned.append(stored.image_name)
             if stored.labels is not None:
                 report.splits[split].counts.append(_instances(stored.labels))
                 masks_only.append(_is_one_mask(stored))
     _judge_whole(report, masks_only)
+    if turned:
+        report.notes.append(
+            f"{len(turned)} images have another orientation tag than their labels (the first: {turned[0]}); all are "
+            "turned upright, so check that image and label show the same way up"
+        )
     if not report.problems:
         report.fingerprint = dataset.fingerprint
     return report

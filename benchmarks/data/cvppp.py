@@ -12,13 +12,13 @@ import h5py
 import numpy as np
 
 from benchmarks.data.base import Dataset, StoredSample, digest_arrays, digest_bytes
-from benchmarks.data.decode import check_size
+from benchmarks.data.limits import check_bytes, check_size
 from benchmarks.data.reading import (
     BY_255,
     as_labels,
     decode_image,
     decode_labels,
-    without_alpha,
+    grey_if_equal,
 )
 from benchmarks.data.sources import FolderSource
 from benchmarks.errors import UserError
@@ -135,7 +135,7 @@ class CVPPPHdf5(_CVPPP):
             if labels.ndim not in (2, 3):
                 raise UserError(f"{label_name}: shape {labels.shape}; expected (height, width).")
             truth = as_labels(labels, label_name)
-        return StoredSample(without_alpha(image), truth, image_name, label_name)
+        return StoredSample(grey_if_equal(image[..., :3]), truth, image_name, label_name)
 
     def content_digest(self, id: str) -> str:
         truth = None if id in self.ids("test") else _read_array(self._truth, f"/A1/{id}/label")
@@ -190,6 +190,10 @@ def _read_array(path: Path, key: str) -> np.ndarray:
                 raise UserError(f"{path}:{key}: its values lie in another file, which is not followed.")
             height, width = (*stored.shape, 1, 1)[:2]
             check_size(height, width, f"{path}:{key}")
+            if stored.dtype.kind not in "buif":
+                raise UserError(f"{path}:{key}: values of type {stored.dtype}; expected whole numbers or floats.")
+            for shape in filter(None, (stored.shape, stored.chunks)):
+                check_bytes(shape, stored.dtype.itemsize, f"{path}:{key}")
             return stored[()]
         except (OSError, KeyError, RuntimeError) as error:
             raise UserError(f"{path}:{key}: cannot be read ({error}); copy or download the file again.") from error

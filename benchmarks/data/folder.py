@@ -15,7 +15,7 @@ _LAYOUT = "expected a folder with images/, labels/ and splits/train.txt, splits/
 
 
 class FolderDataset(PairedDataset):
-    """PNG or TIFF images with label maps (0 background, one id an instance), matched by stem.
+    """PNG, TIFF or JPEG images with label maps (0 background, one id an instance), matched by stem.
 
     All three split files are required: validation watches the training and test gives the results, so neither
     is made up from the other. Files in no split are ignored.

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from benchmarks.data.base import Dataset, StoredSample, digest_bytes
-from benchmarks.data.reading import decode_image, decode_labels
+from benchmarks.data.decode import decode
+from benchmarks.data.raster import Raster, to_indices
+from benchmarks.data.reading import as_labels, shown
 from benchmarks.data.sources import Source
 
 
@@ -29,14 +31,16 @@ class PairedDataset(Dataset):
 
     def read(self, id: str) -> StoredSample:
         image_name = self._image_source.describe(self._image_names[id])
-        image = decode_image(self._image_source.read(self._image_names[id]), image_name)
+        image = decode(self._image_source.read(self._image_names[id]), image_name)
         label_name = self._label_source.describe(self._label_names[id])
-        labels = self.decode_truth(self._label_source.read(self._label_names[id]), label_name)
-        return StoredSample(image, labels, image_name, label_name)
+        truth = decode(self._label_source.read(self._label_names[id]), label_name)
+        turned = (image.orientation, truth.orientation)
+        labels = self.decode_truth(truth, label_name)
+        return StoredSample(shown(image, image_name), labels, image_name, label_name, turned)
 
-    def decode_truth(self, content: bytes, name: str) -> np.ndarray:
-        """Instances (H, W) int32 from the bytes of a label file."""
-        return decode_labels(content, name)
+    def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
+        """Instances (H, W) int32 from a decoded label file."""
+        return as_labels(to_indices(raster, name), name)
 
     def content_digest(self, id: str) -> str:
         image = self._image_source.read(self._image_names[id])

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data.decode import decode, palette_colours
+from benchmarks.data.decode import decode
+from benchmarks.data.limits import MAX_FILE_BYTES
+from benchmarks.data.raster import Raster, to_image, to_indices
 from benchmarks.errors import UserError
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff")
-SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+# Of label maps: JPEG changes ids, so that a picture of the labels may lie beside them.
+SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 
 MIN_MAX = "min-max per image"
 BY_255 = "divide by 255"
@@ -24,67 +27,67 @@ def stem_of(name: str) -> str:
     """File name without its folder and without a suffix that this package reads; other dots stay."""
     base = Path(name).name
     suffix = Path(base).suffix
-    return base[: -len(suffix)] if suffix.lower() in SUFFIXES else base
+    return base[: -len(suffix)] if suffix.lower() in (*IMAGE_SUFFIXES, *SUFFIXES) else base
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Read a PNG or TIFF, grey or colour, with or without alpha, as the datasets read it.
+    """Read a PNG, TIFF or JPEG, grey or colour, with or without alpha, as the datasets read it.
 
     Returns:
         (3, H, W) float32 in [0, 1]; see `normalise`.
 
     Raises:
-        UserError: the file is missing, damaged, or not one image.
+        UserError: the file is missing, damaged, not one image, or of channels that are neither grey nor RGB.
     """
     return normalise(decode_image(read_bytes(path), str(path)), str(path))
 
 
 def read_labels(path: Path) -> np.ndarray:
-    """Read a label map: single-channel 8, 16 or 32 bit PNG or TIFF (or .npy), palette indices as they are.
+    """Read a label map: a single-channel PNG or TIFF (or .npy) of whole numbers, palette indices as they are.
 
     Returns:
         (H, W) int32, 0 background.
 
     Raises:
-        UserError: missing, damaged, several channels, floats, negative, or above 2^31 - 1.
+        UserError: missing, damaged, several channels, fractions, negative, or above 2^31 - 1.
     """
     return decode_labels(read_bytes(path), str(path))
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
     """Content of a file.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is larger than `limit` bytes.
     """
     try:
+        if (size := path.stat().st_size) > limit:
+            raise UserError(f"{path}: {size} bytes; at most {limit} are read.")
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror or error}).") from error
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:
-    """(H, W) or (H, W, 3) array as stored, without alpha; a palette is turned into its colours.
+    """(H, W) or (H, W, 3) array as a viewer shows it, without alpha, in the file's own type; see `raster.to_image`.
 
     Raises:
-        UserError: not an image that `decode` reads.
+        UserError: not an image that `decode` reads, or its channels are neither grey nor RGB.
     """
-    array = decode(content, name)
-    if array.ndim == 2:
-        colours = palette_colours(content, array) if array.dtype == np.uint8 else None
-        return array if colours is None else without_alpha(colours)
-    return without_alpha(array)
+    return shown(decode(content, name), name)
 
 
-def without_alpha(array: np.ndarray) -> np.ndarray:
-    """Drop the alpha channel of (H, W, 2) and (H, W, 4); three equal channels become one, (H, W)."""
+def shown(raster: Raster, name: str) -> np.ndarray:
+    """What `decode_image` gives, of an image that is decoded already."""
+    return grey_if_equal(to_image(raster, name))
+
+
+def grey_if_equal(array: np.ndarray) -> np.ndarray:
+    """(H, W) where the three channels of (H, W, 3) are equal; else the array as it is."""
     if array.ndim == 2:
         return array
-    if array.shape[2] == 2:
-        return array[..., 0]
-    colour = array[..., :3]
-    grey = np.array_equal(colour[..., 0], colour[..., 1]) and np.array_equal(colour[..., 0], colour[..., 2])
-    return colour[..., 0] if grey else colour
+    grey = np.array_equal(array[..., 0], array[..., 1]) and np.array_equal(array[..., 0], array[..., 2])
+    return array[..., 0] if grey else array
 
 
 def normalisation_rule(array: np.ndarray) -> str:
@@ -138,19 +141,19 @@ def _stretch(array: np.ndarray) -> np.ndarray:
 
 def decode_labels(content: bytes, name: str) -> np.ndarray:
     """Label map from a file's bytes; see `read_labels`."""
-    return as_labels(decode(content, name), name)
+    return as_labels(to_indices(decode(content, name), name), name)
 
 
 def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     """Check that an array can be a label map and make it (H, W) int32.
 
     Raises:
-        UserError: several channels, floats, negative, or above 2^31 - 1.
+        UserError: several channels, fractions or values that are not finite, negative, or above 2^31 - 1.
     """
     if array.ndim == 3:
         raise UserError(f"{name}: a label image with {array.shape[2]} channels; {_advice_on_colour(array)}")
     if array.dtype.kind == "f":
-        raise UserError(f"{name}: a label image of type {array.dtype}; save whole-number ids (8, 16 or 32 bit).")
+        _check_whole(array, name)
     low, high = int(array.min()), int(array.max())
     if low < 0:
         raise UserError(f"{name}: a label image with the negative value {low}; 0 is background, ids are above it.")
@@ -159,10 +162,27 @@ def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     return array.astype(np.int32)
 
 
+def _check_whole(array: np.ndarray, name: str) -> None:
+    advice = "save whole-number ids (8, 16 or 32 bit)."
+    if not np.isfinite(array).all():
+        raise UserError(f"{name}: a label image of type {array.dtype} with values that are not finite; {advice}")
+    if (broken := array != np.rint(array)).any():
+        raise UserError(f"{name}: a label image of type {array.dtype} with the value {array[broken][0]}; {advice}")
+    # Beyond this, neighbouring whole numbers become one when they are saved as floats.
+    largest = 2 ** (np.finfo(array.dtype).nmant + 1)
+    if array.max() > largest:
+        raise UserError(
+            f"{name}: a label image of type {array.dtype} with the id {int(array.max())}; that type keeps ids apart "
+            f"only up to {largest}. {advice.capitalize()}"
+        )
+
+
 def _advice_on_colour(array: np.ndarray) -> str:
     expected = "expected a single channel, 0 background and one id an instance."
+    if array.shape[2] not in (3, 4):
+        return f"{expected} Save the channel that holds the ids on its own."
     colours = np.unique(array[..., :3].reshape(-1, min(3, array.shape[2])), axis=0)
-    if without_alpha(array).ndim == 2:
+    if array.shape[2] == 3 and grey_if_equal(array).ndim == 2:
         return f"{expected} The channels are equal: save one of them."
     if len(colours) <= _PALETTE_COLOURS:
         return (

@@ -8,11 +8,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
+from benchmarks.data.limits import MAX_FILE_BYTES, MAX_LIST_BYTES
 from benchmarks.data.reading import read_bytes, stem_of
 from benchmarks.errors import UserError
 
-# An image of MAX_PIXELS with four 16-bit channels; a member that says it unpacks to more is refused.
-_MAX_MEMBER_BYTES = 2**30
+# Those whose inflation zipfile bounds; it unpacks bzip2 and LZMA whole, whatever the header says.
+_BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 class Source(ABC):
@@ -27,11 +28,11 @@ class Source(ABC):
     names: tuple[str, ...]
 
     @abstractmethod
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         """Content of the file `name`.
 
         Raises:
-            UserError: it cannot be read.
+            UserError: it cannot be read, or is larger than `limit` bytes.
         """
 
     def describe(self, name: str) -> str:
@@ -69,8 +70,8 @@ class FolderSource(Source):
         self._folder = folder
         self.names = tuple(sorted(p.name for p in folder.iterdir() if p.is_file() and not p.name.startswith(".")))
 
-    def read(self, name: str) -> bytes:
-        return read_bytes(self._folder / name)
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        return read_bytes(self._folder / name, limit)
 
 
 class ZipSource(Source):
@@ -92,13 +93,20 @@ class ZipSource(Source):
             }
         self.names = tuple(sorted(name for name in self._members if not name.startswith(".")))
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         with self._opened() as archive:
             info = archive.getinfo(self._members[name])
-            if info.file_size > _MAX_MEMBER_BYTES:
-                raise UserError(f"{self.describe(name)}: unpacks to {info.file_size} bytes; that is no image.")
+            if info.file_size > limit:
+                raise UserError(f"{self.describe(name)}: unpacks to {info.file_size} bytes; at most {limit} are read.")
+            if info.compress_type not in _BOUNDED:
+                raise UserError(
+                    f"{self.describe(name)}: zip compression {info.compress_type} is not read; expected deflate or "
+                    "none. Pack the archive again with zip."
+                )
             try:
-                return archive.read(info)
+                with archive.open(info) as member:
+                    # Reading to the end without a number would inflate up to 2 GiB, whatever the header says.
+                    return member.read(info.file_size + 1)
             except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
                 raise UserError(f"{self.describe(name)}: cannot be unpacked ({error}); download it again.") from error
 
@@ -126,12 +134,12 @@ def read_split(source: Source, name: str) -> list[str]:
     """Stems listed in a split file: one a line, with or without the image's suffix; blank lines do not count.
 
     Raises:
-        UserError: the file is missing or not text.
+        UserError: the file is missing, not text, or larger than `MAX_LIST_BYTES`.
     """
     if name not in source.names:
         raise UserError(f"{source.describe(name)}: missing; expected a text file with one image name a line.")
     try:
-        return parse_split(source.read(name))
+        return parse_split(source.read(name, MAX_LIST_BYTES))
     except UnicodeDecodeError as error:
         raise UserError(f"{source.describe(name)}: not UTF-8 text ({error.reason}).") from error
 

@@ -159,6 +159,33 @@ def test_report_counts_instances_and_finds_semantic_masks(folder: Path) -> None:
     assert "foreground masks" in problem
 
 
+def test_orientation_tags_turn_image_and_label_and_are_noted_where_they_differ(folder: Path) -> None:
+    stored = np.asarray(Image.open(folder / "images" / "a.png"))
+    exif = Image.Exif()
+    exif[274] = 3
+    Image.fromarray(stored).save(folder / "images" / "a.png", exif=exif)
+    dataset = opened(folder)
+    np.testing.assert_array_equal(dataset.read("a").image, np.rot90(stored, 2))
+    (note,) = check_dataset(dataset).notes
+    assert "1 images have another orientation tag" in note
+    assert "images/a.png" in note
+    labels = np.asarray(Image.open(folder / "labels" / "a.png"))
+    Image.fromarray(labels).save(folder / "labels" / "a.png", exif=exif)
+    np.testing.assert_array_equal(dataset.read("a").labels, np.rot90(labels, 2))
+    assert check_dataset(opened(folder)).notes == []
+
+
+def test_jpeg_serves_as_image_and_never_as_label(folder: Path) -> None:
+    for stem in ("images", "labels"):
+        Image.fromarray(np.full((20, 24), 90, np.uint8)).save(folder / stem / "a.jpg")
+    (folder / "images" / "a.png").unlink()
+    assert opened(folder).read("a").image.max() == 90
+    np.testing.assert_array_equal(opened(folder).read("a").labels, np.asarray(Image.open(folder / "labels" / "a.png")))
+    (folder / "labels" / "a.jpg").rename(folder / "labels" / "a.png")
+    with pytest.raises(UserError, match=r"labels/a\.png: a label image compressed with JPEG, which may change ids"):
+        opened(folder).read("a")
+
+
 def test_cache_holds_no_more_than_its_capacity_and_drops_the_oldest() -> None:
     def read(id: str) -> Sample:
         reads.append(id)
