@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.plan.expansion import Plan, expand_table, reference
-from benchmarks.plan.job import BOOKKEEPING, Job, make_job
+from benchmarks.plan.expansion import Plan, expand_table
+from benchmarks.plan.job import BOOKKEEPING, Job, JobContext, reference
 from benchmarks.plan.nested import NOTHING, flatten, leaves, lookup, merge, nest
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from studies.paths import check_paths, value_at
 from studies.specs import Choice, StudySpec, short_name
@@ -210,12 +211,9 @@ def plan_training(spec: StudySpec, settings: StudySettings, dataset: Dataset | N
     if spec.table is not None:
         table = expand_table(
             load_table(spec.table),
-            dataset,
-            scale=settings.scale,
+            JobContext.on(dataset, scale=settings.scale, protocol=settings.protocol, device=settings.device),
             seeds=1,
             overrides=settings.overrides,
-            protocol=settings.protocol,
-            device=settings.device,
         )
         rows = _table_rows(spec, table)
     return TrainingPlan(spec, settings, dataset, base, fixed, table, rows)
@@ -237,13 +235,15 @@ def _job(spec: StudySpec, settings: StudySettings, dataset: Dataset, overrides: 
     assert settings.scale is not None
     return make_job(
         spec.method,
-        reference(dataset),
-        split=dataset.evaluation_split,
-        scale=settings.scale,
-        protocol=settings.protocol or dataset.protocol,
+        JobContext(
+            reference(dataset),
+            split=dataset.evaluation_split,
+            scale=settings.scale,
+            protocol=settings.protocol or dataset.protocol,
+            device=settings.device,
+        ),
         seed=seed,
         overrides=overrides,
-        device=settings.device,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.errors import UserError
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.nested import merge, nest
 
 if TYPE_CHECKING:
@@ -122,19 +123,21 @@ def one_job(
     device: str,
 ) -> Job:
     """The job that the options of `train` and `speed` describe."""
-    from benchmarks.plan.expansion import reference
-    from benchmarks.plan.job import make_job
+    from benchmarks.plan.job import reference
     from benchmarks.plan.overrides import for_method
+    from benchmarks.plan.resolving import make_job
 
     return make_job(
         method,
-        reference(dataset),
-        split=dataset.evaluation_split,
-        scale=default_scale(scale),
-        protocol=protocol or dataset.protocol,
+        JobContext(
+            reference(dataset),
+            split=dataset.evaluation_split,
+            scale=default_scale(scale),
+            protocol=protocol or dataset.protocol,
+            device=device,
+        ),
         seed=seed,
         overrides=for_method(read_overrides(config, assignments), method),
-        device=device,
     )
 
 

@@ -118,24 +118,21 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, wanted: 
     from benchmarks.figures import figure_plan
     from benchmarks.plan.expansion import expand_table
     from benchmarks.plan.external import External
+    from benchmarks.plan.job import JobContext
     from benchmarks.plan.tables import load_table
 
-    shared: dict[str, Any] = {
-        "scale": wanted.scale,
-        "overrides": wanted.overrides,
-        "protocol": wanted.protocol,
-        "device": wanted.device,
-    }
+    context = JobContext.on(dataset, wanted.scale, wanted.protocol, wanted.device)
     if figure:
-        return Experiment(name, figure_plan(figure, dataset, **shared), dataset, figure)
+        return Experiment(name, figure_plan(figure, context, wanted.overrides), dataset, figure)
+    external = [External.parse(text) for text in wanted.external]
     plan = expand_table(
         load_table(name),
-        dataset,
+        context,
         seeds=wanted.number_of_seeds,
         rows=wanted.rows,
-        external=[External.parse(text) for text in wanted.external],
+        overrides=wanted.overrides,
+        external=[(made.name, made.job(dataset, context)) for made in external],
         allow_unequal=wanted.allow_unequal,
-        **shared,
     )
     return Experiment(name, plan, dataset)
 
