@@ -45,7 +45,7 @@ class StudySettings:
     model: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """As JSON-able values."""
+        """The settings as JSON-able values."""
         return asdict(self)
 
 
@@ -141,12 +141,12 @@ class TrainingPlan:
 
     @property
     def scale(self) -> str:
-        """Of all trials."""
+        """The scale of all trials."""
         return self.base.scale
 
     @property
     def iterations(self) -> int:
-        """Of a trial; 0 where trials differ."""
+        """Iterations of a trial; 0 where trials differ."""
         return 0 if "training.iterations" in self.spec.search else self.base.training.iterations
 
     @property
@@ -156,7 +156,7 @@ class TrainingPlan:
 
     @property
     def validations(self) -> int:
-        """Of a whole trial, as the pruner counts them."""
+        """Validations of a whole trial, as the pruner counts them."""
         return self.base.training.iterations // (self.validate_every or self.base.training.validate_every)
 
     @property
@@ -182,7 +182,7 @@ class TrainingPlan:
 
 
 def digest(spec: StudySpec, facts: Mapping[str, Any]) -> str:
-    """Of what a study searches and on what; its title and its budget do not matter."""
+    """Hash what a study searches and on what; its title and its budget do not matter."""
     content = spec.model_dump(mode="json", exclude={"title", "trials", "scale", "scales"}) | {"facts": facts}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -267,7 +267,7 @@ def _table_rows(spec: StudySpec, plan: Plan) -> dict[tuple[Choice, ...], Job]:
 
 
 def _refuse_undone(spec: StudySpec, overrides: Mapping[str, Any]) -> None:
-    """What a study sets itself, the user cannot set for all of its trials."""
+    """Refuse overrides of what the study sets itself."""
     for path in (*spec.search, *spec.fixed):
         if lookup(overrides, path, NOTHING) is not NOTHING:
             raise UserError(f"{path} is what the study {spec.name} sets itself; it cannot be overridden.")
