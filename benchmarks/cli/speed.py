@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from benchmarks.measure.speed import ScaleReport, Series
+    from benchmarks.measure.speed import ScaleReport
     from benchmarks.measure.speed.document import Earlier
+    from benchmarks.measure.step import Series
 
 SEEDS = 13
 """Of table 4, for collecting: 104 results."""
@@ -108,8 +109,8 @@ def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Serie
 def _collecting(repeats: int, budget: float) -> list[Series]:
     from tempfile import TemporaryDirectory
 
-    from benchmarks.measure.speed import repeat
     from benchmarks.measure.speed.results_folder import finished_results
+    from benchmarks.measure.step import repeat
     from reports.collect import collect
 
     with TemporaryDirectory() as folder:

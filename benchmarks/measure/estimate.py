@@ -15,6 +15,7 @@ import torch
 from benchmarks.contract import Segmenter, Tunable
 from benchmarks.data import Dataset
 from benchmarks.machine.threads import computing_with
+from benchmarks.measure.step import TimedStep, seconds_of
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.plan.job import EXTERNAL, Job, parse_job
 from benchmarks.plan.methods import get_method
@@ -22,8 +23,6 @@ from benchmarks.run.evidence import record_evidence, segment_evidence
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder, all_job_folders
 from benchmarks.training.batches import BatchSource
-from benchmarks.training.loop import training_step
-from benchmarks.training.optimisation import build_optimiser
 
 SLOW_STEP = 5.0
 """Seconds of a step on one crop above which a whole batch is extrapolated instead of timed."""
@@ -95,14 +94,29 @@ def _timed(job: Job, dataset: Dataset, device: str) -> float:
     segmenter = cast(Segmenter, model)
     per_iteration = 0.0
     if isinstance(model, torch.nn.Module) and job.trained:
-        model.to(device)
-        per_iteration = _seconds_per_iteration(model, job, dataset, device)
+        per_iteration = _seconds_per_iteration(TimedStep(model, job.training, device), job, dataset)
         model.eval()
     ids = dataset.ids(job.split)
-    begun = time.perf_counter()
-    segment_sample(segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision)
-    testing = (time.perf_counter() - begun) * len(ids)
-    return per_iteration * job.training.iterations + _choosing(segmenter, job, dataset, device) + testing
+    testing = seconds_of(
+        lambda: segment_sample(
+            segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision
+        )
+    )
+    choosing = _choosing(segmenter, job, dataset, device)
+    return per_iteration * job.training.iterations + choosing + testing * len(ids)
+
+
+def _seconds_per_iteration(step: TimedStep, job: Job, dataset: Dataset) -> float:
+    """Seconds of loading a batch and training on it."""
+
+    def timed(batch_size: int) -> float:
+        batches = BatchSource.of_job(job, dataset, batch_size)
+        return seconds_of(lambda: step.take(batches.batch(0)))
+
+    timed(1)  # the first step allocates and initialises
+    one = timed(1)
+    size = job.training.batch_size
+    return one * size if one > SLOW_STEP else min(timed(size) for _ in range(2))
 
 
 def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> float:
@@ -117,19 +131,3 @@ def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> 
     segment_evidence(segmenter, evidence, segmenter.config.inference, job.tile, job.testing, device)
     each = time.perf_counter() - recorded
     return len(ids) * (recorded - begun + each * job.testing.threshold_trials)
-
-
-def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, device: str) -> float:
-    optimiser = build_optimiser(model, job.training)
-
-    def timed(batch_size: int) -> float:
-        settings = job.training if batch_size > 1 else job.training.model_copy(update={"micro_batch_size": 1})
-        batches = BatchSource.of_job(job, dataset, batch_size)
-        begun = time.perf_counter()
-        training_step(cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device))
-        return time.perf_counter() - begun
-
-    timed(1)  # the first step allocates and initialises
-    one = timed(1)
-    size = job.training.batch_size
-    return one * size if one > SLOW_STEP else min(timed(size) for _ in range(2))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from benchmarks.measure.speed.series import Series, repeat
-from benchmarks.measure.speed.step import TimedStep
 from benchmarks.measure.speed.suite import GROUPS, ScaleReport, measure_scale
 
-__all__ = ["GROUPS", "ScaleReport", "Series", "TimedStep", "measure_scale", "repeat"]
+__all__ = ["GROUPS", "ScaleReport", "measure_scale"]

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from benchmarks.errors import UserError
 from benchmarks.machine.environment import describe_environment
 from benchmarks.measure.speed.sections import Section
-from benchmarks.measure.speed.series import Series
 from benchmarks.measure.speed.suite import ScaleReport
+from benchmarks.measure.step import Series
 
 SCHEMA = 1
 

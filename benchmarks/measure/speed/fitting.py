@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.data import Dataset
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
-from benchmarks.measure.speed.step import TimedStep
+from benchmarks.measure.step import JobStep
 from benchmarks.plan.job import Job
 
 SAFE = 0.6
@@ -53,7 +53,7 @@ def fit(job: Job, dataset: Dataset, device: str) -> Fitted:
 def bytes_of_one_crop(job: Job, dataset: Dataset, device: str) -> int:
     """What a step on a single crop adds to the memory at its peak."""
     training = job.training.model_copy(update={"batch_size": 1, "micro_batch_size": None})
-    step = TimedStep(job.model_copy(update={"training": training}), dataset, device)
+    step = JobStep(job.model_copy(update={"training": training}), dataset, device)
     batch = step.next_batch()
     reset_peak_memory(device)
     before = peak_memory_bytes(device)

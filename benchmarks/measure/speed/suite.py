@@ -17,8 +17,7 @@ from benchmarks.machine.children import child_environment
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
 from benchmarks.measure.speed.fitting import fit
 from benchmarks.measure.speed.sections import Section, profile_sections
-from benchmarks.measure.speed.series import Series, repeat
-from benchmarks.measure.speed.step import TimedStep
+from benchmarks.measure.step import JobStep, Series, repeat
 from benchmarks.metrics import COMPAT_METRICS, METRICS, contingency_table, image_metrics
 from benchmarks.plan.job import Job
 from benchmarks.plan.settings import WHOLE
@@ -86,7 +85,7 @@ def measure_scale(
     """
     fitted, peak = fit(job, dataset, device), None
     notes = [fitted.note] if fitted.note else []
-    step = TimedStep(fitted.job, dataset, device)
+    step = JobStep(fitted.job, dataset, device)
     series: list[Series] = []
     sections: list[Section] = []
     if "loading" in groups:
@@ -117,13 +116,13 @@ def measure_scale(
     return ScaleReport(*report)
 
 
-def _taker(step: TimedStep) -> Callable[[], None]:
+def _taker(step: JobStep) -> Callable[[], None]:
     """A step on one batch again and again, so that loading is not in it."""
     batch = step.next_batch()
     return lambda: step.take(batch)
 
 
-def _loading(step: TimedStep, dataset: Dataset, repeats: int, budget: float) -> list[Series]:
+def _loading(step: JobStep, dataset: Dataset, repeats: int, budget: float) -> list[Series]:
     first = dataset.ids("train")[0]
     places = iter(range(10**9))
 
@@ -142,7 +141,7 @@ def _loading(step: TimedStep, dataset: Dataset, repeats: int, budget: float) -> 
     ]
 
 
-def _inference(step: TimedStep, image: np.ndarray, device: str, repeats: int, budget: float) -> list[Series]:
+def _inference(step: JobStep, image: np.ndarray, device: str, repeats: int, budget: float) -> list[Series]:
     job, model = step.job, step.model.eval()
     size = f"{image.shape[1]}×{image.shape[2]}"
 

@@ -18,11 +18,12 @@ from benchmarks.cli import app
 from benchmarks.cli.options import one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.measure.speed import fitting, repeat, suite
+from benchmarks.measure.speed import fitting, suite
 from benchmarks.measure.speed.document import Earlier
 from benchmarks.measure.speed.results_folder import finished_results
 from benchmarks.measure.speed.sections import attribute, profile_sections
 from benchmarks.measure.speed.suite import measure_metrics
+from benchmarks.measure.step import repeat
 from benchmarks.metrics import COMPAT_METRICS, METRICS
 from benchmarks.plan.job import Job
 from reports.collect import collect
