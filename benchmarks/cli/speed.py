@@ -96,7 +96,7 @@ def _checked(asked: Sequence[str] | None, known: tuple[str, ...], option: str) -
 
 
 def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Series]:
-    from benchmarks.measure.speed.suite import measure_metrics, measure_start
+    from benchmarks.measure.speed.harness import measure_metrics, measure_start
 
     found: list[Series] = []
     if "metrics" in groups:
@@ -109,7 +109,7 @@ def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Serie
 def _collecting(repeats: int, budget: float) -> list[Series]:
     from tempfile import TemporaryDirectory
 
-    from benchmarks.measure.speed.results_folder import finished_results
+    from benchmarks.measure.speed.harness import finished_results
     from benchmarks.measure.step import repeat
     from reports.collect import collect
 

@@ -30,10 +30,12 @@ SLOW_STEP = 5.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """Attributes:
-    pending: jobs without a result.
-    seconds: for all of them.
-    source: where the figure comes from.
+    """How long the jobs of a plan will take.
+
+    Attributes:
+        pending: how many jobs have no result.
+        seconds: what all of them take, one after the other.
+        source: where the figure comes from.
     """
 
     pending: int
@@ -51,15 +53,15 @@ def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: st
         return Estimate(0, 0.0, "all results are there")
     seconds = 0.0
     sources: dict[str, None] = {}
-    for of_method in pending.values():
-        each, source = _of_method(of_method[0], dataset, out, device)
-        seconds += each * len(of_method)
+    for same_method in pending.values():
+        each, source = _estimate_one(same_method[0], dataset, out, device)
+        seconds += each * len(same_method)
         sources[source] = None
     return Estimate(sum(map(len, pending.values())), seconds, " and ".join(sources))
 
 
-def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:
-    """Seconds of one job of its method, and where the figure comes from."""
+def _estimate_one(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:
+    """Return the seconds of one job, and where the figure comes from."""
     if job.method == EXTERNAL:
         return 0.0, "nothing to compute"
     if known := _measured(job, out, device):
@@ -69,7 +71,7 @@ def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[floa
 
 
 def _measured(job: Job, out: Path, device: str) -> list[float]:
-    """Seconds of the finished jobs in `out` of the same method, data, training, trials and kind of device."""
+    """Return the seconds of finished jobs in `out` that do the same work on the same kind of device."""
     seconds = []
     for folder in all_job_folders(out):
         with suppress(ValueError):  # a damaged result, or one of another version, is no ground for a guess
@@ -84,7 +86,7 @@ def _measured(job: Job, out: Path, device: str) -> list[float]:
 
 
 def _work(job: Job) -> tuple[object, ...]:
-    """What decides how long a job takes."""
+    """Return what decides how long a job takes."""
     testing = job.testing
     return job.method, job.data, job.training, testing.threshold_trials, testing.threshold_images, bool(job.searched)
 
@@ -107,7 +109,7 @@ def _timed(job: Job, dataset: Dataset, device: str) -> float:
 
 
 def _seconds_per_iteration(step: TimedStep, job: Job, dataset: Dataset) -> float:
-    """Seconds of loading a batch and training on it."""
+    """Time how long it takes to load a batch and train on it."""
 
     def timed(batch_size: int) -> float:
         batches = BatchSource.of_job(job, dataset, batch_size)
@@ -120,7 +122,7 @@ def _seconds_per_iteration(step: TimedStep, job: Job, dataset: Dataset) -> float
 
 
 def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> float:
-    """Seconds of the choice of thresholds; an untrained model finds other objects, so they are a rough guess."""
+    """Guess the seconds that the choice of thresholds takes: an untrained model finds other objects."""
     if not job.searched or not isinstance(segmenter, Tunable):
         return 0.0
     ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
