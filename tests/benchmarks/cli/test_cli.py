@@ -16,8 +16,8 @@ import yaml
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
+from benchmarks.cli.experiments import parse_rows
 from benchmarks.cli.options import read_overrides
-from benchmarks.cli.planning import parse_rows
 from benchmarks.data import open_dataset
 from benchmarks.data.label_files import write_labels
 from benchmarks.errors import UserError

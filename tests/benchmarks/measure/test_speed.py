@@ -15,7 +15,7 @@ from torch.profiler import record_function
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.cli.options import one_job
+from benchmarks.cli.options import JobOptions, one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.measure.speed import fitting
@@ -39,10 +39,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def job(dataset: Dataset) -> Job:
-    return one_job(
-        "pctrans", dataset, scale="smoke", protocol=None, seed=0, config=None,
-        assignments=["training.batch_size=4"], device="cpu",
-    )  # fmt: skip
+    options = JobOptions(set_=["training.batch_size=4"])
+    return one_job("pctrans", dataset, options, scale="smoke", device="cpu")
 
 
 def event(name: str, start: float, end: float, sequence: int = -1) -> Any:

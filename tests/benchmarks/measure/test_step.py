@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.cli.options import one_job
+from benchmarks.cli.options import JobOptions, one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.measure.estimate import estimate
 from benchmarks.measure.step import JobStep, TimedStep
@@ -27,10 +27,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def job(dataset: Dataset) -> Job:
-    return one_job(
-        "discriminative", dataset, scale="smoke", protocol=None, seed=0, config=None,
-        assignments=["training.batch_size=4", "training.micro_batch_size=2"], device="cpu",
-    )  # fmt: skip
+    options = JobOptions(set_=["training.batch_size=4", "training.micro_batch_size=2"])
+    return one_job("discriminative", dataset, options, scale="smoke", device="cpu")
 
 
 def test_a_timed_step_changes_weights_as_a_step_of_training(dataset: Dataset, job: Job) -> None:

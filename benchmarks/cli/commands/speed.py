@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.options import ConfigFile, Data, Device, ProtocolOption, Set, one_job
+from benchmarks.cli.option_groups import grouped
+from benchmarks.cli.options import Data, JobOptions, one_job
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from benchmarks.measure.step import Series
 
 SEEDS = 13
-"""Of table 4, for collecting: 104 results."""
+"""Seeds of table 4 whose results are collected: 104 results."""
 
 
+@grouped
 def speed(
+    *,
     method: Annotated[str, typer.Argument(help="Name of a method; `list methods` shows them.")] = "pctrans",
     data: Data = "synthetic-nuclei",
     scale: Annotated[
@@ -42,10 +45,7 @@ def speed(
     against: Annotated[
         Path | None, typer.Option("--against", help="An earlier --json file: adds a column of ratios, now / then.")
     ] = None,
-    set_: Set = None,
-    config: ConfigFile = None,
-    protocol: ProtocolOption = None,
-    device: Device = "auto",
+    settings: JobOptions,
 ) -> None:
     """Time loading, every part of a training iteration, inference, metrics and the harness itself."""
     from rich.console import Console
@@ -58,12 +58,12 @@ def speed(
     from benchmarks.plan.scales import SCALES
 
     groups = _checked(only, GROUPS, "--only")
-    device, earlier = choose_device(device), Earlier.read(against) if against else None
+    device, earlier = choose_device(settings.device), Earlier.read(against) if against else None
     to_stdout = json is not None and str(json) == "-"
     console = Console(highlight=False, stderr=to_stdout)
     dataset = open_dataset(data)
     jobs = [
-        one_job(method, dataset, scale=name, protocol=protocol, seed=0, config=config, assignments=set_, device=device)
+        one_job(method, dataset, settings, scale=name, device=device)
         for name in _checked(scale, tuple(SCALES), "--scale")
     ]
     _introduce(console, device)

@@ -1,0 +1,89 @@
+"""`pctrans-bench report`, `claims` and `protocol`: what finished jobs say; none of them computes a job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks.cli.options import Out
+
+
+def report(
+    table: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", help="Name of a table that was run into OUT; without it, everything in OUT."),
+    ] = None,
+    out: Out = Path("results"),
+) -> None:
+    """Write LaTeX, Markdown, CSV and pictures of a table, or of all, with claims and an HTML page; computes nothing."""
+    from rich.console import Console
+
+    from benchmarks.cli.report_writer import report_folder, report_table
+
+    if table is None:
+        report_folder(Console(), out)
+    else:
+        report_table(Console(), out, table)
+
+
+def claims(
+    out: Out = Path("results"),
+    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
+    require_complete: Annotated[
+        bool, typer.Option("--require-complete", help="Exit with 1 if a claim lacks results.")
+    ] = False,
+) -> None:
+    """Say of each claim of the paper whether the results in OUT support or contradict it; computes no job."""
+    import json
+
+    from rich.console import Console
+
+    from reports.claims import evaluate_claims, to_json, write_claims
+    from reports.claims.console import render_claims
+
+    report = evaluate_claims(out)
+    paths = write_claims(report)
+    if json_:
+        print(json.dumps(to_json(report), indent=2, allow_nan=False))
+    else:
+        console = Console()
+        console.print(render_claims(report))
+        for title, path in zip(("Markdown", "JSON"), paths, strict=True):
+            console.print(f"{title:>9}  {path}", markup=False, highlight=False, soft_wrap=True)
+    if require_complete and not report.complete:
+        raise typer.Exit(1)
+
+
+def protocol(
+    table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
+    out: Out = Path("results"),
+    json: Annotated[Path | None, typer.Option("--json", help="Write means, differences and ranking here.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option("--csv", help="Write every figure of every image here, not only into OUT/reports.")
+    ] = None,
+) -> None:
+    """Score stored predictions under each protocol variant: how much of a difference between rows is protocol?
+
+    Nothing is predicted again and no result is changed. Exit status 1 if a finished job's predictions are gone,
+    damaged, or no longer give the figures of its result.
+    """
+    from rich.console import Console
+
+    from reports.collect import collect
+    from reports.protocol import render_protocol, rescore_table, write_protocol
+
+    console = Console(highlight=False)
+    results = collect(out, table)
+    with console.status("scoring predictions again") as status:
+        rescored = rescore_table(
+            results, out, lambda done, jobs: status.update(f"scoring predictions again: {done} of {jobs} jobs")
+        )
+    paths = write_protocol(rescored, out, csv=csv, json=json)
+    console.print(render_protocol(rescored), crop=False)
+    for title, path in (("Markdown", paths.markdown), ("CSV", csv or paths.csv), ("JSON", json)):
+        if path:
+            console.print(f"{title:>9}  {path}", markup=False, soft_wrap=True)
+    if rescored.problems:
+        raise typer.Exit(1)
