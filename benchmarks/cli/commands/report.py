@@ -28,41 +28,24 @@ def report(
         report_table(Console(), out, table)
 
 
-def claims(
-    out: Out = Path("results"),
-    json_: Annotated[bool, typer.Option("--json", help="Print the report as JSON, and nothing else.")] = False,
-    require_complete: Annotated[
-        bool, typer.Option("--require-complete", help="Exit with 1 if a claim lacks results.")
-    ] = False,
-) -> None:
+def claims(out: Out = Path("results")) -> None:
     """Say of each claim of the paper whether the results in OUT support or contradict it; computes no job."""
-    import json
-
     from rich.console import Console
 
-    from reports.claims import evaluate_claims, to_json, write_claims
+    from reports.claims import evaluate_claims, write_claims
     from reports.claims.console import render_claims
 
     report = evaluate_claims(out)
-    paths = write_claims(report)
-    if json_:
-        print(json.dumps(to_json(report), indent=2, allow_nan=False))
-    else:
-        console = Console()
-        console.print(render_claims(report))
-        for title, path in zip(("Markdown", "JSON"), paths, strict=True):
-            console.print(f"{title:>9}  {path}", markup=False, highlight=False, soft_wrap=True)
-    if require_complete and not report.complete:
-        raise typer.Exit(1)
+    console = Console()
+    console.print(render_claims(report))
+    for title, path in zip(("Markdown", "JSON"), write_claims(report), strict=True):
+        console.print(f"{title:>9}  {path}", markup=False, highlight=False, soft_wrap=True)
 
 
 def protocol(
     table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
     out: Out = Path("results"),
     json: Annotated[Path | None, typer.Option("--json", help="Write means, differences and ranking here.")] = None,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", help="Write every figure of every image here, not only into OUT/reports.")
-    ] = None,
 ) -> None:
     """Score stored predictions under each protocol variant: how much of a difference between rows is protocol?
 
@@ -80,9 +63,9 @@ def protocol(
         rescored = rescore_table(
             results, out, lambda done, jobs: status.update(f"scoring predictions again: {done} of {jobs} jobs")
         )
-    paths = write_protocol(rescored, out, csv=csv, json=json)
+    paths = write_protocol(rescored, out, json=json)
     console.print(render_protocol(rescored), crop=False)
-    for title, path in (("Markdown", paths.markdown), ("CSV", csv or paths.csv), ("JSON", json)):
+    for title, path in (("Markdown", paths.markdown), ("CSV", paths.csv), ("JSON", json)):
         if path:
             console.print(f"{title:>9}  {path}", markup=False, soft_wrap=True)
     if rescored.problems:

@@ -45,7 +45,7 @@ def speed(
     against: Annotated[
         Path | None, typer.Option("--against", help="An earlier --json file: adds a column of ratios, now / then.")
     ] = None,
-    settings: JobOptions,
+    job_options: JobOptions,
 ) -> None:
     """Time loading, every part of a training iteration, inference, metrics and the harness itself."""
     from rich.console import Console
@@ -58,12 +58,12 @@ def speed(
     from benchmarks.plan.scales import SCALES
 
     groups = _checked(only, GROUPS, "--only")
-    device, earlier = choose_device(settings.device), Earlier.read(against) if against else None
+    device, earlier = choose_device(job_options.device), Earlier.read(against) if against else None
     to_stdout = json is not None and str(json) == "-"
     console = Console(highlight=False, stderr=to_stdout)
     dataset = open_dataset(data)
     jobs = [
-        one_job(method, dataset, settings, scale=name, device=device)
+        one_job(method, dataset, job_options, scale=name, device=device)
         for name in _checked(scale, tuple(SCALES), "--scale")
     ]
     _introduce(console, device)

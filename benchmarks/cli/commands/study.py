@@ -41,7 +41,7 @@ def study(
         bool, typer.Option("--confirm", help="Train the best settings over seeds and test them on the test split.")
     ] = False,
     seeds: Seeds = None,
-    job: JobOptions,
+    job_options: JobOptions,
     out: Out = Path("results"),
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -57,14 +57,14 @@ def study(
 
     console = Console()
     spec = _with_budget(load_study(name), trials)
-    _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=job.protocol)
+    _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=job_options.protocol)
     settings = StudySettings(
         spec=spec.model_dump(mode="json"),
         data=data or default_data(spec, model),
         scale=_scale(spec, scale),
-        protocol=job.protocol,
-        overrides=for_method(job.overrides, spec.method),
-        device=choose_device(job.device),
+        protocol=job_options.protocol,
+        overrides=for_method(job_options.overrides, spec.method),
+        device=choose_device(job_options.device),
         model=str(model) if model else None,
     )
     with console.status("checking the data"):

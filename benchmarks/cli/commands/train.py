@@ -25,7 +25,7 @@ def train(
     out: Out,
     scale: Scale = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    settings: JobOptions,
+    job_options: JobOptions,
     executor: Annotated[ExecutorChoice, without("jobs", "max_parallel")],
     tracking_uri: TrackingUri = None,
 ) -> None:
@@ -40,11 +40,11 @@ def train(
 
     options = executor.options()
     console = Console()
-    device = choose_job_device(settings.device, options)
+    device = choose_job_device(job_options.device, options)
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
-    job = one_job(method, dataset, settings, scale=scale, device=device, seed=seed)
+    job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed)
     tracker = Tracker(out, tracking_uri)
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":
