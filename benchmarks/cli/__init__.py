@@ -11,22 +11,7 @@ import sys
 
 import typer
 
-from benchmarks.cli import (
-    claims,
-    data,
-    listing,
-    predict,
-    protocol,
-    report,
-    run,
-    scaling,
-    score,
-    show,
-    speed,
-    study,
-    tracking,
-    train,
-)
+from benchmarks.cli.commands import inventory, predict, report, run, scaling, show, speed, study, tracking, train
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -41,17 +26,18 @@ app.command("run")(run.run)
 app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
-app.command("score")(score.score)
+app.command("score")(predict.score)
 app.command("study")(study.study)
 app.command("report")(report.report)
-app.command("claims")(claims.claims)
-app.command("protocol")(protocol.protocol)
+app.command("rescore")(report.rescore)
+app.command("claims")(report.claims)
+app.command("protocol")(report.protocol)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)
-app.command("list")(listing.list_things)
+app.command("list")(inventory.list_things)
 app.command("ui")(tracking.ui)
 app.command("track")(tracking.track)
-app.add_typer(data.app, name="data")
+app.add_typer(inventory.data, name="data")
 
 
 def main() -> None:

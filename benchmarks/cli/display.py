@@ -1,4 +1,4 @@
-"""How jobs are going, wherever they run: a live table on a terminal, a line now and then in a log."""
+"""Shows how jobs are going, wherever they run: a live table on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from benchmarks.store.progress import JobProgress, read_progress
 
 LOOK_SECONDS = 1.0
 LOG_SECONDS = 30.0
-"""Between two lines where there is no terminal."""
+"""Seconds between two lines where there is no terminal."""
 SYNC_SECONDS = 60.0
-"""Between two looks of the tracker at jobs that are being trained."""
+"""Seconds between two looks of the tracker at jobs that are being trained."""
 LINES_AROUND = 6
-"""Of a terminal's height, that are not for jobs."""
+"""Lines of a terminal that are not for jobs."""
 ORDER: tuple[State, ...] = ("running", "elsewhere", "failed", "queued", "waiting", "done", "cached")
-"""Which jobs are shown where there are more than lines."""
+"""Which jobs are shown first where there are more than lines."""
 WORDS: dict[State, str] = {"elsewhere": "runs elsewhere", "cached": "there before"}
 STYLES: dict[State, str] = {"done": "green", "cached": "green", "failed": "red", "waiting": "dim", "queued": "dim"}
 
@@ -39,12 +39,12 @@ class JobsDisplay:
     """Follows jobs by the files in their folders. Use as a context.
 
     Args:
-        jobs: each key once.
-        saved: is told of folders with something new.
-        slots: jobs that may run at a time.
+        jobs: the jobs, each key once.
+        saved: called with folders that have something new.
+        slots: how many jobs may run at a time.
 
     Attributes:
-        outcomes: of the jobs that have ended, by key.
+        outcomes: how the jobs that have ended did, by key.
     """
 
     def __init__(
@@ -110,14 +110,14 @@ class JobsDisplay:
             self.console.print(self.summary(), markup=False, highlight=False, soft_wrap=True)
 
     def _tell(self) -> None:
-        """The tracker, of what runs here; other commands tell theirs."""
+        """Tell the tracker of what runs here; other commands tell theirs."""
         for key in self._in("running"):
             folder = JobFolder.named(key, self.out)
             if folder.begun:
                 self.saved(folder.path)
 
     def render(self) -> Group:
-        """The table, and a line for all."""
+        """Draw the table, and a line for all."""
         table = Table(box=None, pad_edge=False, header_style="dim")
         for heading in ("job", "state", "progress"):
             table.add_column(heading, no_wrap=True)
@@ -148,7 +148,7 @@ class JobsDisplay:
         return [name, count, bar, *map(Text, cells), Text(duration(progress.seconds_left))]
 
     def summary(self) -> str:
-        """How many jobs are in which state, and how long all may take."""
+        """Say how many jobs are in which state, and how long all may take."""
         counts = Counter(self._states.values())
         parts = ", ".join(f"{counts[state]} {WORDS.get(state, state)}" for state in ORDER if counts[state])
         left = self._forecast()
@@ -167,13 +167,13 @@ class JobsDisplay:
 def forecast(
     running: Iterable[tuple[float, float | None]], waiting: int, durations: Sequence[float], slots: int
 ) -> float | None:
-    """Seconds until all jobs have ended, if those that wait take as long as those that are known.
+    """Estimate the seconds until all jobs have ended, if those that wait take as long as those that are known.
 
     Args:
-        running: seconds since its start and seconds left, where known, of each job that runs.
-        waiting: jobs that do not run yet.
-        durations: of jobs that have ended.
-        slots: jobs at a time.
+        running: for each job that runs, seconds since its start and, where known, seconds left.
+        waiting: how many jobs do not run yet.
+        durations: the seconds that ended jobs took.
+        slots: how many jobs run at a time.
 
     Returns:
         None where nothing is known.
@@ -188,7 +188,7 @@ def forecast(
 
 
 def job_names(jobs: Sequence[PlannedJob]) -> dict[str, str]:
-    """What a reader sees of each job, by key."""
+    """Name each job for a reader, by key."""
     data = {planned.job.data.name for planned in jobs}
 
     def name(number: int, planned: PlannedJob) -> str:
@@ -199,7 +199,7 @@ def job_names(jobs: Sequence[PlannedJob]) -> dict[str, str]:
 
 
 def say_ended(console: Console, name: str, outcome: Outcome) -> None:
-    """A line of how a job ended."""
+    """Print how a job ended."""
     text = {"done": "done", "cached": "done before"}.get(outcome.status, f"failed: {outcome.error}")
     style = "red" if outcome.status == "failed" else "green"
     console.print(f"{name}: {text}", style=style, markup=False, highlight=False, soft_wrap=True)

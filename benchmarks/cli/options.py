@@ -1,8 +1,9 @@
-"""Options that several commands share, and how they are read."""
+"""Options that several commands share, one by one and in groups, and how they are read."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,22 +29,9 @@ Names = Annotated[
     list[str],
     typer.Argument(metavar="NAME...", help="Tables and figures, or `all`; `list tables` and `list figures` show them."),
 ]
-DataOrGenerated = Annotated[
-    str | None,
-    typer.Option(
-        "--data",
-        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes, for every table named. "
-        "Default: generated nuclei, and rosettes for table2.",
-    ),
-]
 Seeds = Annotated[
     int | None,
     typer.Option("--seeds", min=1, help="Seeds a trained row: 0, 1, … Default: 3, at scale smoke 1."),
-]
-Rows = Annotated[str | None, typer.Option("--rows", help="Only these rows of a table, such as 1,8 or 2-4.")]
-External = Annotated[
-    list[str] | None,
-    typer.Option("--external", metavar="NAME=FOLDER", help="Add a row: label maps made elsewhere, by stem."),
 ]
 Scale = Annotated[
     str | None,
@@ -65,8 +53,52 @@ TrackingUri = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class JobOptions:
+    """Options that change what a job is, in every command that makes jobs of one method."""
+
+    set_: Set = None
+    config: ConfigFile = None
+    protocol: ProtocolOption = None
+    device: Device = "auto"
+
+    @property
+    def overrides(self) -> dict[str, Any]:
+        """The settings of `--config` and `--set`."""
+        return read_overrides(self.config, self.set_)
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """Options that say what the jobs of tables and figures are, and where their results lie."""
+
+    data: Annotated[
+        str | None,
+        typer.Option(
+            "--data",
+            help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes, for every table "
+            "named. Default: generated nuclei, and rosettes for table2.",
+        ),
+    ] = None
+    scale: Scale = None
+    seeds: Seeds = None
+    rows: Annotated[str | None, typer.Option("--rows", help="Only these rows of a table, such as 1,8 or 2-4.")] = None
+    set_: Set = None
+    config: ConfigFile = None
+    external: Annotated[
+        list[str] | None,
+        typer.Option("--external", metavar="NAME=FOLDER", help="Add a row: label maps made elsewhere, by stem."),
+    ] = None
+    allow_unequal: Annotated[
+        bool, typer.Option("--allow-unequal", help="Let rows differ in data, budget or tiling; reports say so.")
+    ] = False
+    protocol: ProtocolOption = None
+    device: Device = "auto"
+    out: Out = Path("results")
+
+
 def default_scale(asked: str | None) -> str:
-    """The scale asked for, else by the hardware."""
+    """Return the scale that was asked for, else the one that suits the hardware."""
     if asked:
         return asked
     from benchmarks.machine.environment import has_accelerator
@@ -75,7 +107,7 @@ def default_scale(asked: str | None) -> str:
 
 
 def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> dict[str, Any]:
-    """Sections from a YAML file, then `a.b=c` on top; c is read as YAML, so 1e-4, true and null are values.
+    """Read sections from a YAML file, then `a.b=c` on top; c is read as YAML, so 1e-4, true and null are values.
 
     Raises:
         UserError: a file or an assignment that cannot be read.
@@ -102,7 +134,7 @@ def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> di
 
 
 def _without(sections: Any, path: Sequence[str]) -> Any:
-    """Nested sections less what they hold at a path: a file's for one method would win over what is typed for all."""
+    """Return sections less what they hold at a path: a file's for one method would win over what is typed for all."""
     first, *rest = path
     if not isinstance(sections, dict) or first not in sections:
         return sections
@@ -112,32 +144,21 @@ def _without(sections: Any, path: Sequence[str]) -> Any:
 
 
 def one_job(
-    method: str,
-    dataset: Dataset,
-    *,
-    scale: str | None,
-    protocol: str | None,
-    seed: int,
-    config: Path | None,
-    assignments: Sequence[str] | None,
-    device: str,
+    method: str, dataset: Dataset, options: JobOptions, *, scale: str | None, device: str, seed: int = 0
 ) -> Job:
-    """The job that the options of `train` and `speed` describe."""
-    from benchmarks.plan.job import reference
+    """Make the job that the options of `train` and `speed` describe.
+
+    Args:
+        device: the one that was chosen by `options.device`.
+    """
     from benchmarks.plan.overrides import for_method
     from benchmarks.plan.resolving import make_job
 
     return make_job(
         method,
-        JobContext(
-            reference(dataset),
-            split=dataset.evaluation_split,
-            scale=default_scale(scale),
-            protocol=protocol or dataset.protocol,
-            device=device,
-        ),
+        JobContext.on(dataset, default_scale(scale), options.protocol, device),
         seed=seed,
-        overrides=for_method(read_overrides(config, assignments), method),
+        overrides=for_method(options.overrides, method),
     )
 
 

@@ -15,6 +15,7 @@ import torch
 from benchmarks.contract import Segmenter, Tunable
 from benchmarks.data import Dataset
 from benchmarks.machine.threads import computing_with
+from benchmarks.measure.step import TimedStep, seconds_of
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.plan.job import EXTERNAL, Job, parse_job
 from benchmarks.plan.methods import get_method
@@ -22,8 +23,6 @@ from benchmarks.run.evidence import record_evidence, segment_evidence
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder, all_job_folders
 from benchmarks.training.batches import BatchSource
-from benchmarks.training.loop import training_step
-from benchmarks.training.optimisation import build_optimiser
 
 SLOW_STEP = 5.0
 """Seconds of a step on one crop above which a whole batch is extrapolated instead of timed."""
@@ -31,10 +30,12 @@ SLOW_STEP = 5.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """Attributes:
-    pending: jobs without a result.
-    seconds: for all of them.
-    source: where the figure comes from.
+    """How long the jobs of a plan will take.
+
+    Attributes:
+        pending: how many jobs have no result.
+        seconds: what all of them take, one after the other.
+        source: where the figure comes from.
     """
 
     pending: int
@@ -52,15 +53,15 @@ def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: st
         return Estimate(0, 0.0, "all results are there")
     seconds = 0.0
     sources: dict[str, None] = {}
-    for of_method in pending.values():
-        each, source = _of_method(of_method[0], dataset, out, device)
-        seconds += each * len(of_method)
+    for same_method in pending.values():
+        each, source = _estimate_one(same_method[0], dataset, out, device)
+        seconds += each * len(same_method)
         sources[source] = None
     return Estimate(sum(map(len, pending.values())), seconds, " and ".join(sources))
 
 
-def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:
-    """Seconds of one job of its method, and where the figure comes from."""
+def _estimate_one(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:
+    """Return the seconds of one job, and where the figure comes from."""
     if job.method == EXTERNAL:
         return 0.0, "nothing to compute"
     if known := _measured(job, out, device):
@@ -70,7 +71,7 @@ def _of_method(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[floa
 
 
 def _measured(job: Job, out: Path, device: str) -> list[float]:
-    """Seconds of the finished jobs in `out` of the same method, data, training, trials and kind of device."""
+    """Return the seconds of finished jobs in `out` that do the same work on the same kind of device."""
     seconds = []
     for folder in all_job_folders(out):
         with suppress(ValueError):  # a damaged result, or one of another version, is no ground for a guess
@@ -85,7 +86,7 @@ def _measured(job: Job, out: Path, device: str) -> list[float]:
 
 
 def _work(job: Job) -> tuple[object, ...]:
-    """What decides how long a job takes."""
+    """Return what decides how long a job takes."""
     testing = job.testing
     return job.method, job.data, job.training, testing.threshold_trials, testing.threshold_images, bool(job.searched)
 
@@ -95,18 +96,33 @@ def _timed(job: Job, dataset: Dataset, device: str) -> float:
     segmenter = cast(Segmenter, model)
     per_iteration = 0.0
     if isinstance(model, torch.nn.Module) and job.trained:
-        model.to(device)
-        per_iteration = _seconds_per_iteration(model, job, dataset, device)
+        per_iteration = _seconds_per_iteration(TimedStep(model, job.training, device), job, dataset)
         model.eval()
     ids = dataset.ids(job.split)
-    begun = time.perf_counter()
-    segment_sample(segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision)
-    testing = (time.perf_counter() - begun) * len(ids)
-    return per_iteration * job.training.iterations + _choosing(segmenter, job, dataset, device) + testing
+    testing = seconds_of(
+        lambda: segment_sample(
+            segmenter, dataset.load(ids[0]).image, job.tile, job.testing, device, job.training.precision
+        )
+    )
+    choosing = _choosing(segmenter, job, dataset, device)
+    return per_iteration * job.training.iterations + choosing + testing * len(ids)
+
+
+def _seconds_per_iteration(step: TimedStep, job: Job, dataset: Dataset) -> float:
+    """Time how long it takes to load a batch and train on it."""
+
+    def timed(batch_size: int) -> float:
+        batches = BatchSource.of_job(job, dataset, batch_size)
+        return seconds_of(lambda: step.take(batches.batch(0)))
+
+    timed(1)  # the first step allocates and initialises
+    one = timed(1)
+    size = job.training.batch_size
+    return one * size if one > SLOW_STEP else min(timed(size) for _ in range(2))
 
 
 def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> float:
-    """Seconds of the choice of thresholds; an untrained model finds other objects, so they are a rough guess."""
+    """Guess the seconds that the choice of thresholds takes: an untrained model finds other objects."""
     if not job.searched or not isinstance(segmenter, Tunable):
         return 0.0
     ids = dataset.ids(job.choosing_split)[: job.testing.threshold_images]
@@ -117,19 +133,3 @@ def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> 
     segment_evidence(segmenter, evidence, segmenter.config.inference, job.tile, job.testing, device)
     each = time.perf_counter() - recorded
     return len(ids) * (recorded - begun + each * job.testing.threshold_trials)
-
-
-def _seconds_per_iteration(model: torch.nn.Module, job: Job, dataset: Dataset, device: str) -> float:
-    optimiser = build_optimiser(model, job.training)
-
-    def timed(batch_size: int) -> float:
-        settings = job.training if batch_size > 1 else job.training.model_copy(update={"micro_batch_size": 1})
-        batches = BatchSource.of_job(job, dataset, batch_size)
-        begun = time.perf_counter()
-        training_step(cast(Segmenter, model), optimiser, batches.batch(0), settings, 0, torch.device(device))
-        return time.perf_counter() - begun
-
-    timed(1)  # the first step allocates and initialises
-    one = timed(1)
-    size = job.training.batch_size
-    return one * size if one > SLOW_STEP else min(timed(size) for _ in range(2))

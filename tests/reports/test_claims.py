@@ -317,14 +317,14 @@ def test_markdown_has_every_claim_comparison_and_oddity(folder: Path) -> None:
     assert "No table states the number of seeds" in text
 
 
-def invoke(*arguments: object, code: int = 0) -> str:
+def invoke(*arguments: object) -> str:
     result = CliRunner().invoke(app, ["claims", *map(str, arguments)])
-    assert result.exit_code == code, (result.output, result.exception)
+    assert result.exit_code == 0, (result.output, result.exception)
     return result.output
 
 
 def test_command_prints_verdicts_and_writes_the_report(folder: Path) -> None:
-    text = invoke("--out", folder, "--require-complete")
+    text = invoke("--out", folder)
     for word in (
         *IDS,
         "14 supported",
@@ -336,20 +336,15 @@ def test_command_prints_verdicts_and_writes_the_report(folder: Path) -> None:
     ):
         assert word in text
     document = json.loads((folder / "reports" / "claims.json").read_text())
-    assert (
-        json.loads(invoke("--out", folder, "--json"))
-        == document
-        == json.loads(json.dumps(to_json(evaluate_claims(folder))))
-    )
+    assert document == json.loads(json.dumps(to_json(evaluate_claims(folder))))
 
 
-def test_exit_status_is_about_completeness_not_about_truth(folder: Path, tmp_path: Path) -> None:
+def test_exit_status_is_not_about_truth(folder: Path, tmp_path: Path) -> None:
     false = synthesise_scores(tmp_path / "false", FALSE, scatter=0.005, images=30)
-    assert "14 contradicted" in invoke("--out", false, "--require-complete")
+    assert "14 contradicted" in invoke("--out", false)
     fail(folder, "table8-row1-seed2", "[bold]x[/nonsense]")
-    assert "[bold]x[/nonsense]" in invoke("--out", folder, code=0)
-    invoke("--out", folder, "--require-complete", code=1)
-    assert json.loads(invoke("--out", folder, "--require-complete", "--json", code=1))["counts"]["missing"] == 1
+    assert "[bold]x[/nonsense]" in invoke("--out", folder)
+    assert json.loads((folder / "reports" / "claims.json").read_text())["counts"]["missing"] == 1
 
 
 def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:

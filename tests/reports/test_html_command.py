@@ -9,7 +9,7 @@ from synthesis import synthesise_scores
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.cli.reporting import report_folder
+from benchmarks.cli.report_writer import report_folder
 
 
 @pytest.fixture

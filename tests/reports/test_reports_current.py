@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from synthesis import edit_result, fail, synthesise_scores
 
-from benchmarks.cli.reporting import report_experiments
+from benchmarks.cli.report_writer import report_experiments
 
 
 def test_a_table_is_reported_again_when_a_result_of_it_is_newer(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from tiny_study import DATA, TINY
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.cli.planning import refuse_other_runs
+from benchmarks.cli.experiments import refuse_other_runs
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan, expand_table

@@ -27,7 +27,7 @@ from transformers import DeformableDetrConfig
 from transformers.models.deformable_detr.modeling_deformable_detr import DeformableDetrMultiscaleDeformableAttention
 
 from benchmarks.machine.environment import describe_environment, peak_memory_bytes, reset_peak_memory
-from benchmarks.measure.speed.suite import discs
+from benchmarks.measure.speed.harness import discs
 from benchmarks.metrics import image_metrics
 from pctrans import PCTransConfig
 from pctrans.contrast import contrastive_loss, cosine_similarity, group_queries, soft_dice_similarity

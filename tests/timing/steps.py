@@ -14,7 +14,7 @@ from statistics import median
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.machine.environment import choose_device, describe_environment
-from benchmarks.measure.speed import TimedStep
+from benchmarks.measure.step import JobStep
 from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.resolving import make_job
 
@@ -43,7 +43,7 @@ def main() -> None:
     ours, theirs = (job.model for job in jobs.values())
     if different := [name for name in SAME if ours[name] != theirs[name]]:
         raise SystemExit(f"not the same sizes: {', '.join(different)}")
-    steps = {name: TimedStep(job, dataset, device) for name, job in jobs.items()}
+    steps = {name: JobStep(job, dataset, device) for name, job in jobs.items()}
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for iteration in range(arguments.repeats + 2):
         for name, step in steps.items():

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.measure.scaling.axes import AXES, Axis
 from benchmarks.measure.scaling.records import Record, Records
-from benchmarks.measure.scaling.sweep import sweep
+from benchmarks.measure.scaling.sweep import AXES, Axis, sweep
 
 __all__ = ["AXES", "Axis", "Record", "Records", "sweep"]

@@ -1,6 +1,6 @@
 """One point of a sweep, in a process of its own: `python -m benchmarks.measure.scaling.point AXIS VALUE SCALE DEVICE`.
 
-Prints JSON: the seconds of each run, and the peak memory above that before the first run and in all.
+It prints JSON: the seconds of each run, and the peak memory above that before the first run and in all.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import torch
 from benchmarks.contract import Segmenter
 from benchmarks.machine.allocator import keep_freed_memory
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
-from benchmarks.measure.scaling.axes import AXES
-from benchmarks.measure.speed.series import repeat
+from benchmarks.measure.scaling.sweep import AXES
+from benchmarks.measure.step import TimedStep, repeat
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.nested import merge
 from benchmarks.plan.resolving import model_at
@@ -26,18 +26,16 @@ from benchmarks.plan.settings import TestingSettings, TrainingSettings
 from benchmarks.run.cost import without_pretrained
 from benchmarks.tiling import segment_image
 from benchmarks.training.batches import Batch
-from benchmarks.training.loop import training_step
-from benchmarks.training.optimisation import build_optimiser
 
 MOST_RUNS = 5
 BUDGET = 10.0
-"""Seconds; at least two runs are timed."""
+"""Seconds after which no further run is started; at least two are timed."""
 PATTERN = 64
 """Side of the square that holds one object of the image that is segmented in tiles."""
 
 
 def measure(axis_name: str, value: int, scale: str, device: str) -> dict[str, Any]:
-    """Seconds of each run and peak memory at one value of an axis."""
+    """Measure the seconds of each run and the peak memory at one value of an axis."""
     axis = AXES[axis_name]
     keep_freed_memory()
     torch.manual_seed(0)
@@ -51,23 +49,17 @@ def measure(axis_name: str, value: int, scale: str, device: str) -> dict[str, An
 
 
 def training_run(sizes: dict[str, int], scale: str, device: str) -> Callable[[], object]:
-    """A training step of PCTrans on one crop with these sizes."""
-    model = _pctrans(scale, sizes["queries"], device)
+    """Return a function that takes a training step of PCTrans on one crop with these sizes."""
     settings = TrainingSettings(batch_size=1, crop=sizes["crop"], precision="float32")
-    optimiser = build_optimiser(model, settings)
+    step = TimedStep(_pctrans(scale, sizes["queries"]), settings, device)
     labels = torch.from_numpy(discs(sizes["crop"], sizes["instances"]))[None]
     images = (labels > 0).float()[:, None].expand(-1, 3, -1, -1).contiguous()
     batch = Batch(("discs",), images, labels)
-
-    def step() -> None:
-        losses = training_step(cast(Segmenter, model), optimiser, batch, settings, 0, torch.device(device))
-        sum(value.item() for value in losses.values())
-
-    return step
+    return lambda: step.take(batch)
 
 
 def inference_run(stitching: bool, side: int, scale: str, device: str) -> Callable[[], object]:
-    """Tiled inference of one image that is full of discs."""
+    """Return a function that segments one image full of discs in tiles."""
     sections = scale_overrides(scale, "nuclei", "pctrans")
     tile = TrainingSettings(**sections["training"]).crop
     testing = TestingSettings(**sections["testing"])
@@ -76,7 +68,7 @@ def inference_run(stitching: bool, side: int, scale: str, device: str) -> Callab
     if stitching:
         segmenter = get_method("watershed").build(model_at("watershed", scale, "nuclei"))
     else:
-        segmenter = cast(Segmenter, _pctrans(scale, AXES["image"].fixed["queries"], device).eval())
+        segmenter = cast(Segmenter, _pctrans(scale, AXES["image"].fixed["queries"]).to(device).eval())
 
     def segment() -> np.ndarray:
         return segment_image(
@@ -86,15 +78,15 @@ def inference_run(stitching: bool, side: int, scale: str, device: str) -> Callab
     return segment
 
 
-def _pctrans(scale: str, queries: int, device: str) -> torch.nn.Module:
+def _pctrans(scale: str, queries: int) -> torch.nn.Module:
     config = merge(without_pretrained(model_at("pctrans", scale, "nuclei")), {"num_queries": queries})
     model = get_method("pctrans").build(config)
     assert isinstance(model, torch.nn.Module)
-    return model.to(device).train()
+    return model
 
 
 def discs(side: int, count: int) -> np.ndarray:
-    """A label map (side, side) int64 of `count` discs on the smallest square grid that holds them."""
+    """Draw `count` discs on the smallest square grid that holds them; returns a label map (side, side) int64."""
     lines = int(np.ceil(np.sqrt(count)))
     pitch = side / lines
     labels = np.zeros((side, side), np.int64)

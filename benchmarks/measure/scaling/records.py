@@ -1,4 +1,4 @@
-"""The CSV of a sweep: one line a point, written as soon as it is known."""
+"""The CSV of a sweep: it has one line a point, which is written as soon as it is known."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Record:
     """One point.
 
     Attributes:
-        seconds: median over `runs`; None where it could not be measured.
-        added_bytes: peak memory above that before the first run.
-        peak_bytes: of the whole process.
+        seconds: the median over `runs`; None where it could not be measured.
+        added_bytes: the peak memory above that before the first run.
+        peak_bytes: the peak memory of the whole process.
         note: why there are no figures.
     """
 
@@ -35,13 +35,13 @@ class Record:
 
     @classmethod
     def measured(cls, axis: str, value: int, found: dict[str, Any]) -> Record:
-        """From what a point's process printed."""
+        """Read what a point's process printed."""
         seconds = found["seconds"]
         return cls(axis, value, median(seconds), len(seconds), found["added_bytes"], found["peak_bytes"])
 
 
 class Records:
-    """points.csv and settings.json of a folder.
+    """The points in points.csv of a folder, and the settings in settings.json under which they were measured.
 
     Raises:
         UserError: the folder holds points that were measured under other settings.
@@ -63,7 +63,7 @@ class Records:
         return any((record.axis, record.value) == point for record in self.records)
 
     def of(self, axis: str) -> list[Record]:
-        """The points of one axis, by value."""
+        """Return the points of one axis in the order of their values."""
         return sorted((r for r in self.records if r.axis == axis), key=lambda r: r.value)
 
     def add(self, record: Record) -> None:

@@ -1,9 +1,7 @@
-"""What the harness costs: every part of a training step, inference, metrics, and how two measurements compare."""
+"""What every part of a training step, inference, metrics and the harness cost, now and in an earlier measurement."""
 
 from __future__ import annotations
 
-from benchmarks.measure.speed.series import Series, repeat
-from benchmarks.measure.speed.step import TimedStep
-from benchmarks.measure.speed.suite import GROUPS, ScaleReport, measure_scale
+from benchmarks.measure.speed.scale import GROUPS, ScaleReport, measure_scale
 
-__all__ = ["GROUPS", "ScaleReport", "Series", "TimedStep", "measure_scale", "repeat"]
+__all__ = ["GROUPS", "ScaleReport", "measure_scale"]

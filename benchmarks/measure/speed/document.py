@@ -1,4 +1,4 @@
-"""A measurement as JSON, and how it compares with an earlier one."""
+"""A measurement is written as JSON, and compared with an earlier one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from benchmarks.errors import UserError
 from benchmarks.machine.environment import describe_environment
+from benchmarks.measure.speed.scale import ScaleReport
 from benchmarks.measure.speed.sections import Section
-from benchmarks.measure.speed.series import Series
-from benchmarks.measure.speed.suite import ScaleReport
+from benchmarks.measure.step import Series
 
 SCHEMA = 1
 
@@ -26,7 +26,7 @@ class Measurement:
 
     Attributes:
         scales: one report for each scale.
-        harness: what depends on no scale.
+        harness: the seconds of what depends on no scale.
     """
 
     data: str
@@ -35,7 +35,7 @@ class Measurement:
     harness: list[Series]
 
     def described(self) -> dict[str, Any]:
-        """JSON-able, with time, versions, commit and hardware."""
+        """Return what JSON can hold, with time, versions, commit and hardware."""
         return {
             "schema": SCHEMA,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -104,7 +104,7 @@ class Earlier:
         return cls(medians)
 
     def ratio(self, place: tuple[str, str], entry: Series | Section) -> float | None:
-        """Seconds now over seconds then; None where there was no such entry."""
+        """Return seconds now over seconds then; None where there was no such entry."""
         if isinstance(entry, Section):
             now, name = section_median(entry.forward, entry.backward), f"section {entry.name}"
         else:
@@ -114,5 +114,5 @@ class Earlier:
 
 
 def section_median(forward: list[float], backward: list[float]) -> float:
-    """Median over the profiled steps of both passes together."""
+    """Return the median over the profiled steps of both passes together."""
     return median(there + back for there, back in zip(forward, backward, strict=True))

@@ -1,4 +1,4 @@
-"""Whether a batch fits the machine, found out before it is tried: a process that is killed reports nothing."""
+"""A batch is made to fit the machine before it is tried: a process that is killed reports nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.data import Dataset
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
-from benchmarks.measure.speed.step import TimedStep
+from benchmarks.measure.step import JobStep
 from benchmarks.plan.job import Job
 
 SAFE = 0.6
@@ -32,7 +32,7 @@ class Fitted:
 def fit(job: Job, dataset: Dataset, device: str) -> Fitted:
     """Split the batch into micro-batches if all of it at once would take more memory than is free.
 
-    Extrapolates from a step on one crop: all that a step adds to the process is taken to grow with the batch.
+    The need is extrapolated from a step on one crop: all that it adds to the process is taken to grow with the batch.
     """
     batch, free = job.training.batch_size, free_memory_bytes(device)
     if batch == 1:
@@ -51,9 +51,9 @@ def fit(job: Job, dataset: Dataset, device: str) -> Fitted:
 
 
 def bytes_of_one_crop(job: Job, dataset: Dataset, device: str) -> int:
-    """What a step on a single crop adds to the memory at its peak."""
+    """Measure what a step on a single crop adds to the memory at its peak."""
     training = job.training.model_copy(update={"batch_size": 1, "micro_batch_size": None})
-    step = TimedStep(job.model_copy(update={"training": training}), dataset, device)
+    step = JobStep(job.model_copy(update={"training": training}), dataset, device)
     batch = step.next_batch()
     reset_peak_memory(device)
     before = peak_memory_bytes(device)
@@ -62,7 +62,7 @@ def bytes_of_one_crop(job: Job, dataset: Dataset, device: str) -> int:
 
 
 def free_memory_bytes(device: str) -> int:
-    """Memory that is free on an accelerator, or for processes on this machine."""
+    """Return the memory that is free on an accelerator, or for processes on this machine."""
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(torch.device(device))[0]
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")

@@ -71,8 +71,8 @@ def attribute(events: Sequence[Any], names: set[str]) -> tuple[dict[str, float],
     pass that belongs to no forward operation.
 
     Args:
-        events: of the thread that takes the step; in them one named "step".
-        names: of sections; those that begin with "loss: " are sections too.
+        events: what the thread that takes the step did; one of them is named "step".
+        names: the sections; events whose names begin with "loss: " are sections too.
     """
     ranges = sorted(
         (
@@ -105,7 +105,7 @@ def attribute(events: Sequence[Any], names: set[str]) -> tuple[dict[str, float],
 
 
 class _Innermost:
-    """Which of nested ranges a moment lies in."""
+    """Tells which of nested ranges a moment lies in."""
 
     def __init__(self, ranges: list[_Range]):
         self._ranges = ranges
@@ -120,7 +120,7 @@ class _Innermost:
         return found
 
     def own_seconds(self) -> Iterator[tuple[str, float]]:
-        """Each range's name and its seconds less those of the ranges right inside it."""
+        """Yield each range's name and its seconds less those of the ranges right inside it."""
         open_ranges: list[tuple[_Range, list[float]]] = []
         for r in self._ranges:
             while open_ranges and open_ranges[-1][0].end <= r.start:

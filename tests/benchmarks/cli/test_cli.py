@@ -5,19 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
+from benchmarks.cli.experiments import parse_rows
 from benchmarks.cli.options import read_overrides
-from benchmarks.cli.planning import parse_rows
 from benchmarks.data import open_dataset
 from benchmarks.data.label_files import write_labels
 from benchmarks.errors import UserError
@@ -72,6 +75,17 @@ def test_help_lists_every_command() -> None:
         "track",
     ):
         assert name in text
+
+
+def test_every_option_is_named_in_a_document() -> None:
+    root = Path(__file__).parents[3]
+    text = "".join(path.read_text() for path in (root / "README.md", *root.glob("docs/*.md")))
+    commands: list[Any] = [get_command(app)]
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()
+    options = {name for command in commands for option in command.params for name in option.opts if name[:2] == "--"}
+    assert len(options) > 40
+    assert [name for name in sorted(options) if not re.search(rf"{name}(?![a-z-])", text)] == []
 
 
 def test_run_leaves_the_reports_and_says_where(ran: Path) -> None:

@@ -17,9 +17,8 @@ import training_members
 import benchmarks
 from benchmarks.machine import children
 from benchmarks.machine.children import ROOT, child_environment, environment_for_children, python_for_shell
-from benchmarks.measure.scaling.axes import AXES
-from benchmarks.measure.scaling.sweep import _measured
-from benchmarks.measure.speed import suite
+from benchmarks.measure.scaling.sweep import AXES, _measured
+from benchmarks.measure.speed import harness
 from benchmarks.run.executors.task import WorkerTask
 from benchmarks.tracking import serve_ui
 from benchmarks.training.processes import run_processes
@@ -125,7 +124,7 @@ def test_every_start_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(subprocess, "run", spy)
     _measured(AXES["queries"], 2, "smoke", "cpu")
-    suite._command(["--help"])
+    harness._command(["--help"])
     (tmp_path / "mlflow.db").touch()
     monkeypatch.setattr(subprocess, "Popen", Pages)
     monkeypatch.setattr("signal.signal", lambda *_: None)

@@ -15,14 +15,15 @@ from torch.profiler import record_function
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
-from benchmarks.cli.options import one_job
+from benchmarks.cli.options import JobOptions, one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.measure.speed import fitting, repeat, suite
+from benchmarks.measure.speed import fitting
+from benchmarks.measure.speed import scale as scale_module
 from benchmarks.measure.speed.document import Earlier
-from benchmarks.measure.speed.results_folder import finished_results
+from benchmarks.measure.speed.harness import finished_results, measure_metrics
 from benchmarks.measure.speed.sections import attribute, profile_sections
-from benchmarks.measure.speed.suite import measure_metrics
+from benchmarks.measure.step import repeat
 from benchmarks.metrics import COMPAT_METRICS, METRICS
 from benchmarks.plan.job import Job
 from reports.collect import collect
@@ -38,10 +39,8 @@ def dataset() -> Dataset:
 
 @pytest.fixture
 def job(dataset: Dataset) -> Job:
-    return one_job(
-        "pctrans", dataset, scale="smoke", protocol=None, seed=0, config=None,
-        assignments=["training.batch_size=4"], device="cpu",
-    )  # fmt: skip
+    options = JobOptions(set_=["training.batch_size=4"])
+    return one_job("pctrans", dataset, options, scale="smoke", device="cpu")
 
 
 def event(name: str, start: float, end: float, sequence: int = -1) -> Any:
@@ -213,8 +212,8 @@ def test_one_crop_and_free_memory_are_measured(dataset: Dataset, job: Job) -> No
 def test_images_too_large_to_be_segmented_whole_are_left_out_and_it_is_said(
     dataset: Dataset, job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(suite, "LARGEST_WHOLE", 96 * 96 - 1)
-    report = suite.measure_scale(job, dataset, "cpu", groups=("inference",), repeats=2, budget=0)
+    monkeypatch.setattr(scale_module, "LARGEST_WHOLE", 96 * 96 - 1)
+    report = scale_module.measure_scale(job, dataset, "cpu", groups=("inference",), repeats=2, budget=0)
     assert [series.name for series in report.series] == ["inference, 96×96 in tiles of 64"]
     assert "whole images are left out" in report.note
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.cli.options import one_job
+from benchmarks.cli.options import JobOptions, one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import expand_table
@@ -231,9 +231,8 @@ def test_train_takes_a_file_with_settings_by_method(dataset: Dataset, tmp_path: 
     config.write_text("methods: {pctrans: {model: {num_queries: 7}}}\ntraining: {iterations: 5}\n")
 
     def job(method: str, *assignments: str) -> Job:
-        return one_job(
-            method, dataset, scale="smoke", protocol=None, seed=0, config=config, assignments=assignments, device="cpu"
-        )
+        options = JobOptions(set_=list(assignments), config=config)
+        return one_job(method, dataset, options, scale="smoke", device="cpu")
 
     assert (job("pctrans").model["num_queries"], job("pctrans").training.iterations) == (7, 5)
     assert job("pctrans", "model.num_queries=9").model["num_queries"] == 9, "what is typed wins over the file"

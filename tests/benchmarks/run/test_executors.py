@@ -14,8 +14,8 @@ import pytest
 from rich.console import Console
 
 from benchmarks.cli.display import JobsDisplay, forecast
-from benchmarks.cli.executing import choose_job_device, jobs_at_a_time, summarise
-from benchmarks.cli.executor_options import ExecutorName, executor_options
+from benchmarks.cli.executor_choice import ExecutorChoice, ExecutorName
+from benchmarks.cli.job_runner import choose_job_device, jobs_at_a_time, summarise
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
@@ -77,13 +77,13 @@ def test_settings_of_sbatch() -> None:
 
 
 def test_options_of_one_executor_are_not_given_to_the_other() -> None:
-    assert executor_options(ExecutorName.local, jobs=3, gpus_per_job=2) == ExecutorOptions(3, 2)
-    slurm = executor_options(ExecutorName.slurm, slurm_time="60", max_parallel=4, slurm_memory=8).slurm
+    assert ExecutorChoice(jobs=3, gpus_per_job=2).options() == ExecutorOptions(3, 2)
+    slurm = ExecutorChoice(ExecutorName.slurm, slurm_time="60", max_parallel=4, slurm_memory=8).options().slurm
     assert slurm == SlurmOptions(minutes=60, memory_gib=8, max_parallel=4)
     with pytest.raises(UserError, match="--slurm-time is for --executor slurm"):
-        executor_options(ExecutorName.local, slurm_time="60")
+        ExecutorChoice(slurm_time="60").options()
     with pytest.raises(UserError, match="--max-parallel 2"):
-        executor_options(ExecutorName.slurm, jobs=2)
+        ExecutorChoice(ExecutorName.slurm, jobs=2).options()
 
 
 def test_the_device_of_a_cluster_has_to_be_said() -> None:

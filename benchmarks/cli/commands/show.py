@@ -2,71 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from benchmarks.cli.options import (
-    ConfigFile,
-    DataOrGenerated,
-    Device,
-    External,
-    Names,
-    Out,
-    ProtocolOption,
-    Rows,
-    Scale,
-    Seeds,
-    Set,
-    default_scale,
-    read_overrides,
-)
+from benchmarks.cli.option_groups import grouped, without
+from benchmarks.cli.options import Names, TableOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmarks.cli.planning import Experiment
+    from benchmarks.cli.experiments import Experiment
 
 
-def show(
-    names: Names,
-    data: DataOrGenerated = None,
-    scale: Scale = None,
-    seeds: Seeds = None,
-    rows: Rows = None,
-    set_: Set = None,
-    config: ConfigFile = None,
-    external: External = None,
-    protocol: ProtocolOption = None,
-    device: Device = "auto",
-    out: Out = Path("results"),
-) -> None:
+@grouped
+def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal")]) -> None:
     """Print the jobs that `run` with the same options would make sure of: their keys, and which are done."""
     from rich.console import Console
 
-    from benchmarks.cli.planning import Wanted, names_of, parse_rows, plan_all
+    from benchmarks.cli.experiments import RunRequest, names_of, plan_all
     from benchmarks.machine.environment import choose_device
 
     console = Console()
     with console.status("checking the data"):
-        wanted = Wanted(
-            data=data,
-            scale=default_scale(scale),
-            seeds=seeds,
-            rows=parse_rows(rows),
-            overrides=read_overrides(config, set_),
-            protocol=protocol,
-            device=choose_device(device),
-            external=external or (),
-            allow_unequal=True,
-        )
-        experiments = plan_all(names_of(names), wanted)
+        request = RunRequest.read(replace(tables, allow_unequal=True), choose_device(tables.device))
+        experiments = plan_all(names_of(names), request)
     for experiment in experiments:
-        show_jobs(console, experiment, out)
-    show_total(console, experiments, out)
+        show_jobs(console, experiment, tables.out)
+    show_total(console, experiments, tables.out)
 
 
 def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:
-    """One line a job: row, label, seed, key and state."""
+    """Print a line a job: row, label, seed, key and state."""
     from rich.table import Table
     from rich.text import Text
 
@@ -86,7 +53,7 @@ def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:
 
 
 def show_total(console: Console, experiments: list[Experiment], out: Path) -> None:
-    """How many jobs there are in all, a job of several tables counted once."""
+    """Say how many jobs there are in all, a job of several tables counted once."""
     keys = [planned.job.key for experiment in experiments for planned in experiment.chosen]
     pending = {planned.job.key for experiment in experiments for planned in experiment.pending(out)}
     shared = len(keys) - len(set(keys))

@@ -1,4 +1,4 @@
-"""Running the jobs of a command, wherever its options say, and saying how they ended."""
+"""Runs the jobs of a command, wherever its options say, and says how they ended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ENDED = {"done": "done", "cached": "there before", "failed": "failed", "stopped"
 
 
 class Syncs(Protocol):
-    """Who is told of jobs' folders, such as a tracker."""
+    """Whatever is told of jobs' folders, such as a tracker."""
 
     def sync(self, job_dir: Path) -> object: ...
 
@@ -40,12 +40,12 @@ def execute(
 
     Args:
         planned: jobs of any tables and data.
-        device: as `choose_job_device` gives it.
-        datasets: that are open already; others are opened as jobs need them.
+        device: what `choose_job_device` returned.
+        datasets: those that are open already; others are opened as jobs need them.
 
     Raises:
-        UserError: they cannot be run as the options say.
-        KeyboardInterrupt: nothing of them runs any more, and how far they have got was said.
+        UserError: the jobs cannot be run as the options say.
+        KeyboardInterrupt: no job runs any more, and how far each has got was said.
     """
     from benchmarks.cli.display import JobsDisplay
     from benchmarks.run.scheduler import Scheduler, unique_jobs
@@ -65,10 +65,10 @@ def execute(
 
 
 def choose_job_device(asked: str, options: ExecutorOptions) -> str:
-    """The device that jobs run on; those of a cluster cannot be looked at from here.
+    """Return the device that jobs run on; those of a cluster cannot be looked at from here.
 
     Raises:
-        UserError: it is not there, or has to be said.
+        UserError: the device is not there, or has to be said.
     """
     if options.slurm is None:
         from benchmarks.machine.environment import choose_device
@@ -109,7 +109,7 @@ def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> st
 
 
 def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> int:
-    """On this machine: what the user says, else on a CPU what it has cores and memory for."""
+    """Return what the user says, else how many jobs this machine has cores and memory for."""
     from benchmarks.machine.devices import jobs_that_fit
 
     if options.jobs is not None:
@@ -126,10 +126,10 @@ def make_executor(
     options: ExecutorOptions,
     datasets: Iterable[Dataset] = (),
 ) -> tuple[Executor, int]:
-    """What runs jobs like these, and how many at a time it may.
+    """Make what runs jobs like these; returns it and how many it runs at a time.
 
     Args:
-        datasets: that are open already.
+        datasets: those that are open already.
 
     Raises:
         UserError: the jobs cannot be run as the options say.

@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.cli.executor_options import Jobs
-from benchmarks.cli.options import (
-    ConfigFile,
-    Device,
-    Out,
-    ProtocolOption,
-    Scale,
-    Seeds,
-    Set,
-    TrackingUri,
-    default_scale,
-    read_overrides,
-)
+from benchmarks.cli.executor_choice import Jobs
+from benchmarks.cli.option_groups import grouped
+from benchmarks.cli.options import JobOptions, Out, Scale, Seeds, TrackingUri, default_scale
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,7 +17,9 @@ if TYPE_CHECKING:
     from studies.specs import StudySpec
 
 
+@grouped
 def study(
+    *,
     name: Annotated[str, typer.Argument(help="Name of a study, or a YAML file; `list studies` shows them.")],
     data: Annotated[
         str | None, typer.Option("--data", help="As in `run`. Default: generated nuclei, or the model's data.")
@@ -49,17 +41,14 @@ def study(
         bool, typer.Option("--confirm", help="Train the best settings over seeds and test them on the test split.")
     ] = False,
     seeds: Seeds = None,
-    set_: Set = None,
-    config: ConfigFile = None,
-    protocol: ProtocolOption = None,
-    device: Device = "auto",
+    job_options: JobOptions,
     out: Out = Path("results"),
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Search settings for the best validation PQ; a trial is an ordinary job. The same command continues, or joins."""
     from rich.console import Console
 
-    from benchmarks.cli.studying import StudyWishes, run_study
+    from benchmarks.cli.study_runner import StudyOptions, run_study
     from benchmarks.machine.environment import choose_device
     from benchmarks.plan.overrides import for_method
     from studies.plan import StudySettings
@@ -68,14 +57,14 @@ def study(
 
     console = Console()
     spec = _with_budget(load_study(name), trials)
-    _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=protocol)
+    _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=job_options.protocol)
     settings = StudySettings(
         spec=spec.model_dump(mode="json"),
         data=data or default_data(spec, model),
         scale=_scale(spec, scale),
-        protocol=protocol,
-        overrides=for_method(read_overrides(config, set_), spec.method),
-        device=choose_device(device),
+        protocol=job_options.protocol,
+        overrides=for_method(job_options.overrides, spec.method),
+        device=choose_device(job_options.device),
         model=str(model) if model else None,
     )
     with console.status("checking the data"):
@@ -86,7 +75,7 @@ def study(
             f"--confirm: {plan.settings.data} has no other split with truth than the one that chooses. Confirm the "
             "best settings on other data: `train --config best.yaml`."
         )
-    wishes = StudyWishes(
+    options = StudyOptions(
         out,
         jobs or _jobs_at_a_time(plan),
         storage,
@@ -94,12 +83,12 @@ def study(
         retry_failed=retry_failed,
         seeds=_seeds(plan, seeds) if confirm else 0,
     )
-    if not run_study(console, plan, wishes):
+    if not run_study(console, plan, options):
         raise typer.Exit(1)
 
 
 def _jobs_at_a_time(plan: AnyPlan) -> int:
-    """Where the user does not say: what a CPU has cores and memory for; one on an accelerator."""
+    """Return how many jobs a CPU has cores and memory for; one on an accelerator."""
     from benchmarks.machine.devices import jobs_that_fit
 
     return jobs_that_fit(plan.threads) if plan.threads else 1
@@ -108,7 +97,7 @@ def _jobs_at_a_time(plan: AnyPlan) -> int:
 def _refuse_idle_options(
     spec: StudySpec, *, model: Path | None, confirm: bool, seeds: int | None, protocol: str | None
 ) -> None:
-    """Options that would have no effect."""
+    """Refuse options that would have no effect."""
     if spec.kind == "inference":
         if confirm:
             raise UserError(f"--confirm: the study {spec.name} trains nothing and tells of the test split by itself.")
@@ -121,14 +110,14 @@ def _refuse_idle_options(
 
 
 def _seeds(plan: AnyPlan, asked: int | None) -> int:
-    """How many seeds confirm the best settings."""
-    from benchmarks.cli.planning import Wanted
+    """Return how many seeds confirm the best settings."""
+    from benchmarks.cli.experiments import RunRequest
 
-    return Wanted(scale=plan.scale, seeds=asked).number_of_seeds
+    return RunRequest(scale=plan.scale, seeds=asked).number_of_seeds
 
 
 def default_data(spec: StudySpec, model: Path | None) -> str:
-    """The data that the model was trained on, the generated data of the study's table, else nuclei."""
+    """Return the data that the model was trained on, the generated data of the study's table, else nuclei."""
     from benchmarks.plan.tables import load_table
     from studies.inference.plan import data_of
 
@@ -138,7 +127,7 @@ def default_data(spec: StudySpec, model: Path | None) -> str:
 
 
 def _scale(spec: StudySpec, asked: str | None) -> str | None:
-    """Of the trials; a finished model has its own."""
+    """Return the scale of the trials; a finished model has its own."""
     if spec.kind == "inference":
         if asked:
             raise UserError(f"--scale {asked}: the study {spec.name} trains nothing; the scale is its model's.")

@@ -1,4 +1,4 @@
-"""Writes reports and says where they are: of one table, or of everything a folder holds."""
+"""Writes the reports of a table, or of everything that a folder holds, and says where they are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmarks.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmarks.cli.planning import Experiment
+    from benchmarks.cli.experiments import Experiment
     from benchmarks.store.job_folder import JobFolder
     from reports.folder import Folder
     from reports.table import ReportPaths
@@ -34,14 +34,14 @@ def report_experiments(
 
 
 def current_tables(out: Path) -> set[str]:
-    """Names of the tables whose own reports are up to date."""
+    """Return the names of the tables whose own reports are up to date."""
     from benchmarks.store.run_file import run_tables
 
     return {table for table in run_tables(out) if _is_current(table, out)}
 
 
 def _is_current(table: str, out: Path) -> bool:
-    """Whether a table's own reports are of its last plan, and of all results and failures of its jobs."""
+    """Tell whether a table's own reports show its last plan, and all results and failures of its jobs."""
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.store.run_file import read_run, run_path
 
@@ -49,13 +49,13 @@ def _is_current(table: str, out: Path) -> bool:
     try:
         run = read_run(out, table)
     except UserError:
-        return False  # who reports it says what is wrong
+        return False  # reporting it says what is wrong
     folders = [JobFolder.named(key, out) for key in (run.jobs if run else ())]
     return report.exists() and _is_newer(report, [run_path(out, table), *_endings(folders)])
 
 
 def _endings(folders: Iterable[JobFolder]) -> list[Path]:
-    """What says how jobs ended."""
+    """Return the files that say how jobs ended."""
     return [path for folder in folders for path in (folder.result, folder.failure)]
 
 
@@ -82,7 +82,7 @@ def _report_figure(console: Console, experiment: Experiment, out: Path, device: 
 
 
 def reports_are_newer(experiments: Sequence[Experiment], out: Path) -> bool:
-    """Whether the page, which is written last, is of all results, failures and plans of these tables and figures."""
+    """Tell whether the page, which is written last, is newer than the plans and endings of these tables and figures."""
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.store.run_file import run_path
 

@@ -1,4 +1,4 @@
-"""What `pctrans-bench study` does: run a study to its end, confirm its best, and say what was found and where it is."""
+"""Runs a study to its end, confirms its best settings, and says what was found and where it is."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.cli.executing import execute, make_executor
-from benchmarks.cli.planning import refuse_other_runs
-from benchmarks.cli.reporting import current_tables, report_folder, report_table
+from benchmarks.cli.experiments import refuse_other_runs
+from benchmarks.cli.job_runner import execute, make_executor
+from benchmarks.cli.report_writer import current_tables, report_folder, report_table
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive
 from benchmarks.plan.expansion import PlannedJob
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class StudyWishes:
+class StudyOptions:
     """How a study is to be run; what it is, its plan says.
 
     Attributes:
-        out: folder of results.
-        jobs: processes at a time.
-        storage_url: of Optuna's storage; None: a file in `out`.
+        out: the folder of results.
+        jobs: how many processes run at a time.
+        storage_url: where Optuna's storage is; None is a file in `out`.
         retry_failed: whether failed trials are tried again.
-        seeds: that confirm the best settings; 0: they are not confirmed.
+        seeds: how many seeds confirm the best settings; 0 does not confirm them.
     """
 
     out: Path
@@ -63,35 +63,35 @@ class StudyWishes:
     seeds: int
 
 
-def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
-    """Run a study to its end, confirm its best if that is wished, and report; returns whether all trials went well.
+def run_study(console: Console, plan: AnyPlan, options: StudyOptions) -> bool:
+    """Run a study to its end, confirm its best if that is asked for, and report; returns whether all trials went well.
 
     Raises:
         UserError: the folder or the storage cannot be used, or workers cannot be started.
         typer.Exit: with 130, after Ctrl-C.
     """
     if plan.table is not None:
-        refuse_other_runs(plan.table, wishes.out)
-    folder = enter_folder(plan, wishes.out)
-    study = _join(console, plan, folder, wishes)
+        refuse_other_runs(plan.table, options.out)
+    folder = enter_folder(plan, options.out)
+    study = _join(console, plan, folder, options)
     if plan.table is not None:
-        save_run(plan.table, wishes.out, unless_covers=True)
+        save_run(plan.table, options.out, unless_covers=True)
     if isinstance(plan, InferencePlan):
-        _fill(console, plan, folder)
-    tracker = StudyTracker(plan, wishes.out, wishes.tracking_uri)
+        _record_evidence(console, plan, folder)
+    tracker = StudyTracker(plan, options.out, options.tracking_uri)
     tracker.start()
     try:
-        trials = _conduct(console, study, plan, folder, wishes, tracker)
-        confirmed = confirm_best(console, plan, trials, folder, wishes, tracker)
+        trials = _run_trials(console, study, plan, folder, options, tracker)
+        confirmed = confirm_best(console, plan, trials, folder, options, tracker)
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     except UserError:
-        tracker.finish([], [], failed=True)  # of trials nothing: the storage may be what is away
+        tracker.finish([], [], failed=True)  # without trials: the storage may be what is away
         raise
     failed = unresolved_failures(trials)
-    files = show_results(console, study, plan, folder, wishes)
+    files = show_results(console, study, plan, folder, options)
     tracker.finish(trials, files, failed=bool(failed) or not confirmed)
-    _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {wishes.out})")
+    _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {options.out})")
     if failed:
         console.print(f"{len(failed)} trials failed: mend the cause and say --retry-failed.", style="red")
     if not confirmed:
@@ -99,17 +99,17 @@ def run_study(console: Console, plan: AnyPlan, wishes: StudyWishes) -> bool:
     return confirmed and not failed
 
 
-def _join(console: Console, plan: AnyPlan, folder: Path, wishes: StudyWishes) -> optuna.Study:
-    """The study in its storage, new or going on; says which."""
-    storage = open_storage(wishes.storage_url, folder)
+def _join(console: Console, plan: AnyPlan, folder: Path, options: StudyOptions) -> optuna.Study:
+    """Open the study in its storage, new or going on, and say which."""
+    storage = open_storage(options.storage_url, folder)
     with console.status("joining the study"), exclusive(folder / "claims.lock"):
         study = create_or_join(plan, storage)
-        again = queue_failed_again(study) if wishes.retry_failed else 0
+        again = queue_failed_again(study) if options.retry_failed else 0
     trials = read_trials(study)
     begun = sum(trial.state != "waiting" for trial in trials)
     told = f"goes on: {begun} of {len(trials)} trials have begun" if begun else f"{len(trials)} trials to do"
     console.print(f"study {study.study_name}, {told}" + (f", {again} of failed ones again" if again else ""))
-    if wishes.storage_url is not None and (others := other_studies(plan, storage)):
+    if options.storage_url is not None and (others := other_studies(plan, storage)):
         console.print(
             f"The storage also holds {', '.join(others)}: of other data, scale, settings, precision or version, and "
             "without a trial in common.",
@@ -120,17 +120,17 @@ def _join(console: Console, plan: AnyPlan, folder: Path, wishes: StudyWishes) ->
     return study
 
 
-def _fill(console: Console, plan: InferencePlan, folder: Path) -> None:
+def _record_evidence(console: Console, plan: InferencePlan, folder: Path) -> None:
     title = "the network on the validation split"
     with console.status(title) as status:
         plan.fill(folder, "val", lambda done, of: status.update(f"{title}: {done}/{of}"))
 
 
-def _conduct(
-    console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes, tracker: StudyTracker
+def _run_trials(
+    console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, options: StudyOptions, tracker: StudyTracker
 ) -> list[TrialRecord]:
-    runner = _runner(console, plan, wishes)
-    with StudyDisplay(console, plan, wishes.out, wishes.jobs) as display:
+    runner = _runner(console, plan, options)
+    with StudyDisplay(console, plan, options.out, options.jobs) as display:
 
         def look(trials: list[TrialRecord]) -> None:
             display.look(trials)
@@ -139,14 +139,14 @@ def _conduct(
         return StudyRun(study, plan, folder, runner, look).run()
 
 
-def _runner(console: Console, plan: AnyPlan, wishes: StudyWishes) -> TrialRunner:
-    """What runs the trials."""
+def _runner(console: Console, plan: AnyPlan, options: StudyOptions) -> TrialRunner:
+    """Make what runs the trials."""
     if isinstance(plan, InferencePlan):
-        return EvidenceTrials(plan, wishes.out, wishes.jobs)
-    options = ExecutorOptions(wishes.jobs)
-    like = [PlannedJob(1, plan.spec.name, plan.base)] * wishes.jobs
-    executor, slots = make_executor(console, like, wishes.out, plan.settings.device, options, [plan.dataset])
-    return JobTrials(plan, wishes.out, executor, slots)
+        return EvidenceTrials(plan, options.out, options.jobs)
+    like = [PlannedJob(1, plan.spec.name, plan.base)] * options.jobs
+    local = ExecutorOptions(options.jobs)
+    executor, slots = make_executor(console, like, options.out, plan.settings.device, local, [plan.dataset])
+    return JobTrials(plan, options.out, executor, slots)
 
 
 def confirm_best(
@@ -154,34 +154,36 @@ def confirm_best(
     plan: AnyPlan,
     trials: list[TrialRecord],
     folder: Path,
-    wishes: StudyWishes,
+    options: StudyOptions,
     tracker: StudyTracker,
 ) -> bool:
-    """Train the best settings over seeds and record what they give on the test split, if that is wished.
+    """Train the best settings over seeds and record what they give on the test split, if that is asked for.
 
     Returns:
         False if a seed failed.
     """
     best = best_trial(plan.spec, trials)
-    if best is None or not wishes.seeds or not isinstance(plan, TrainingPlan):
+    if best is None or not options.seeds or not isinstance(plan, TrainingPlan):
         return True
-    planned = confirmation_jobs(plan, best, wishes.seeds)
-    options = ExecutorOptions(wishes.jobs)
-    outcomes = execute(console, planned, wishes.out, plan.settings.device, options, tracker, [plan.dataset])
+    planned = confirmation_jobs(plan, best, options.seeds)
+    local = ExecutorOptions(options.jobs)
+    outcomes = execute(console, planned, options.out, plan.settings.device, local, tracker, [plan.dataset])
     if any(outcome.status == "failed" for outcome in outcomes):
         return False
-    record_confirmation(best, planned, wishes.out, folder)
+    record_confirmation(best, planned, options.out, folder)
     return True
 
 
-def show_results(console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, wishes: StudyWishes) -> list[Path]:
+def show_results(
+    console: Console, study: optuna.Study, plan: AnyPlan, folder: Path, options: StudyOptions
+) -> list[Path]:
     """Write what the study found, and say where it is; returns the files."""
     trials = read_trials(study)
     if isinstance(plan, InferencePlan):
         with console.status("the test split, once"):
             look_at_test(plan, trials, folder)
     results = write_results(study, plan, folder)
-    dashboard = dashboard_command(folder, wishes.storage_url)
+    dashboard = dashboard_command(folder, options.storage_url)
     commands = [dashboard]
     if results.best:
         commands.insert(0, train_command(plan, results.best))
@@ -189,10 +191,10 @@ def show_results(console: Console, study: optuna.Study, plan: AnyPlan, folder: P
     page = write_page(plan, trials, results.pictures, sections, commands, folder)
     files = [page, *results.files]
     if plan.table is not None:
-        files += report_table(console, wishes.out, plan.table.table.name)
-    if run_tables(wishes.out):
-        files += report_folder(console, wishes.out, tables_already_written=current_tables(wishes.out))
-    StudyDisplay(console, plan, wishes.out, 1).print_results(trials)
+        files += report_table(console, options.out, plan.table.table.name)
+    if run_tables(options.out):
+        files += report_folder(console, options.out, tables_already_written=current_tables(options.out))
+    StudyDisplay(console, plan, options.out, 1).print_results(trials)
     for section in sections:
         _show_section(console, section)
     places = {"page": page, "best": results.best or "none: no trial is complete", "trials": results.trials}
@@ -216,6 +218,6 @@ def _show_section(console: Console, section: Section) -> None:
 
 
 def dashboard_command(folder: Path, storage_url: str | None) -> str:
-    """The command that opens the study in Optuna's own pages."""
+    """Return the command that opens the study in Optuna's own pages."""
     place = str(journal(folder)) if storage_url is None else shown(storage_url)
     return f"optuna-dashboard {shlex.quote(place)}  # pip install 'pctrans-bench[dashboard]'"

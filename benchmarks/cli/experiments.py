@@ -1,4 +1,4 @@
-"""From names of tables and figures, and options, to the jobs they need."""
+"""Experiments: tables and figures with the jobs that they need, made from names and options."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.cli.options import TableOptions, default_scale, read_overrides
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 ALL = "all"
 SEEDS = 3
-"""Of a table, where the user does not say; `smoke`, which measures nothing, has one."""
+"""Seeds of a table where the user does not say; `smoke`, which measures nothing, has one."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunRequest:
     """What the options of `run` and `show` ask for; None and empty leave the choice to tables and data."""
 
     data: str | None = None
@@ -34,9 +35,28 @@ class Wanted:
     external: Sequence[str] = ()
     allow_unequal: bool = False
 
+    @classmethod
+    def read(cls, options: TableOptions, device: str) -> RunRequest:
+        """Read the options; `device` is the one that was chosen by them.
+
+        Raises:
+            UserError: rows or settings that cannot be read.
+        """
+        return cls(
+            data=options.data,
+            scale=default_scale(options.scale),
+            seeds=options.seeds,
+            rows=parse_rows(options.rows),
+            overrides=read_overrides(options.config, options.set_),
+            protocol=options.protocol,
+            device=device,
+            external=options.external or (),
+            allow_unequal=options.allow_unequal,
+        )
+
     @property
     def number_of_seeds(self) -> int:
-        """Seeds a trained row."""
+        """How many seeds a trained row has."""
         return self.seeds or (1 if self.scale == "smoke" else SEEDS)
 
 
@@ -54,7 +74,7 @@ class Experiment:
         return self.plan.chosen
 
     def pending(self, out: Path) -> list[PlannedJob]:
-        """Jobs without a result."""
+        """Return the jobs without a result."""
         from benchmarks.store.job_folder import JobFolder
 
         return [planned for planned in self.chosen if not JobFolder.of(planned.job, out).done]
@@ -72,7 +92,7 @@ class Experiment:
 
 
 def names_of(asked: Iterable[str]) -> list[str]:
-    """Names of tables and figures in the order asked for, each once; `all` is every one.
+    """Return names of tables and figures in the order asked for, each once; `all` is every one.
 
     Raises:
         UserError: a name that is neither.
@@ -90,8 +110,8 @@ def names_of(asked: Iterable[str]) -> list[str]:
     return list(names)
 
 
-def plan_all(names: Sequence[str], wanted: Wanted) -> list[Experiment]:
-    """The jobs of each table and figure; each data set is opened and checked once.
+def plan_all(names: Sequence[str], request: RunRequest) -> list[Experiment]:
+    """Make the jobs of each table and figure; each data set is opened and checked once.
 
     Raises:
         UserError: rows or external label maps for more than one table, or what `expand_table` refuses.
@@ -100,39 +120,39 @@ def plan_all(names: Sequence[str], wanted: Wanted) -> list[Experiment]:
     from benchmarks.plan.tables import load_table
 
     figures = set(list_figures())
-    if (wanted.rows or wanted.external) and (len(names) > 1 or set(names) & figures):
+    if (request.rows or request.external) and (len(names) > 1 or set(names) & figures):
         raise UserError("--rows and --external are about the rows of one table: name that table alone.")
     datasets: dict[str, Dataset] = {}
     experiments = []
     for name in names:
         figure = load_figure(name) if name in figures else None
         table = load_table(figure.table if figure else name)
-        spec = wanted.data or table.generated
+        spec = request.data or table.generated
         if spec not in datasets:
             datasets[spec] = _checked(spec)
-        experiments.append(_experiment(name, figure, datasets[spec], wanted))
+        experiments.append(_experiment(name, figure, datasets[spec], request))
     return experiments
 
 
-def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, wanted: Wanted) -> Experiment:
+def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request: RunRequest) -> Experiment:
     from benchmarks.figures import figure_plan
     from benchmarks.plan.expansion import expand_table
     from benchmarks.plan.external import External
     from benchmarks.plan.job import JobContext
     from benchmarks.plan.tables import load_table
 
-    context = JobContext.on(dataset, wanted.scale, wanted.protocol, wanted.device)
+    context = JobContext.on(dataset, request.scale, request.protocol, request.device)
     if figure:
-        return Experiment(name, figure_plan(figure, context, wanted.overrides), dataset, figure)
-    external = [External.parse(text) for text in wanted.external]
+        return Experiment(name, figure_plan(figure, context, request.overrides), dataset, figure)
+    external = [External.parse(text) for text in request.external]
     plan = expand_table(
         load_table(name),
         context,
-        seeds=wanted.number_of_seeds,
-        rows=wanted.rows,
-        overrides=wanted.overrides,
+        seeds=request.number_of_seeds,
+        rows=request.rows,
+        overrides=request.overrides,
         external=[(made.name, made.job(dataset, context)) for made in external],
-        allow_unequal=wanted.allow_unequal,
+        allow_unequal=request.allow_unequal,
     )
     return Experiment(name, plan, dataset)
 
@@ -146,7 +166,7 @@ def _checked(spec: str) -> Dataset:
 
 
 def tracked_tables(experiments: Sequence[Experiment]) -> dict[str, TrackedTable]:
-    """Runs of MLflow, with jobs below them; jobs of a figure are below their table's run if that is run too."""
+    """Return MLflow's runs with the jobs below them; a figure's are below its table's run if that is run too."""
     from benchmarks.store.run_file import RunFile
     from benchmarks.tracking.several import TrackedTable
 
@@ -161,10 +181,10 @@ def tracked_tables(experiments: Sequence[Experiment]) -> dict[str, TrackedTable]
 
 
 def refuse_other_runs(plan: Plan, out: Path) -> None:
-    """A table's report in `out` must not turn into one of other data, another scale or other settings.
+    """Refuse to turn a table's report in `out` into one of other data, another scale or other settings.
 
     Raises:
-        UserError: it would.
+        UserError: it would turn into one.
     """
     from benchmarks.store.run_file import RunFile, read_run
 

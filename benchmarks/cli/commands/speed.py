@@ -9,21 +9,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.options import ConfigFile, Data, Device, ProtocolOption, Set, one_job
+from benchmarks.cli.option_groups import grouped
+from benchmarks.cli.options import Data, JobOptions, one_job
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from benchmarks.measure.speed import ScaleReport, Series
+    from benchmarks.measure.speed import ScaleReport
     from benchmarks.measure.speed.document import Earlier
+    from benchmarks.measure.step import Series
 
 SEEDS = 13
-"""Of table 4, for collecting: 104 results."""
+"""Seeds of table 4 whose results are collected: 104 results."""
 
 
+@grouped
 def speed(
+    *,
     method: Annotated[str, typer.Argument(help="Name of a method; `list methods` shows them.")] = "pctrans",
     data: Data = "synthetic-nuclei",
     scale: Annotated[
@@ -41,10 +45,7 @@ def speed(
     against: Annotated[
         Path | None, typer.Option("--against", help="An earlier --json file: adds a column of ratios, now / then.")
     ] = None,
-    set_: Set = None,
-    config: ConfigFile = None,
-    protocol: ProtocolOption = None,
-    device: Device = "auto",
+    job_options: JobOptions,
 ) -> None:
     """Time loading, every part of a training iteration, inference, metrics and the harness itself."""
     from rich.console import Console
@@ -57,12 +58,12 @@ def speed(
     from benchmarks.plan.scales import SCALES
 
     groups = _checked(only, GROUPS, "--only")
-    device, earlier = choose_device(device), Earlier.read(against) if against else None
+    device, earlier = choose_device(job_options.device), Earlier.read(against) if against else None
     to_stdout = json is not None and str(json) == "-"
     console = Console(highlight=False, stderr=to_stdout)
     dataset = open_dataset(data)
     jobs = [
-        one_job(method, dataset, scale=name, protocol=protocol, seed=0, config=config, assignments=set_, device=device)
+        one_job(method, dataset, job_options, scale=name, device=device)
         for name in _checked(scale, tuple(SCALES), "--scale")
     ]
     _introduce(console, device)
@@ -95,7 +96,7 @@ def _checked(asked: Sequence[str] | None, known: tuple[str, ...], option: str) -
 
 
 def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Series]:
-    from benchmarks.measure.speed.suite import measure_metrics, measure_start
+    from benchmarks.measure.speed.harness import measure_metrics, measure_start
 
     found: list[Series] = []
     if "metrics" in groups:
@@ -108,8 +109,8 @@ def _harness(groups: tuple[str, ...], repeats: int, budget: float) -> list[Serie
 def _collecting(repeats: int, budget: float) -> list[Series]:
     from tempfile import TemporaryDirectory
 
-    from benchmarks.measure.speed import repeat
-    from benchmarks.measure.speed.results_folder import finished_results
+    from benchmarks.measure.speed.harness import finished_results
+    from benchmarks.measure.step import repeat
     from reports.collect import collect
 
     with TemporaryDirectory() as folder:

@@ -7,27 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.executor_options import (
-    Executor,
-    ExecutorName,
-    GpusPerJob,
-    SlurmCpus,
-    SlurmMemory,
-    SlurmPartition,
-    SlurmSet,
-    SlurmTime,
-    executor_options,
-)
-from benchmarks.cli.options import (
-    ConfigFile,
-    Device,
-    Out,
-    ProtocolOption,
-    Scale,
-    Set,
-    TrackingUri,
-    one_job,
-)
+from benchmarks.cli.executor_choice import ExecutorChoice
+from benchmarks.cli.option_groups import grouped, without
+from benchmarks.cli.options import JobOptions, Out, Scale, TrackingUri, one_job
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,51 +17,34 @@ if TYPE_CHECKING:
     from benchmarks.store.job_folder import JobFolder
 
 
+@grouped
 def train(
+    *,
     method: Annotated[str, typer.Argument(help="Name of a method; `list methods` shows them.")],
     data: Annotated[str, typer.Option("--data", help="As in `run`, such as folder:PATH.")],
     out: Out,
     scale: Scale = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
-    set_: Set = None,
-    config: ConfigFile = None,
-    protocol: ProtocolOption = None,
-    device: Device = "auto",
-    executor: Executor = ExecutorName.local,
-    gpus_per_job: GpusPerJob = 1,
-    slurm_time: SlurmTime = None,
-    slurm_memory: SlurmMemory = None,
-    slurm_cpus: SlurmCpus = None,
-    slurm_partition: SlurmPartition = None,
-    slurm_set: SlurmSet = None,
+    job_options: JobOptions,
+    executor: Annotated[ExecutorChoice, without("jobs", "max_parallel")],
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues."""
     from rich.console import Console
 
-    from benchmarks.cli.executing import choose_job_device, execute
+    from benchmarks.cli.job_runner import choose_job_device, execute
     from benchmarks.data import open_dataset
     from benchmarks.plan.expansion import PlannedJob
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
 
-    options = executor_options(
-        executor,
-        gpus_per_job=gpus_per_job,
-        slurm_time=slurm_time,
-        slurm_memory=slurm_memory,
-        slurm_cpus=slurm_cpus,
-        slurm_partition=slurm_partition,
-        slurm_set=slurm_set,
-    )
+    options = executor.options()
     console = Console()
-    device = choose_job_device(device, options)
+    device = choose_job_device(job_options.device, options)
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
-    job = one_job(
-        method, dataset, scale=scale, protocol=protocol, seed=seed, config=config, assignments=set_, device=device
-    )
+    job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed)
     tracker = Tracker(out, tracking_uri)
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":

@@ -1,11 +1,8 @@
-"""Everything that is measured at one scale, and what does not depend on a scale."""
+"""What one method costs at one scale: loading, a training step and its sections, inference."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
@@ -13,13 +10,10 @@ import numpy as np
 
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset, open_dataset
-from benchmarks.machine.children import child_environment
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
 from benchmarks.measure.speed.fitting import fit
 from benchmarks.measure.speed.sections import Section, profile_sections
-from benchmarks.measure.speed.series import Series, repeat
-from benchmarks.measure.speed.step import TimedStep
-from benchmarks.metrics import COMPAT_METRICS, METRICS, contingency_table, image_metrics
+from benchmarks.measure.step import JobStep, Series, repeat
 from benchmarks.plan.job import Job
 from benchmarks.plan.settings import WHOLE
 from benchmarks.run.prediction import segment_sample
@@ -37,11 +31,11 @@ class ScaleReport:
     """What one method costs at one scale.
 
     Attributes:
-        settings: of the step that was timed.
+        settings: the settings of the step that was timed.
         note: what had to be changed to fit the machine.
-        peak_memory_bytes: of the training steps: the process' resident memory, or an accelerator's allocations.
-        series: whole things: loading, a training iteration, inference.
-        sections: of profiled steps, with the share of each; their sum is the step.
+        peak_memory_bytes: the training steps' peak: the process' resident memory, or an accelerator's allocations.
+        series: the seconds of whole things: loading, a training iteration, inference.
+        sections: the parts of profiled steps; their sum is the step.
     """
 
     scale: str
@@ -55,15 +49,15 @@ class ScaleReport:
 
     @property
     def profiled_seconds(self) -> float:
-        """Of all profiled steps together."""
+        """Seconds of all profiled steps together."""
         return sum(sum(section.forward) + sum(section.backward) for section in self.sections)
 
     def share(self, section: Section) -> float:
-        """Of the profiled steps' time, forward and backward."""
+        """Return the share that a section has in the time of the profiled steps, forward and backward."""
         return (sum(section.forward) + sum(section.backward)) / self.profiled_seconds
 
     def described(self) -> dict[str, Any]:
-        """JSON-able."""
+        """Return the report as what JSON can hold."""
         return asdict(self)
 
 
@@ -80,13 +74,13 @@ def measure_scale(
     """Time loading, training and inference of a job that is trained.
 
     Args:
-        repeats: runs of each thing at most.
+        repeats: how often each thing is run at most.
         budget: seconds for each thing, after which no further run of it is started.
-        progress: told what is measured next.
+        progress: called with what is measured next.
     """
     fitted, peak = fit(job, dataset, device), None
     notes = [fitted.note] if fitted.note else []
-    step = TimedStep(fitted.job, dataset, device)
+    step = JobStep(fitted.job, dataset, device)
     series: list[Series] = []
     sections: list[Section] = []
     if "loading" in groups:
@@ -117,13 +111,13 @@ def measure_scale(
     return ScaleReport(*report)
 
 
-def _taker(step: TimedStep) -> Callable[[], None]:
-    """A step on one batch again and again, so that loading is not in it."""
+def _taker(step: JobStep) -> Callable[[], None]:
+    """Return a function that trains on one batch again and again, so that loading is not in it."""
     batch = step.next_batch()
     return lambda: step.take(batch)
 
 
-def _loading(step: TimedStep, dataset: Dataset, repeats: int, budget: float) -> list[Series]:
+def _loading(step: JobStep, dataset: Dataset, repeats: int, budget: float) -> list[Series]:
     first = dataset.ids("train")[0]
     places = iter(range(10**9))
 
@@ -142,7 +136,7 @@ def _loading(step: TimedStep, dataset: Dataset, repeats: int, budget: float) -> 
     ]
 
 
-def _inference(step: TimedStep, image: np.ndarray, device: str, repeats: int, budget: float) -> list[Series]:
+def _inference(step: JobStep, image: np.ndarray, device: str, repeats: int, budget: float) -> list[Series]:
     job, model = step.job, step.model.eval()
     size = f"{image.shape[1]}×{image.shape[2]}"
 
@@ -158,48 +152,3 @@ def _inference(step: TimedStep, image: np.ndarray, device: str, repeats: int, bu
     ]
     step.model.train()
     return found
-
-
-def measure_metrics(repeats: int, budget: float) -> list[Series]:
-    """Each metric of one 520×696 image with 250 instances, and all together."""
-    truth, prediction = discs(16, 0.0), discs(15, 4.0)
-    table = contingency_table(truth, prediction)
-    found = [
-        repeat("all metrics of an image", lambda: image_metrics(truth, prediction), most=repeats, budget=budget),
-        repeat("contingency table", lambda: contingency_table(truth, prediction), most=repeats, budget=budget),
-    ]
-    for metric in (METRICS | COMPAT_METRICS).values():
-        compute = metric.compute
-        found.append(repeat(metric.title, lambda c=compute: c(table), most=repeats, budget=budget))  # type: ignore[misc]
-    return found
-
-
-def measure_start(repeats: int, budget: float) -> list[Series]:
-    """The command line in a fresh process."""
-    commands = {"start of the command line, --help": ["--help"], "list methods": ["list", "methods"]}
-    return [
-        repeat(name, lambda a=arguments: _command(a), most=repeats, budget=budget)  # type: ignore[misc]
-        for name, arguments in commands.items()
-    ]
-
-
-def _command(arguments: list[str]) -> None:
-    command = [sys.executable, "-m", "benchmarks.cli", *arguments]
-    subprocess.run(command, env=child_environment(os.environ), check=True, capture_output=True)
-
-
-def discs(radius: int, shift: float) -> np.ndarray:
-    """A 520×696 label map of 250 discs on a grid, each moved at random by about `shift` pixels."""
-    generator = np.random.default_rng(0)
-    labels = np.zeros((520, 696), np.int32)
-    rows, columns = np.mgrid[:520, :696]
-    for label, (y, x) in enumerate(_places(), 1):
-        dy, dx = generator.normal(0, shift, 2)
-        labels[(rows - y - dy) ** 2 + (columns - x - dx) ** 2 < radius**2] = label
-    return labels
-
-
-def _places() -> Iterator[tuple[float, float]]:
-    """250 places, row by row."""
-    grid = [(float(y), float(x)) for y in np.linspace(15, 505, 14) for x in np.linspace(15, 681, 18)]
-    return iter(grid[:250])

@@ -7,115 +7,51 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.executor_options import (
-    Executor,
-    ExecutorName,
-    GpusPerJob,
-    Jobs,
-    MaxParallel,
-    SlurmCpus,
-    SlurmMemory,
-    SlurmPartition,
-    SlurmSet,
-    SlurmTime,
-    executor_options,
-)
-from benchmarks.cli.options import (
-    ConfigFile,
-    DataOrGenerated,
-    Device,
-    External,
-    Names,
-    Out,
-    ProtocolOption,
-    Rows,
-    Scale,
-    Seeds,
-    Set,
-    TrackingUri,
-    default_scale,
-    read_overrides,
-)
+from benchmarks.cli.executor_choice import ExecutorChoice
+from benchmarks.cli.option_groups import grouped
+from benchmarks.cli.options import Names, TableOptions, TrackingUri
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmarks.cli.planning import Experiment
+    from benchmarks.cli.experiments import Experiment
     from benchmarks.run.executors.options import ExecutorOptions
 
 
+@grouped
 def run(
+    *,
     names: Names,
-    data: DataOrGenerated = None,
-    scale: Scale = None,
-    seeds: Seeds = None,
-    rows: Rows = None,
-    set_: Set = None,
-    config: ConfigFile = None,
-    external: External = None,
-    allow_unequal: Annotated[
-        bool, typer.Option("--allow-unequal", help="Let rows differ in data, budget or tiling; reports say so.")
-    ] = False,
-    protocol: ProtocolOption = None,
-    device: Device = "auto",
-    out: Out = Path("results"),
+    tables: TableOptions,
     tracking_uri: TrackingUri = None,
-    executor: Executor = ExecutorName.local,
-    jobs: Jobs = None,
-    gpus_per_job: GpusPerJob = 1,
-    max_parallel: MaxParallel = None,
-    slurm_time: SlurmTime = None,
-    slurm_memory: SlurmMemory = None,
-    slurm_cpus: SlurmCpus = None,
-    slurm_partition: SlurmPartition = None,
-    slurm_set: SlurmSet = None,
+    executor: ExecutorChoice,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and the time; run nothing.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
     from rich.console import Console
 
-    from benchmarks.cli.executing import choose_job_device
-    from benchmarks.cli.planning import Wanted, names_of, parse_rows, plan_all, refuse_other_runs
-    from benchmarks.cli.reporting import report_experiments, reports_are_newer
+    from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
+    from benchmarks.cli.job_runner import choose_job_device
+    from benchmarks.cli.report_writer import report_experiments, reports_are_newer
 
-    options = executor_options(
-        executor,
-        jobs=jobs,
-        gpus_per_job=gpus_per_job,
-        max_parallel=max_parallel,
-        slurm_time=slurm_time,
-        slurm_memory=slurm_memory,
-        slurm_cpus=slurm_cpus,
-        slurm_partition=slurm_partition,
-        slurm_set=slurm_set,
-    )
+    options, out = executor.options(), tables.out
     console = Console()
-    wanted = Wanted(
-        data=data,
-        scale=default_scale(scale),
-        seeds=seeds,
-        rows=parse_rows(rows),
-        overrides=read_overrides(config, set_),
-        protocol=protocol,
-        device=choose_job_device(device, options),
-        external=external or (),
-        allow_unequal=allow_unequal,
-    )
+    request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
-        experiments = plan_all(names_of(names), wanted)
+        experiments = plan_all(names_of(names), request)
     if dry_run:
-        _show_plans(console, experiments, out, wanted.device)
+        _show_plans(console, experiments, out, request.device)
         return
     for experiment in experiments:
         refuse_other_runs(experiment.plan, out)
     for experiment in experiments:
         experiment.save(out, replace=not collect)
     if collect:
-        report_experiments(console, experiments, out, wanted.device)
+        report_experiments(console, experiments, out, request.device)
     elif not any(experiment.pending(out) for experiment in experiments) and reports_are_newer(experiments, out):
         _say_that_all_is_done(console, experiments, out)
-    elif _run(console, experiments, out, wanted.device, options, tracking_uri):
+    elif _run(console, experiments, out, request.device, options, tracking_uri):
         raise typer.Exit(1)
 
 
@@ -128,9 +64,9 @@ def _run(
     tracking_uri: str | None,
 ) -> int:
     """Run the chosen jobs and report; returns how many failed."""
-    from benchmarks.cli.executing import execute
-    from benchmarks.cli.planning import tracked_tables
-    from benchmarks.cli.reporting import report_experiments
+    from benchmarks.cli.experiments import tracked_tables
+    from benchmarks.cli.job_runner import execute
+    from benchmarks.cli.report_writer import report_experiments
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
     from benchmarks.tracking.several import TablesTracker
@@ -154,8 +90,8 @@ def _run(
 
 
 def _show_plans(console: Console, experiments: list[Experiment], out: Path, device: str) -> None:
-    """Every job once, and how long those without a result will take."""
-    from benchmarks.cli.show import show_jobs, show_total
+    """Show every job once, and how long those without a result will take."""
+    from benchmarks.cli.commands.show import show_jobs, show_total
     from benchmarks.measure.estimate import estimate
 
     for experiment in experiments:

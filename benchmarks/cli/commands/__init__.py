@@ -1,0 +1,1 @@
+"""The commands; what several of them share is beside this folder."""
