@@ -78,15 +78,15 @@ class TableResults:
         return [(row, gap) for row in self.rows for gap in row.gaps]
 
 
-Outcome = Result | Gap
-"""What became of a job."""
+Found = Result | Gap
+"""What the folder holds of one job: its result, or why there is none."""
 
 
-def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -> TableResults:
-    """Everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
+def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> TableResults:
+    """Collect everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
 
     Args:
-        outcomes: by key, of jobs that were read before; those that are read now are added.
+        known: jobs that were read before, by key; jobs that are read now are added.
 
     Raises:
         UserError: unknown table, no run of it in `out`, or a result that was made with another method or other
@@ -99,7 +99,7 @@ def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -
     keys = {row.row: row.keys for row in run.rows}
     row_specs = [*spec.rows, *_external_rows(path, spec, run)]
     published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
-    known = {} if outcomes is None else outcomes
+    known = {} if known is None else known
     rows = (
         _collect_row(out, spec, number, row, published[number - 1], keys.get(number), known)
         for number, row in enumerate(row_specs, 1)
@@ -123,12 +123,12 @@ def _collect_row(
     row: RowSpec,
     published: dict[str, str],
     keys: list[str] | None,
-    known: dict[str, Outcome],
+    known: dict[str, Found],
 ) -> RowResults:
     method = spec.method_of(row)
     for key in keys or []:
         if key not in known:
-            known[key] = _outcome(JobFolder.named(key, out))
+            known[key] = _read_job(JobFolder.named(key, out))
     found = [known[key] for key in keys or []]
     results = sorted((item for item in found if isinstance(item, Result)), key=lambda result: result.seed)
     for result in results:
@@ -148,8 +148,7 @@ def _origin(method: str | None) -> Origin:
     return "trained" if get_method(method).trained else "untrained"
 
 
-def _outcome(folder: JobFolder) -> Outcome:
-    """What became of one job: a result, or why there is none."""
+def _read_job(folder: JobFolder) -> Found:
     try:
         if result := folder.read_result():
             return result

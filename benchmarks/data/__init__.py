@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.data.base import SPLITS, Dataset
 from benchmarks.data.check import DatasetReport, check_dataset
+from benchmarks.data.opening import open_dataset
 from benchmarks.data.reading import read_image, read_labels
-from benchmarks.data.specs import open_dataset
 
 __all__ = ["SPLITS", "Dataset", "DatasetReport", "check_dataset", "open_dataset", "read_image", "read_labels"]

@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from benchmarks.figures.computing import compute_figure
 from benchmarks.figures.planning import figure_plan
-from benchmarks.figures.specs import FigureSpec, list_figures, load_figure, read_figure
+from benchmarks.figures.specification import FigureSpec, list_figures, load_figure, read_figure
 
 __all__ = ["FigureSpec", "compute_figure", "figure_plan", "list_figures", "load_figure", "read_figure"]

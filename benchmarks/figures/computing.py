@@ -12,7 +12,7 @@ from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.figures.facts import FigureFacts, RowFacts
 from benchmarks.figures.sources import Source, find_sources
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, read_facts, write_data
 from benchmarks.files import exclusive
 from benchmarks.plan.expansion import Plan

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.figures.facts import RowFacts, Window
 from benchmarks.figures.selection import Box, by_difficulty, crowded_window
 from benchmarks.figures.sources import Source
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.plan.methods import get_method
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.saved_model import SavedModel, load_model

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchmarks.data import Dataset
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.tables import load_table
 

@@ -14,7 +14,7 @@ from reports.caption import comparability, unequal
 from reports.claims.missing import command, first_command, missing_jobs
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
 from reports.claims.verdicts import PartVerdict, Verdict, joint
-from reports.collect import Outcome, RowResults, TableResults, collect
+from reports.collect import Found, RowResults, TableResults, collect
 from reports.comparisons import ALPHA, Comparison, compare, compare_gains, corrected
 from reports.statistics import least_p
 
@@ -83,8 +83,8 @@ def evaluate_claims(
         raise UserError(f"{out} is no folder of results: give --out the folder that `pctrans-bench run` wrote into.")
     claims = claims or load_claims()
     names = dict.fromkeys(claim.table for claim in claims.claims)
-    outcomes: dict[str, Outcome] = {}
-    tables = {name: _Table(out, load_table(name), (collected or {}).get(name), outcomes) for name in names}
+    known: dict[str, Found] = {}
+    tables = {name: _Table(out, load_table(name), (collected or {}).get(name), known) for name in names}
     runs = [table.run for table in tables.values() if table.run]
     verdicts = tuple(_evaluate(claim, tables[claim.table], runs) for claim in claims.claims)
     oddities = tuple(f"{oddity.text} (Paper, {oddity.source}.)" for oddity in claims.oddities)
@@ -93,12 +93,12 @@ def evaluate_claims(
 
 @dataclass(frozen=True)
 class _Table:
-    """What a folder holds of a table, read when it is first asked for, but for jobs that another table has read."""
+    """A table in a results folder, read when it is first asked for; jobs that another table has read are shared."""
 
     out: Path
     spec: TableSpec
     collected: TableResults | None
-    outcomes: dict[str, Outcome]
+    known: dict[str, Found]
 
     @cached_property
     def run(self) -> RunFile | None:
@@ -106,7 +106,7 @@ class _Table:
 
     @cached_property
     def results(self) -> TableResults | None:
-        return self.collected or (collect(self.out, self.spec.name, self.outcomes) if self.run else None)
+        return self.collected or (collect(self.out, self.spec.name, self.known) if self.run else None)
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:

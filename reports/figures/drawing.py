@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures.facts import FigureFacts, RowFacts
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, load_facts, read_data
 from benchmarks.files import write_json
 from benchmarks.plan.nested import flatten

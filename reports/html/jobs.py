@@ -12,7 +12,7 @@ from typing import Any
 from benchmarks.plan.nested import flatten
 from benchmarks.store.job_folder import JobFolder, State, all_job_folders
 from benchmarks.store.result import Result
-from reports.folder import Folder
+from reports.results_folder import ResultsFolder
 
 LONGEST = 20_000  # characters of a traceback, message or output
 STATES: dict[State, str] = {"done": "finished", "failed": "failed", "unfinished": "not finished", "not run": "not run"}
@@ -64,7 +64,7 @@ class Jobs:
     problems: tuple[str, ...]
 
 
-def read_jobs(folder: Folder) -> Jobs:
+def read_jobs(folder: ResultsFolder) -> Jobs:
     """Jobs in the order of the tables' rows, then those of no table by key; results are not read again."""
     rows, results, labels = _of_tables(folder)
     present = [job.key for job in all_job_folders(folder.out)]
@@ -95,7 +95,7 @@ def read_jobs(folder: Folder) -> Jobs:
     return Jobs(tuple(entries), tuple(failures), environments, tuple(reader.problems))
 
 
-def _of_tables(folder: Folder) -> tuple[dict[str, list[str]], dict[str, Result], dict[str, str]]:
+def _of_tables(folder: ResultsFolder) -> tuple[dict[str, list[str]], dict[str, Result], dict[str, str]]:
     """By key: the rows that show a job, its result, and the label of its first row."""
     rows: dict[str, list[str]] = {}
     results: dict[str, Result] = {}

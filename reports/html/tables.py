@@ -15,12 +15,12 @@ from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells
 from reports.collect import RowResults, TableResults
 from reports.comparisons import against_reference
 from reports.costs import COST_NOTE, cost_table
-from reports.folder import RunTable
 from reports.html.distributions import Distribution, distributions
 from reports.html.pictures import Embedded, embed
 from reports.learning import RULE, learning_table, read_learning
 from reports.origins import legend, marked_label
 from reports.pictures import Picture, drawn_caption
+from reports.results_folder import RunTable
 from reports.table import ReportPaths
 from reports.thresholds import threshold_rule, threshold_table
 

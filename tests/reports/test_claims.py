@@ -279,8 +279,8 @@ def test_a_job_of_two_tables_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "runs" / "table8.json"
     path.write_text(path.read_text().replace("table8-row2-seed0", "table7-row3-seed0"))
     read: list[str] = []
-    outcome = reports.collect._outcome
-    monkeypatch.setattr("reports.collect._outcome", lambda folder: read.append(folder.key) or outcome(folder))
+    read_job = reports.collect._read_job
+    monkeypatch.setattr("reports.collect._read_job", lambda folder: read.append(folder.key) or read_job(folder))
     assert claim(evaluate_claims(tmp_path), "enough-queries").comparisons
     assert len(read) == len(set(read)) == 5
 
