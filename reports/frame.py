@@ -71,8 +71,8 @@ def _line(results: TableResults, row: RowResults, metrics: list[str], against: A
 
 
 def _interval(row: RowResults, metric: str) -> tuple[float | None, float | None]:
-    values = image_means(row, metric)
-    return mean_interval(values) if len(values) else (None, None)
+    means = list(image_means(row, metric).values())
+    return mean_interval(means) if means else (None, None)
 
 
 def _against_reference(row: RowResults, metric: str, against: AgainstReference) -> dict[str, float | None]:

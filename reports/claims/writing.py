@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-from tabulate import tabulate
 
 from benchmarks.files import write_atomic
 from benchmarks.metrics import METRICS
@@ -18,7 +15,7 @@ from reports.claims.evaluation import ClaimsReport, ClaimVerdict
 from reports.claims.specification import BestOf, Better, Close, LargestGain, NoGain, Part
 from reports.claims.verdicts import RULE, PartVerdict, Verdict
 from reports.comparisons import Comparison
-from reports.markdown import escape
+from reports.markdown_text import escape, format_table
 
 SCHEMA = 1
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "missing")
@@ -72,7 +69,7 @@ def to_markdown(report: ClaimsReport) -> str:
         for claim in report.verdicts
     ]
     headings = ["claim", "text", "table", "verdict", "pairs", "scale"]
-    parts = ["# Claims", f"{counts}.", _table(overview, headings), "## How a verdict is reached", escape(RULE)]
+    parts = ["# Claims", f"{counts}.", format_table(headings, overview), "## How a verdict is reached", escape(RULE)]
     for _, of_table in groupby(report.verdicts, lambda claim: claim.table):
         claims = list(of_table)
         parts += [f"## {escape(where(claims[0]))}", escape(" ".join(claims[0].conditions))]
@@ -91,7 +88,7 @@ def _claim_markdown(claim: ClaimVerdict) -> list[str]:
     for part in claim.parts:
         if part.comparisons:
             lines = [[*(escape(cell) for cell in comparison_cells(one)), verdict] for one, verdict in part.judged()]
-            parts += [escape(f"{says(part.part)}: {part.verdict}."), _table(lines, COMPARISON_HEADINGS)]
+            parts += [escape(f"{says(part.part)}: {part.verdict}."), format_table(COMPARISON_HEADINGS, lines)]
     parts += ["\n".join(f"- missing: {escape(line)}" for line in claim.missing)]
     parts += [f"```sh\n{claim.command}\n```"] if claim.command else []
     return [*parts, escape(" ".join(claim.notes))]
@@ -147,7 +144,3 @@ def _counted(values: set[int], noun: str) -> str:
 
 def _range(values: set[int]) -> str:
     return "–".join(map(str, dict.fromkeys((min(values), max(values)))))
-
-
-def _table(lines: list[list[str]], headings: Sequence[str]) -> str:
-    return tabulate(lines, headings, tablefmt="github", disable_numparse=True)

@@ -13,6 +13,7 @@ from benchmarks.plan.tables import Display
 from reports.cells import ARROWS
 from reports.collect import RowResults, TableResults
 from reports.origins import marked_label
+from reports.pairing import image_means
 from reports.statistics import mean_interval
 
 WIDTH, HEIGHT = 600, 46  # of a strip, in its own units
@@ -67,16 +68,9 @@ def distributions(results: TableResults) -> list[Distribution]:
     return [one for one in found if one.strips]
 
 
-def image_scores(row: RowResults, metric: str) -> dict[str, float]:
-    """Image -> mean over seeds, of the images that every seed of the row was tested on."""
-    scores = [result.scores.get(metric, {}) for result in row.results]
-    shared = sorted(set.intersection(*map(set, scores))) if scores else []
-    return {image: math.fsum(of_seed[image] for of_seed in scores) / len(scores) for image in shared}
-
-
 def _distribution(results: TableResults, metric: str) -> Distribution:
     display = results.spec.shown(metric)
-    scores = {row.number: image_scores(row, metric) for row in results.rows}
+    scores = {row.number: image_means(row, metric) for row in results.rows}
     rows = [row for row in results.rows if scores[row.number]]
     values = [value * display.factor for row in rows for value in scores[row.number].values()]
     axis = _Axis.around(values) if values else _Axis((0.0, 1.0))

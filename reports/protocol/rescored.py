@@ -18,9 +18,6 @@ from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
 from reports.collect import Gap, RowResults, TableResults
 
-Progress = Callable[[int, int], None]
-"""Called with jobs done and jobs in all."""
-
 
 @dataclass(frozen=True)
 class RescoredJob:
@@ -77,11 +74,16 @@ class RescoredTable:
         return [(row, problem) for row in self.rows for problem in row.problems]
 
 
-def rescore_table(results: TableResults, out: Path, progress: Progress | None = None) -> RescoredTable:
-    """Score OUT/jobs/<key>/predictions of every finished job again; writes nothing.
+def rescore_table(
+    results: TableResults, out: Path, progress: Callable[[int, int], None] | None = None
+) -> RescoredTable:
+    """Score OUT/jobs/<key>/predictions of every finished job again; nothing is written.
 
     A job whose predictions are missing or damaged, or whose figures under this project's own protocol are no longer
-    those of its result.json, becomes a problem of its row and no figure of it is shown.
+    those of its result.json, becomes a problem of its row, and none of its figures is shown.
+
+    Args:
+        progress: called with jobs done and jobs in all.
 
     Raises:
         UserError: no job is finished or none can be scored again, or the data of the jobs cannot be opened.
