@@ -22,7 +22,7 @@ VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "miss
 
 
 def write_claims(report: ClaimsReport) -> tuple[Path, Path]:
-    """Write OUT/reports/claims.md and claims.json; returns both paths."""
+    """Write OUT/reports/claims.md and claims.json; return both paths."""
     folder = report.out / "reports"
     write_atomic(folder / "claims.md", to_markdown(report))
     write_atomic(folder / "claims.json", json.dumps(to_json(report), indent=2, allow_nan=False) + "\n")
@@ -30,7 +30,7 @@ def write_claims(report: ClaimsReport) -> tuple[Path, Path]:
 
 
 def to_json(report: ClaimsReport) -> dict[str, Any]:
-    """What claims.json holds: everything of the report; figures that are not known are null."""
+    """Convert the whole report to what claims.json holds; unknown figures become null."""
     return {
         "schema": SCHEMA,
         "out": str(report.out),
@@ -42,7 +42,7 @@ def to_json(report: ClaimsReport) -> dict[str, Any]:
 
 
 def count_verdicts(report: ClaimsReport) -> dict[str, int]:
-    """How many claims have each verdict."""
+    """Count the claims with each verdict."""
     found = [claim.verdict for claim in report.verdicts]
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
@@ -62,7 +62,7 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_markdown(report: ClaimsReport) -> str:
-    """Verdicts at a glance, then each claim with its comparisons, then the rule and the paper's oddities."""
+    """Write out all verdicts at a glance, the rule, each claim with its comparisons, and the paper's oddities."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(report).items() if count)
     overview = [
         [f"`{claim.id}`", escape(claim.text), claim.table, f"**{claim.verdict}**", pairs(claim), claim.scale or "-"]
@@ -79,7 +79,7 @@ def to_markdown(report: ClaimsReport) -> str:
 
 
 def where(claim: ClaimVerdict) -> str:
-    """Which results a claim was compared with."""
+    """Name the results that a claim was compared with."""
     return f"{claim.table} on {claim.data}, scale {claim.scale}" if claim.data else f"{claim.table}, not run here"
 
 
@@ -100,7 +100,7 @@ COMPARISON_HEADINGS = (
 
 
 def comparison_cells(one: Comparison) -> list[str]:
-    """A comparison as text, in the order of `COMPARISON_HEADINGS` but for its verdict; in the metric's own unit."""
+    """Print a comparison under all `COMPARISON_HEADINGS` but the verdict, in the metric's own unit."""
     interval = "unknown" if math.isnan(one.low) else f"{one.low:+.4f} to {one.high:+.4f}"
     return [
         f"{one.better} vs {one.worse}",
@@ -116,7 +116,7 @@ def comparison_cells(one: Comparison) -> list[str]:
 
 
 def says(part: Part) -> str:
-    """What a part of a claim asks of its comparisons."""
+    """State in words what a part of a claim asks of its comparisons."""
     match part:
         case Close():
             return f"{part.row} is within ±{part.margin:g} of {', '.join(part.to)} ({part.reason})"
@@ -131,7 +131,7 @@ def says(part: Part) -> str:
 
 
 def pairs(claim: ClaimVerdict) -> str:
-    """How many images and seeds its comparisons rest on."""
+    """Print how many images and seeds a claim's comparisons rest on."""
     if not claim.comparisons:
         return "-"
     images, seeds = ({getattr(one, name) for one in claim.comparisons} for name in ("images", "seeds"))

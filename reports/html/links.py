@@ -28,7 +28,7 @@ def _found(out: Path) -> Iterator[tuple[str, Path, str]]:
         yield f"Study {path.parent.name}", path, _first_line(path.with_name("best.yaml"))
     for path in sorted((out / "reports").glob("*_protocol.md")):
         name = path.stem.removesuffix("_protocol")
-        yield f"Protocol of {name}", path, "How much of a difference between its rows is the way of scoring."
+        yield f"Protocol of {name}", path, "How much of a difference between its rows is due to the way of scoring."
 
 
 def _first_line(best: Path) -> str:

@@ -1,4 +1,4 @@
-"""A table's finished jobs, scored again under every protocol that their data has."""
+"""A table's finished jobs, scored again under every protocol variant that applies to their data."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from reports.collect import Gap, RowResults, TableResults
 
 @dataclass(frozen=True)
 class RescoredJob:
-    """Every figure of one job."""
+    """All figures of one job."""
 
     key: str
     seed: int
     scores: tuple[Score, ...]
 
     def figure(self, variant: str, metric: str) -> float:
-        """The mean over images, or the pooled figure."""
+        """Return the mean over images, or the pooled figure."""
         return self._figures[variant, metric]
 
     @cached_property
@@ -41,7 +41,7 @@ class RescoredJob:
 
 @dataclass(frozen=True)
 class RescoredRow:
-    """One row of the table that is run here.
+    """One row of the table, scored again.
 
     Attributes:
         jobs: by seed.
@@ -60,7 +60,7 @@ class RescoredTable:
     """A table under every variant.
 
     Attributes:
-        tested: what the jobs were tested on, for people.
+        tested: the data, split and scale of the jobs, in words.
         choice: variants that apply and those that do not.
     """
 
@@ -122,7 +122,7 @@ def rescore_table(
 
 
 def score_lines(table: RescoredTable) -> list[dict[str, Any]]:
-    """Every figure as one line: row, label, seed, job, image (or `pooled`), variant, metric, value."""
+    """List every figure on one line: row, label, seed, job, image (or `pooled`), variant, metric, value."""
     return [
         {
             "row": row.row.number,
@@ -174,6 +174,6 @@ def _rescored(
 
 
 def _data(result: Result) -> tuple[Any, ...]:
-    """What makes the truth of two jobs the same."""
+    """The facts that have to agree for two jobs to have the same truth."""
     fingerprint = lookup(result.job, "data.fingerprint")
     return fingerprint, result.dataset.decoding, result.dataset.split

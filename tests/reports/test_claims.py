@@ -1,4 +1,4 @@
-"""Claims: the rule written out again, folders in which all are true and all are false, and what is missing."""
+"""Claims: the rule written out again, folders in which all are true and all are false, and missing results."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def true(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(true: Path, tmp_path: Path) -> Path:
-    """All claims are true in it; a copy to be changed at will."""
+    """A folder in which all claims are true; a copy to be changed at will."""
     return Path(shutil.copytree(true, tmp_path / "copy"))
 
 
@@ -151,7 +151,7 @@ def test_what_makes_no_difference_is_undecided(tmp_path: Path) -> None:
 
 
 def test_comparisons_of_a_claim_are_one_family(true: Path) -> None:
-    """12 of transformed-position, over both of its parts; 3 + 7 × 3 of relative-coordinates."""
+    """transformed-position has 12 over both of its parts; relative-coordinates has 3 + 7 × 3."""
     report = evaluate_claims(true)
     for id, size in (("transformed-position", 12), ("relative-coordinates", 24), ("best-temperatures", 8)):
         comparisons = claim(report, id).comparisons
@@ -353,7 +353,7 @@ def test_exit_status_is_about_completeness_not_about_truth(folder: Path, tmp_pat
 
 
 def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no folder of results"):
+    with pytest.raises(UserError, match="is not a results folder"):
         evaluate_claims(tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
     (tmp_path / "runs").mkdir()
@@ -368,8 +368,8 @@ def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:
         (("table",), "table9", "claim sota-bbbc is about table9; tables are: table1"),
         (("parts", 0, "row"), "BISSG", "names row 'BISSG'; rows of table1 that are run: Otsu"),
         (("parts", 0, "than"), [], "than"),
-        (("parts", 0, "metrics"), ["ajii"], "names ajii, which is no metric"),
-        (("parts", 0, "metrics"), ["dic"], "names dic, which is no metric with a better direction"),
+        (("parts", 0, "metrics"), ["ajii"], "names ajii, which is not a metric"),
+        (("parts", 0, "metrics"), ["dic"], "names dic, which is not a metric with a better direction"),
         (("parts", 0, "kind"), "worse", "kind"),
         (("parts", 0, "margin"), 0.1, "margin"),
         (("id",), "sota-cvppp", "has two entries called sota-cvppp"),
