@@ -1,4 +1,4 @@
-"""Datasets: from a spec to checked samples, and single image files read the same way."""
+"""Datasets: open one by its spec and load checked samples, or read single image files in the same way."""
 
 from __future__ import annotations
 

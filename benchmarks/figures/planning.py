@@ -1,4 +1,4 @@
-"""From a figure to the jobs of its table."""
+"""Plan the jobs that a figure shows, which are jobs of its table."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def figure_plan(
     device: str = "cpu",
     allow_unequal: bool = False,
 ) -> Plan:
-    """The jobs that the figure shows: those of its rows with seed 0, with the keys that they have in the table.
+    """Plan the jobs that the figure shows: those of its rows with seed 0, under their keys in the table.
 
-    Args are as `expand_table` takes them, and so is what it raises.
+    Arguments and errors are those of `expand_table`.
     """
     table = load_table(spec.table)
     rows = None

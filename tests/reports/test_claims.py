@@ -48,7 +48,7 @@ TRUE = {
     "table7": {"C_mask = 8": 0.05, "C_mask = 16": 0.1},
     "table8": {"N = 300": 0.1, "N = 600": 0.097},
 }  # fmt: skip
-"""What makes every claim true; a row that is not named gains nothing."""
+"""Gains that make every claim true; a row that is not named gains nothing."""
 
 FALSE = {
     **{table: {row: -gain for row, gain in gains.items()} for table, gains in TRUE.items()},
