@@ -1,8 +1,8 @@
 """Random training crops: one composed sampling grid per image, applied once to image and labels.
 
-geometry   where every pixel of the crop comes from (crop, scale, flips, transpose, rotation, elastic)
+geometry   the place in the image of every pixel of the crop (crop, scale, flips, transpose, rotation, elastic)
 sampling   reading an image at those places, reflected at its borders
-instances  which pixels of the crop are one instance
+instances  telling which pixels of the crop are one instance
 intensity  brightness, contrast and gamma
 """
 

@@ -1,4 +1,4 @@
-"""What each trial reached, and the best so far."""
+"""The history of a study: the objective of each trial, and the best so far."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from studies.specs import StudySpec, maximised, objective_title
 
 
 def draw_history(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:
-    """Draw the first objective of every trial; returns the caption.
+    """Draw the first objective of every trial; return the caption.
 
     Raises:
         UserError: no trial is complete.

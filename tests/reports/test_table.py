@@ -15,7 +15,8 @@ from reports.collect import collect
 from reports.comparisons import compare
 from reports.console import render_console
 from reports.frame import to_frame
-from reports.markdown import escape, table_markdown
+from reports.markdown import table_markdown
+from reports.markdown_text import escape
 from reports.pairing import image_means
 from reports.pictures import Picture
 from reports.statistics import mean_interval
@@ -114,7 +115,8 @@ def test_frame_has_intervals_and_comparisons(tmp_path: Path) -> None:
     results = collect(tmp_path, "table4")
     frame = pd.read_csv(io.StringIO(to_frame(results).to_csv(index=False)))
     line, comparison = frame.iloc[0], compare(results.rows[0], results.rows[7], "pq")
-    assert (line["pq_ci_low"], line["pq_ci_high"]) == pytest.approx(mean_interval(image_means(results.rows[0], "pq")))
+    means = list(image_means(results.rows[0], "pq").values())
+    assert (line["pq_ci_low"], line["pq_ci_high"]) == pytest.approx(mean_interval(means))
     assert line["pq_ci_low"] < line["pq_mean"] < line["pq_ci_high"]
     assert line["pq_reference_effect"] == pytest.approx(comparison.effect)
     assert (line["pq_reference_low"], line["pq_reference_high"]) == pytest.approx((comparison.low, comparison.high))

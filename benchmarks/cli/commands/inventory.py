@@ -115,7 +115,7 @@ def _scales() -> Listing:
 
 
 def _datasets() -> Listing:
-    from benchmarks.data.specs import KINDS
+    from benchmarks.data.opening import KINDS
 
     return ("dataset", "written as"), [(name, written) for name, (_, written) in KINDS.items()]
 
