@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from benchmarks.errors import UserError
 from studies.pictures.style import MAP, SMALL, completed, new_figure, positions, save
 from studies.records import TrialRecord
-from studies.specs import StudySpec, maximised, objective_title, short_name
+from studies.specification import StudySpec, maximised, objective_title, short_name
 
 PAPER = {"facecolor": "w", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
 """The box behind labels, which lie on lines."""

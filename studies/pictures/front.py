@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from studies.pictures.style import BEST, MAP, SMALL, completed, new_figure, save, tidy
 from studies.records import TrialRecord, pareto_front
-from studies.specs import StudySpec, objective_title
+from studies.specification import StudySpec, objective_title
 
 
 def draw_front(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:

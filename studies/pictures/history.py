@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from benchmarks.errors import UserError
 from studies.pictures.style import BEST, OTHER, SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord
-from studies.specs import StudySpec, maximised, objective_title
+from studies.specification import StudySpec, maximised, objective_title
 
 
 def draw_history(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:

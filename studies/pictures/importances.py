@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.errors import UserError
 from studies.pictures.style import SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord, read_trials
-from studies.specs import StudySpec, maximised, objective_title, short_name
+from studies.specification import StudySpec, maximised, objective_title, short_name
 
 if TYPE_CHECKING:
     import optuna

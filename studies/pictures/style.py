@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.files import atomic_path
 from studies.records import TrialRecord
-from studies.specs import Choice, Search
+from studies.specification import Choice, Search
 from studies.trial import printed
 
 DPI = 200

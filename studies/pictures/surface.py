@@ -15,7 +15,7 @@ from matplotlib.tri import Triangulation
 from benchmarks.errors import UserError
 from studies.pictures.style import BEST, MAP, OTHER, SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord
-from studies.specs import Choice, Search, StudySpec, maximised, objective_title, short_name
+from studies.specification import Choice, Search, StudySpec, maximised, objective_title, short_name
 from studies.trial import printed
 
 Point = tuple[Choice, ...]
