@@ -18,7 +18,7 @@ from benchmarks.store.run_file import RunFile, read_run, run_path
 from reports.published import published_figures
 
 Origin = Literal["trained", "untrained", "external", "quoted"]
-"""Where a row's figures come from: training here, a method that needs none, label maps made elsewhere, the paper."""
+"""The origin of a row's figures: training here, a method that needs none, label maps made elsewhere, the paper."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class TableResults:
 
     spec: TableSpec
     rows: tuple[RowResults, ...]
-    overrides: dict[str, Any]  # what the user changed of the scale, nested
+    overrides: dict[str, Any]  # settings of the scale that the user changed, nested
 
     @property
     def results(self) -> list[Result]:
@@ -79,7 +79,7 @@ class TableResults:
 
 
 Found = Result | Gap
-"""What the folder holds of one job: its result, or why there is none."""
+"""What a results folder holds of one job: its result, or the reason why there is none."""
 
 
 def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> TableResults:

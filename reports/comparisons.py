@@ -17,7 +17,7 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better one row is than another by one metric.
+    """A comparison of two rows by one metric.
 
     Attributes:
         better, worse: labels of what is compared; the effect says which of them is better.
@@ -25,7 +25,7 @@ class Comparison:
             `better` for a metric that should be low.
         low, high: 95 % paired bootstrap interval of the effect; NaN for one image.
         p: p value of the two-sided Wilcoxon signed-rank test, not corrected.
-        rank_biserial: from -1 to 1, the share of signed ranks in favour of `better` less that against.
+        rank_biserial: share of signed ranks in favour of `better` less that against it, from -1 to 1.
         images, seeds: how many the rows share; seeds is 1 where neither row was trained.
         p_holm: p corrected within its family; None before that.
     """
@@ -71,7 +71,7 @@ def compare_gains(gain: tuple[RowResults, RowResults], other: tuple[RowResults, 
     """Compare what the first of two rows gains over the second with what another pair gains.
 
     Raises:
-        UserError: as `compare`.
+        UserError: as `compare` raises it.
     """
     labels = tuple(f"{row.label} over {before.label}" for row, before in (gain, other))
     return _compare((labels[0], labels[1]), [*gain, *other], [1, -1, -1, 1], metric)
@@ -90,7 +90,7 @@ class AgainstReference:
 
     Attributes:
         reference: the row that the others are compared with.
-        comparisons: by number of the row and metric; `better` is the row, `worse` the reference.
+        comparisons: comparisons by row number and metric; `better` is the row, `worse` the reference.
         unpaired: why rows with results could not be compared, one sentence for each.
     """
 

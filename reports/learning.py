@@ -38,7 +38,7 @@ Points = tuple[np.ndarray, np.ndarray]
 class Curves:
     """The curves that one job recorded while it was trained."""
 
-    iterations: int  # of the whole training
+    iterations: int  # length of the whole training
     loss: Points  # iterations from 1, losses of single batches without terms that have a floor; each (N,)
     validation: Points  # iterations, PQ; each (M,)
 

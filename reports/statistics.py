@@ -60,8 +60,8 @@ class PairedDifference:
         effect: mean over images and seeds.
         interval: interval of the effect, over images and seeds.
         p: p value of the two-sided Wilcoxon signed-rank test over images.
-        rank_biserial: from -1 (every image is below 0) to 1 (every image is above), the test's own effect size:
-            its signed ranks, summed, over the sum of all ranks.
+        rank_biserial: effect size of the test, the sum of its signed ranks over the sum of all ranks; from -1 (every
+            image is below 0) to 1 (every image is above).
     """
 
     effect: float

@@ -31,7 +31,7 @@ _MAY_START_ANEW = ("class_predictor.", "criterion.", "model.transformer_module.q
 
 
 class _Architecture(transformers.Mask2FormerConfig):
-    """The configuration of `transformers` without its warning of backbones other than Swin, all of which run."""
+    """Their configuration, which warns of every backbone but Swin, though any with strides 4 to 32 works."""
 
     backbones_supported = [*transformers.Mask2FormerConfig.backbones_supported, "resnet"]  # noqa: RUF012
 

@@ -34,7 +34,7 @@ def augment(
         image: (3, H, W) float in [0, 1], of any size, also smaller than the crop.
         labels: (H, W) int, 0 background, ids not necessarily contiguous; on the image's device.
         crop: side of the crop in pixels.
-        config: what may happen, and how often.
+        config: settings of what may happen, and how often.
         generator: a CPU generator, so that a seed gives the same crop on every device.
 
     Returns:

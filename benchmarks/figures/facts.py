@@ -74,7 +74,7 @@ class ActivationView(Facts):
 
 
 class Activations(Facts):
-    """What one query of each row sees of each target."""
+    """The view of each row's best query of each target."""
 
     kind: Literal["activations"] = "activations"
     window: Window
@@ -137,7 +137,7 @@ class SimilarMasks(Facts):
 
 
 class Similarity(Facts):
-    """How similar the queries of each row are, and masks of similar queries."""
+    """The similarity of the queries of each row, and masks of similar queries."""
 
     kind: Literal["similarity"] = "similarity"
     window: Window

@@ -29,7 +29,7 @@ class PartVerdict:
     """One part of a claim with the comparisons it rests on.
 
     Attributes:
-        comparisons: by metric and row, corrected within the claim.
+        comparisons: ordered by metric and row, corrected within the claim.
         complete: whether the claim has all results it needs; if not, there is no verdict on the others.
     """
 

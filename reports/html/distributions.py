@@ -16,7 +16,7 @@ from reports.origins import marked_label
 from reports.pairing import image_means
 from reports.statistics import mean_interval
 
-WIDTH, HEIGHT = 600, 46  # of a strip, in its own units
+WIDTH, HEIGHT = 600, 46  # size of a strip, in its own units
 MIDDLE, TRACK = 19, 40  # heights of the dots, and of the mean below them
 MARGIN = 14
 RADIUS = 3.2
@@ -81,7 +81,7 @@ def _distribution(results: TableResults, metric: str) -> Distribution:
 
 @dataclass(frozen=True)
 class _Axis:
-    values: tuple[float, ...]  # where its ticks are, the ends among them
+    values: tuple[float, ...]  # the ticks, both ends among them
 
     @classmethod
     def around(cls, values: list[float]) -> _Axis:

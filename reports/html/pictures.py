@@ -12,7 +12,7 @@ from reports.pictures import Picture
 
 WIDTH = 1600  # pixels; wider pictures are reduced
 COLOURS = 256
-QUALITY = 88  # of JPEG
+QUALITY = 88  # JPEG quality
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ class RescoredRow:
     """One row of the table, scored again.
 
     Attributes:
-        jobs: by seed.
+        jobs: jobs that were scored again, ordered by seed.
         gaps: jobs without a result.
         problems: jobs with a result that could not be scored again, or gave other figures than it says.
     """

@@ -96,7 +96,7 @@ class Swap:
 
 @dataclass(frozen=True)
 class Family:
-    """One metric of a table under every variant that touches it.
+    """The figures of all rows by one metric, under every variant that affects it.
 
     Attributes:
         rows: those with a figure.

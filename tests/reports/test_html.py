@@ -25,7 +25,7 @@ SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
 class Page(HTMLParser):
-    """Elements and text of a page, as a browser would see them."""
+    """The elements and the text of a page, as a browser would see them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ def edit_run(out: Path, number: int, **changes: object) -> None:
 
 
 def latex_groups(fragment: str) -> list[list[list[str]]]:
-    """Cells of the lines between each two rules, after the heading."""
+    """List the cells of the lines between each two rules, after the heading."""
     table = fragment.split(r"\begin{tabular}")[1].split(r"\bottomrule")[0]
     return [
         [
@@ -54,7 +54,7 @@ def latex_groups(fragment: str) -> list[list[list[str]]]:
 
 
 def markdown_rows(paths: ReportPaths, heading: str) -> list[list[str]]:
-    """Cells of the table whose heading has this column."""
+    """List the cells of the table whose heading has this column."""
     lines = paths.markdown.read_text().splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("| #") and heading in line)
     rows = []

@@ -52,7 +52,7 @@ def test_every_report_is_written(one_seed: Path) -> None:
 
 
 def test_every_number_comes_from_the_result_files(one_seed: Path) -> None:
-    """A figure that no other cell has, put into one result.json, is in every report; the old one goes."""
+    """A figure that no other cell has, put into one result.json, appears in every report; the old one is gone."""
     old = f"{collect(one_seed, 'table4').rows[4].results[0].metrics['f1']:.4f}"
     edit_result(one_seed, "table4-row5-seed0", "metrics.f1", 0.123449)
     edit_result(one_seed, "table4-row5-seed0", "cost.parameters", 7654321)

@@ -1,4 +1,4 @@
-"""What reports say of thresholds that were chosen after training."""
+"""Reports on thresholds that were chosen after training."""
 
 from __future__ import annotations
 
