@@ -11,6 +11,5 @@ job_trials     trials as jobs of the scheduler, and the pruner
 inference/     thresholds on what a network said, without training
 study_folder   OUT/studies/NAME, which is of one study
 records        trials as plain values, for everything that shows them
-documents      JSON files with the version of their form
 results        what a study leaves: the best settings, pictures, a page
 """

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from benchmarks.plan.expansion import PlannedJob
+from benchmarks.store.documents import Document, read_if_there, write_document
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
-from studies.documents import read_document, write_document
 from studies.plan import TrainingPlan
 from studies.records import TrialRecord
 
-SCHEMA = 1
 
+class Confirmation(Document):
+    """What the best settings gave on the test split: confirmed.json."""
 
-@dataclass(frozen=True)
-class Confirmation:
-    """What the best settings gave on the test split.
-
-    Attributes:
-        trial: number of the trial that chose them.
-        metrics: of each seed, means over the images.
-        looks: how often settings of this study were confirmed: each after the first is a choice that could have known
-            the test.
-    """
-
+    version: Literal[1] = Field(1, alias="schema")
     trial: int
+    """Number of the trial that chose them."""
     params: dict[str, Any]
     split: str
     images: int
     metrics: dict[int, dict[str, float]]
+    """Means over the images, of each seed."""
     looks: int
+    """How often settings of this study were confirmed: each after the first is a choice that could have known the
+    test."""
+    jobs: list[str]
 
     def values(self, metric: str) -> list[float]:
         """The metric of each seed."""
@@ -53,19 +50,20 @@ def record_confirmation(best: TrialRecord, jobs: Sequence[PlannedJob], out: Path
     results = {planned.job.seed: _result(planned, out) for planned in jobs}
     dataset = next(iter(results.values())).dataset
     looks = before.looks + (before.params != best.params) if before else 1
+    metrics = {
+        seed: {name: value for name, value in result.metrics.items() if value is not None}
+        for seed, result in results.items()
+    }
     confirmation = Confirmation(
-        best.number,
-        best.params,
-        dataset.split,
-        dataset.images,
-        {
-            seed: {name: value for name, value in result.metrics.items() if value is not None}
-            for seed, result in results.items()
-        },
-        looks,
+        trial=best.number,
+        params=best.params,
+        split=dataset.split,
+        images=dataset.images,
+        metrics=metrics,
+        looks=looks,
+        jobs=[planned.job.key for planned in jobs],
     )
-    keys = [planned.job.key for planned in jobs]
-    write_document(path, SCHEMA, {**vars(confirmation), "jobs": keys})
+    write_document(path, confirmation)
     return confirmation
 
 
@@ -75,21 +73,10 @@ def read_confirmation(path: Path) -> Confirmation | None:
     Raises:
         UserError: it is damaged.
     """
-    return read_document(path, SCHEMA, _parse, "Delete it and say --confirm again.")
-
-
-def _parse(content: dict[str, Any]) -> Confirmation:
-    metrics = {int(seed): dict(values) for seed, values in content["metrics"].items()}
-    return Confirmation(
-        content["trial"], content["params"], content["split"], content["images"], metrics, content["looks"]
-    )
+    return read_if_there(path, Confirmation, "Delete it and say --confirm again.")
 
 
 def _result(planned: PlannedJob, out: Path) -> Result:
     result = JobFolder.of(planned.job, out).read_result()
     assert result is not None, "the job is finished"
     return result
-
-
-def _finite(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    return {name: value for name, value in metrics.items() if value is not None}

@@ -16,7 +16,7 @@ def write_result(job: Job, out: Path, **fields: Any) -> JobFolder:
     facts = DatasetFacts(**job.data.model_dump(), split=job.split, images=0, instances=0)
     cost = Cost(iterations=job.training.iterations, train_seconds=0.0)
     given: dict[str, Any] = {
-        **{"schema": SCHEMA, "key": job.key, "job": job.resolved(), "dataset": facts, "cost": cost},
+        **{"version": SCHEMA, "key": job.key, "job": job.resolved(), "dataset": facts, "cost": cost},
         **{"metrics": {}, "images": [], "environment": {}},
     }
     folder.write_result(Result(**given | fields))

@@ -112,7 +112,7 @@ def _run(
     write_scores(rows, folder.scores)
     folder.write_result(
         Result(
-            schema=SCHEMA,
+            version=SCHEMA,
             key=job.key,
             label=label,
             job=job.resolved(),

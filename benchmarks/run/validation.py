@@ -7,12 +7,11 @@ from typing import Any, Literal
 from pydantic import Field
 
 from benchmarks.data import Dataset
-from benchmarks.errors import UserError
 from benchmarks.machine.threads import computing_with
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.run.prediction import segment_sample
-from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
+from benchmarks.store.documents import Document, read_if_there, write_document
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import ImageProgress
@@ -53,14 +52,8 @@ def read_validation_scores(folder: JobFolder) -> dict[str, float] | None:
     Raises:
         UserError: it is damaged.
     """
-    try:
-        return read_document(folder.validation_scores, ValidationScores).metrics
-    except FileNotFoundError:
-        return None
-    except UnreadableError as error:
-        raise UserError(
-            f"{folder.validation_scores} is damaged ({error}). Delete it: it is made again in seconds."
-        ) from error
+    found = read_if_there(folder.validation_scores, ValidationScores, "Delete it: it is made again in seconds.")
+    return found.metrics if found else None
 
 
 def _scores(

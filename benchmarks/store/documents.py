@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmarks.errors import UserError
 from benchmarks.files import write_json
 
 Model = TypeVar("Model", bound="Document")
@@ -15,7 +16,7 @@ Model = TypeVar("Model", bound="Document")
 class Document(BaseModel):
     """What a JSON file of the store holds. Entries that this version does not know are left out."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, validate_by_name=True)
 
 
 class UnreadableError(ValueError):
@@ -41,10 +42,23 @@ def read_document(path: Path, model: type[Model]) -> Model:
         raise UnreadableError(str(error)) from error
 
 
-def write_document(path: Path, document: Document, head: dict[str, Any] | None = None) -> None:
-    """Write a document in one step.
+def read_if_there(path: Path, model: type[Model], remedy: str) -> Model | None:
+    """Read and check a file; None where there is none.
 
     Args:
-        head: entries before its own, which readers of the model leave out.
+        remedy: what the user is to do about a damaged one.
+
+    Raises:
+        UserError: it is damaged, or of another form.
     """
-    write_json(path, (head or {}) | document.model_dump(mode="json", by_alias=True))
+    try:
+        return read_document(path, model)
+    except FileNotFoundError:
+        return None
+    except UnreadableError as error:
+        raise UserError(f"{path} is damaged ({error}). {remedy}") from error
+
+
+def write_document(path: Path, document: Document) -> None:
+    """Write a document in one step."""
+    write_json(path, document.model_dump(mode="json", by_alias=True))

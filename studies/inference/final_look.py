@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
 
 from benchmarks.files import exclusive
 from benchmarks.machine.threads import computing_with
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.scoring import mean_scores
+from benchmarks.store.documents import Document, read_if_there, write_document
 from benchmarks.training.watcher import ImageProgress
 from reports.statistics import PairedDifference, paired_difference
-from studies.documents import read_document, write_document
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
 
-SCHEMA = 1
 SHOWN = ("pq", "f1", "aji", "dice")
 
 
-@dataclass(frozen=True)
-class FinalLook:
-    """One look at the test split.
+class FinalLook(Document):
+    """One look at the test split: test.json."""
 
-    Attributes:
-        params: thresholds that were chosen.
-        default, best: rows of images under the model's own thresholds and the chosen ones.
-        looks: how often the test split was looked at, this time included: each after the first is a choice that
-            could have known the test.
-    """
-
+    version: Literal[1] = Field(1, alias="schema")
+    split: str
     params: dict[str, Any]
-    default: list[dict[str, Any]]
-    best: list[dict[str, Any]]
+    """The thresholds that were chosen."""
     looks: int
+    """How often the test split was looked at, this time included: each after the first is a choice that could have
+    known the test."""
+    default_metrics: dict[str, float]
+    best_metrics: dict[str, float]
+    default: list[dict[str, Any]]
+    """Rows of images under the model's own thresholds."""
+    best: list[dict[str, Any]]
+    """The same under the chosen ones."""
 
     def difference(self, metric: str) -> PairedDifference:
         """Chosen minus default over images, positive where the chosen ones are better."""
@@ -77,14 +78,15 @@ def _look(
         default = store.scores(plan.dataset, split, plan.config)
         chosen = store.scores(plan.dataset, split, plan.thresholds(best.params))
     look = FinalLook(
-        best.params,
-        default,
-        chosen,
-        before.looks + 1 if before else 1,
+        split=split,
+        params=best.params,
+        looks=before.looks + 1 if before else 1,
+        default_metrics=mean_scores(default),
+        best_metrics=mean_scores(chosen),
+        default=default,
+        best=chosen,
     )
-    facts = {"split": split, "params": look.params, "looks": look.looks}
-    means = {"default_metrics": mean_scores(look.default), "best_metrics": mean_scores(look.best)}
-    write_document(folder / "test.json", SCHEMA, facts | means | {"default": look.default, "best": look.best})
+    write_document(folder / "test.json", look)
     store.forget(split)
     return look
 
@@ -95,8 +97,4 @@ def read_look(path: Path) -> FinalLook | None:
     Raises:
         UserError: it is damaged.
     """
-    return read_document(path, SCHEMA, _parse, "It says what the test split gave: restore it.")
-
-
-def _parse(content: dict[str, Any]) -> FinalLook:
-    return FinalLook(content["params"], content["default"], content["best"], int(content["looks"]))
+    return read_if_there(path, FinalLook, "It says what the test split gave: restore it.")

@@ -79,7 +79,7 @@ def finished_results(out: Path, table: str, seeds: int) -> int:
         job = planned.job
         facts = DatasetFacts(**job.data.model_dump(), split=job.split, images=IMAGES, instances=100 * IMAGES)
         result = Result(
-            schema=SCHEMA,
+            version=SCHEMA,
             key=job.key,
             label=planned.label,
             job=job.resolved(),
