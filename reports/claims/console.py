@@ -13,7 +13,7 @@ from rich.text import Text
 
 from reports.claims.evaluation import ClaimsReport, ClaimVerdict
 from reports.claims.verdicts import RULE, PartVerdict, Verdict
-from reports.claims.writing import comparison_cells, count_verdicts, pairs, says, where
+from reports.claims.writing import comparison_cells, count_verdicts, describe_part, describe_run, pairs
 
 LONGEST_WORD = 12
 """Words of a label up to this length are not broken; longer ones would leave no room for figures."""
@@ -26,7 +26,7 @@ def render_claims(report: ClaimsReport) -> Group:
     parts: list[RenderableType] = []
     for _, of_table in groupby(report.verdicts, lambda claim: claim.table):
         claims = list(of_table)
-        parts += [Text(where(claims[0]), "bold underline"), Text(" ".join(claims[0].conditions), "dim")]
+        parts += [Text(describe_run(claims[0]), "bold underline"), Text(" ".join(claims[0].conditions), "dim")]
         parts += [Padding(Group(*_claim(claim)), (0, 0, 0, 2)) for claim in claims]
     parts += [Text("Oddities in the paper's own figures", "bold underline")]
     parts += [Text(f"- {text}") for text in report.oddities]
@@ -38,7 +38,7 @@ def _claim(claim: ClaimVerdict) -> Iterator[RenderableType]:
     yield Text(claim.text)
     for part in claim.parts:
         if part.comparisons:
-            yield Text(f"{says(part.part)}: {part.verdict}", "italic")
+            yield Text(f"{describe_part(part.part)}: {part.verdict}", "italic")
             yield _comparisons(part)
     yield from (Text(f"missing: {line}", "yellow") for line in claim.missing)
     if claim.command:

@@ -72,13 +72,13 @@ def to_markdown(report: ClaimsReport) -> str:
     parts = ["# Claims", f"{counts}.", format_table(headings, overview), "## How a verdict is reached", escape(RULE)]
     for _, of_table in groupby(report.verdicts, lambda claim: claim.table):
         claims = list(of_table)
-        parts += [f"## {escape(where(claims[0]))}", escape(" ".join(claims[0].conditions))]
+        parts += [f"## {escape(describe_run(claims[0]))}", escape(" ".join(claims[0].conditions))]
         parts += [section for claim in claims for section in _claim_markdown(claim)]
     parts += ["## Oddities in the paper's own figures", "\n".join(f"- {escape(text)}" for text in report.oddities)]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def where(claim: ClaimVerdict) -> str:
+def describe_run(claim: ClaimVerdict) -> str:
     """Name the results that a claim was compared with."""
     return f"{claim.table} on {claim.data}, scale {claim.scale}" if claim.data else f"{claim.table}, not run here"
 
@@ -88,7 +88,7 @@ def _claim_markdown(claim: ClaimVerdict) -> list[str]:
     for part in claim.parts:
         if part.comparisons:
             lines = [[*(escape(cell) for cell in comparison_cells(one)), verdict] for one, verdict in part.judged()]
-            parts += [escape(f"{says(part.part)}: {part.verdict}."), format_table(COMPARISON_HEADINGS, lines)]
+            parts += [escape(f"{describe_part(part.part)}: {part.verdict}."), format_table(COMPARISON_HEADINGS, lines)]
     parts += ["\n".join(f"- missing: {escape(line)}" for line in claim.missing)]
     parts += [f"```sh\n{claim.command}\n```"] if claim.command else []
     return [*parts, escape(" ".join(claim.notes))]
@@ -115,7 +115,7 @@ def comparison_cells(one: Comparison) -> list[str]:
     ]
 
 
-def says(part: Part) -> str:
+def describe_part(part: Part) -> str:
     """State in words what a part of a claim asks of its comparisons."""
     match part:
         case Close():

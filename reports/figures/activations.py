@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.figures.facts import Activations, ActivationView
 from benchmarks.figures.store import FigureData
-from reports.figures.canvas import SMALL, WIDTH, Canvas, fit, how_chosen, mark_target, show
+from reports.figures.canvas import SMALL, WIDTH, Canvas, describe_choice, fit, mark_target, show
 from reports.scene import Scene, error_legend
 
 LEFT, GAP, TITLE, NOTE, BOTTOM = 0.2, 0.05, 0.22, 0.16, 0.62  # inches
@@ -110,5 +110,5 @@ def _caption(shown: Activations) -> list[str]:
         "(d): a matched object (IoU > 0.5 in the window) has the colour of its truth; red outlines are missed objects, "
         "white stripes objects that match none.",
         "(c), below: Dice with the target, and other instances of which the mask, at 0.5, covers at least half.",
-        how_chosen(shown.window, several) + f" Other instances cover {around} of its surroundings.",
+        describe_choice(shown.window, several) + f" Other instances cover {around} of its surroundings.",
     ]

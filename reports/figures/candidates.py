@@ -12,8 +12,8 @@ from reports.figures.canvas import (
     SMALL,
     WIDTH,
     Canvas,
+    describe_choice,
     fit,
-    how_chosen,
     mark_target,
     outline,
     show,
@@ -85,5 +85,5 @@ def _caption(shown: Candidates) -> list[str]:
         "covers at least half.",
         f"Above the columns: over the {instances} whole instances in the most crowded window of each test image, the "
         "mean Dice of the best query and the share of instances whose best query covers another one too.",
-        how_chosen(shown.window, len(shown.targets)),
+        describe_choice(shown.window, len(shown.targets)),
     ]

@@ -129,7 +129,7 @@ def describe_window(window: Window) -> str:
     )
 
 
-def how_chosen(window: Window, targets: int) -> str:
+def describe_choice(window: Window, targets: int) -> str:
     """Explain the rules of `benchmarks.figures.selection` by which image, window and targets were chosen."""
     who = "target is the instance" if targets == 1 else f"{targets} targets are the instances, no two neighbours,"
     return (

@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_atomic
 from reports.cells import SIGNS
 from reports.claims import RULE, ClaimsReport, evaluate_claims
-from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells, count_verdicts, pairs, says
+from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells, count_verdicts, describe_part, pairs
 from reports.html import distributions
 from reports.html.figures import figure_sections
 from reports.html.jobs import commits, read_jobs
@@ -95,7 +95,7 @@ def _environment() -> Environment:
         "comparison_headings": COMPARISON_HEADINGS,
         "comparison_cells": comparison_cells,
         "pairs": pairs,
-        "says": says,
+        "describe_part": describe_part,
         "strip": distributions,
     }
     return environment

@@ -22,7 +22,7 @@ FEWEST = 8
 
 
 def importances(study: optuna.Study, spec: StudySpec) -> dict[str, float]:
-    """Weigh how much each setting decides, in falling order: `main_effects` of a grid, else `being_among_the_best`.
+    """Weigh how much each setting decides, in falling order: `main_effects` of a grid, else `ped_anova`.
 
     Raises:
         UserError: there is nothing to weigh.
@@ -30,7 +30,7 @@ def importances(study: optuna.Study, spec: StudySpec) -> dict[str, float]:
     done = completed(read_trials(study))
     if len(spec.search) < 2:
         raise UserError("No importances: only one setting was searched.")
-    found = main_effects(spec, done) if spec.sampler == "grid" else being_among_the_best(study, spec, done)
+    found = main_effects(spec, done) if spec.sampler == "grid" else ped_anova(study, spec, done)
     return dict(sorted(found.items(), key=lambda pair: pair[1], reverse=True))
 
 
@@ -58,7 +58,7 @@ def main_effects(spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, floa
     return {path: float(mean.var() / values.var()) for path, mean in zip(spec.search, means, strict=True)}
 
 
-def being_among_the_best(study: optuna.Study, spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, float]:
+def ped_anova(study: optuna.Study, spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, float]:
     """Compute the share of each setting in whether a trial is among the best tenth (PED-ANOVA).
 
     The evaluator takes low targets for good ones, so a figure that should be high is given with its sign changed.
