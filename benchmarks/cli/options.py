@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.errors import UserError
-from benchmarks.plan.job import JobContext
 from benchmarks.plan.nested import merge, nest
 
 if TYPE_CHECKING:
@@ -151,6 +150,7 @@ def one_job(
     Args:
         device: the one that was chosen by `options.device`.
     """
+    from benchmarks.plan.job import JobContext
     from benchmarks.plan.overrides import for_method
     from benchmarks.plan.resolving import make_job
 
