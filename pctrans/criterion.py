@@ -9,6 +9,7 @@ from torch.profiler import record_function
 
 from pctrans.config import PCTransConfig
 from pctrans.contrast import (
+    Groups,
     contrastive_loss,
     cosine_similarity,
     group_queries,
@@ -34,9 +35,9 @@ def weighted_losses(
     """The terms of eq. 8, each already multiplied by its λ; their sum is the loss.
 
     Mask and point loss are summed over all predictions, each with its own matching; the contrastive losses
-    look at the last one.
+    look at the last one. A term whose λ is 0 is left out.
     """
-    weights = config.loss_weights
+    weights, last = config.loss_weights, predictions[-1]
     matchings = start_matching(
         [_candidates(p.mask_logits, config) for p in predictions],
         [p.centres.detach() for p in predictions],
@@ -44,26 +45,33 @@ def weighted_losses(
         config.num_points,
         config.matching_centre_weight,
     )
+    losses: dict[str, Tensor] = {}
     # Before the first matching is asked for: they need none, and give an accelerator work meanwhile.
-    losses = _dense_losses(pixel_embedding, semantic_logits, targets, config)
+    if weights.discriminative:
+        losses["discriminative"] = weights.discriminative * _discriminative(pixel_embedding, targets)
+    if semantic_logits is not None:
+        losses["semantic"] = weights.semantic * _semantic(semantic_logits, targets)
 
     normaliser = _instances(targets, pixel_embedding.device)
     bce, dice, points = [], [], []
-    for prediction, matching in zip(predictions, matchings, strict=True):
-        with record_function("loss: mask"):
-            # Only matched masks are compared: enlarging the others would cost a backward pass through each of them.
-            logits = comparison_map(prediction.mask_logits[matching.image, matching.query, None], config)[:, 0]
-            pair = mask_loss(logits, targets, matching, config.num_points, normaliser)
-            bce.append(pair[0])
-            dice.append(pair[1])
+    for prediction, matching in zip(predictions, matchings, strict=True):  # later ones are still being solved
+        of_masks = _mask(prediction, matching, targets, config, normaliser)
+        bce.append(of_masks[0])
+        dice.append(of_masks[1])
         if weights.point:
-            with record_function("loss: point"):
-                points.append(point_loss(prediction.centres, targets, matching, normaliser))
+            points.append(_point(prediction, matching, targets, normaliser))
     losses["mask_bce"] = weights.mask * torch.stack(bce).sum()
     losses["mask_dice"] = weights.mask * torch.stack(dice).sum()
-    if points:
+    if weights.point:
         losses["point"] = weights.point * torch.stack(points).sum()
-    return losses | _contrastive_losses(predictions[-1], matching, config)
+
+    if weights.query_contrast or weights.mask_contrast:
+        groups = group_queries(last.queries, matching)
+        if weights.query_contrast:
+            losses["query_contrast"] = weights.query_contrast * _query_contrast(last, groups, config)
+        if weights.mask_contrast:
+            losses["mask_contrast"] = weights.mask_contrast * _mask_contrast(last, groups, config)
+    return losses
 
 
 def _candidates(mask_logits: Tensor, config: PCTransConfig) -> Tensor:
@@ -79,40 +87,41 @@ def comparison_map(mask_logits: Tensor, config: PCTransConfig) -> Tensor:
     return F.interpolate(mask_logits.float(), scale_factor=2, mode="bilinear", align_corners=False)
 
 
-def _dense_losses(
-    pixel_embedding: Tensor, semantic_logits: Tensor | None, targets: Targets, config: PCTransConfig
-) -> dict[str, Tensor]:
-    weights = config.loss_weights
-    labels = targets.downsampled(EMBEDDING_STRIDE)
-    losses: dict[str, Tensor] = {}
-    if weights.discriminative:
-        with record_function("loss: discriminative"):
-            loss = discriminative_loss(pixel_embedding, labels, max(targets.counts))
-            losses["discriminative"] = weights.discriminative * loss
-    if semantic_logits is not None:
-        with record_function("loss: semantic"):
-            losses["semantic"] = weights.semantic * semantic_loss(semantic_logits.float(), labels > 0)
-    return losses
+def _discriminative(pixel_embedding: Tensor, targets: Targets) -> Tensor:
+    with record_function("loss: discriminative"):
+        return discriminative_loss(pixel_embedding, targets.downsampled(EMBEDDING_STRIDE), max(targets.counts))
 
 
-def _contrastive_losses(last: Prediction, matching: Matching, config: PCTransConfig) -> dict[str, Tensor]:
-    weights = config.loss_weights
-    losses: dict[str, Tensor] = {}
-    if not (weights.query_contrast or weights.mask_contrast):
-        return losses
-    groups = group_queries(last.queries, matching)
-    if weights.query_contrast:
-        with record_function("loss: query contrast"):
-            if config.query_contrast_form == "released":
-                contrast = released_query_contrast(last.queries, groups)
-            else:
-                contrast = contrastive_loss(cosine_similarity(last.queries), groups, config.query_temperature)
-            losses["query_contrast"] = weights.query_contrast * contrast
-    if weights.mask_contrast:
-        with record_function("loss: mask contrast"):
-            contrast = contrastive_loss(soft_dice_similarity(last.mask_logits), groups, config.mask_temperature)
-            losses["mask_contrast"] = weights.mask_contrast * contrast
-    return losses
+def _semantic(logits: Tensor, targets: Targets) -> Tensor:
+    with record_function("loss: semantic"):
+        return semantic_loss(logits.float(), targets.downsampled(EMBEDDING_STRIDE) > 0)
+
+
+def _mask(
+    prediction: Prediction, matching: Matching, targets: Targets, config: PCTransConfig, normaliser: float | Tensor
+) -> tuple[Tensor, Tensor]:
+    """BCE and Dice of the matched masks."""
+    with record_function("loss: mask"):
+        # Only matched masks are compared: enlarging the others would cost a backward pass through each of them.
+        logits = comparison_map(prediction.mask_logits[matching.image, matching.query, None], config)[:, 0]
+        return mask_loss(logits, targets, matching, config.num_points, normaliser)
+
+
+def _point(prediction: Prediction, matching: Matching, targets: Targets, normaliser: float | Tensor) -> Tensor:
+    with record_function("loss: point"):
+        return point_loss(prediction.centres, targets, matching, normaliser)
+
+
+def _query_contrast(last: Prediction, groups: Groups, config: PCTransConfig) -> Tensor:
+    with record_function("loss: query contrast"):
+        if config.query_contrast_form == "released":
+            return released_query_contrast(last.queries, groups)
+        return contrastive_loss(cosine_similarity(last.queries), groups, config.query_temperature)
+
+
+def _mask_contrast(last: Prediction, groups: Groups, config: PCTransConfig) -> Tensor:
+    with record_function("loss: mask contrast"):
+        return contrastive_loss(soft_dice_similarity(last.mask_logits), groups, config.mask_temperature)
 
 
 def _instances(targets: Targets, device: torch.device) -> float | Tensor:

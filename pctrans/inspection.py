@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 MASK_STRIDE = 4
 DECODER_STRIDES = (32, 16, 8)
-"""Of the levels that decoder layers 1, 2, 3, 4, … read in turn."""
+"""Strides of the levels that decoder layers 1, 2, 3, 4, … read in turn."""
 
 
 @dataclass(frozen=True)

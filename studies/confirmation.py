@@ -36,7 +36,7 @@ class Confirmation:
     looks: int
 
     def values(self, metric: str) -> list[float]:
-        """Of each seed."""
+        """The metric of each seed."""
         return [metrics[metric] for metrics in self.metrics.values()]
 
 

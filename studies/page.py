@@ -89,7 +89,7 @@ def facts(plan: AnyPlan, trials: Sequence[TrialRecord]) -> list[str]:
 
 
 def headings(plan: AnyPlan) -> list[str]:
-    """Of the table of trials."""
+    """Headings of the table of trials."""
     return [
         "trial",
         *map(short_name, plan.spec.search),

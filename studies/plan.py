@@ -12,9 +12,10 @@ from typing import Any
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.plan.expansion import Plan, expand_table, reference
-from benchmarks.plan.job import BOOKKEEPING, Job, make_job
+from benchmarks.plan.expansion import Plan, expand_table
+from benchmarks.plan.job import BOOKKEEPING, Job, JobContext, reference
 from benchmarks.plan.nested import NOTHING, flatten, leaves, lookup, merge, nest
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from studies.paths import check_paths, value_at
 from studies.specs import Choice, StudySpec, short_name
@@ -44,7 +45,7 @@ class StudySettings:
     model: str | None = None
 
     def described(self) -> dict[str, Any]:
-        """As JSON-able values."""
+        """The settings as JSON-able values."""
         return asdict(self)
 
 
@@ -140,12 +141,12 @@ class TrainingPlan:
 
     @property
     def scale(self) -> str:
-        """Of all trials."""
+        """The scale of all trials."""
         return self.base.scale
 
     @property
     def iterations(self) -> int:
-        """Of a trial; 0 where trials differ."""
+        """Iterations of a trial; 0 where trials differ."""
         return 0 if "training.iterations" in self.spec.search else self.base.training.iterations
 
     @property
@@ -155,7 +156,7 @@ class TrainingPlan:
 
     @property
     def validations(self) -> int:
-        """Of a whole trial, as the pruner counts them."""
+        """Validations of a whole trial, as the pruner counts them."""
         return self.base.training.iterations // (self.validate_every or self.base.training.validate_every)
 
     @property
@@ -181,7 +182,7 @@ class TrainingPlan:
 
 
 def digest(spec: StudySpec, facts: Mapping[str, Any]) -> str:
-    """Of what a study searches and on what; its title and its budget do not matter."""
+    """Hash what a study searches and on what; its title and its budget do not matter."""
     content = spec.model_dump(mode="json", exclude={"title", "trials", "scale", "scales"}) | {"facts": facts}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
@@ -210,12 +211,9 @@ def plan_training(spec: StudySpec, settings: StudySettings, dataset: Dataset | N
     if spec.table is not None:
         table = expand_table(
             load_table(spec.table),
-            dataset,
-            scale=settings.scale,
+            JobContext.on(dataset, scale=settings.scale, protocol=settings.protocol, device=settings.device),
             seeds=1,
             overrides=settings.overrides,
-            protocol=settings.protocol,
-            device=settings.device,
         )
         rows = _table_rows(spec, table)
     return TrainingPlan(spec, settings, dataset, base, fixed, table, rows)
@@ -237,13 +235,15 @@ def _job(spec: StudySpec, settings: StudySettings, dataset: Dataset, overrides: 
     assert settings.scale is not None
     return make_job(
         spec.method,
-        reference(dataset),
-        split=dataset.evaluation_split,
-        scale=settings.scale,
-        protocol=settings.protocol or dataset.protocol,
+        JobContext(
+            reference(dataset),
+            split=dataset.evaluation_split,
+            scale=settings.scale,
+            protocol=settings.protocol or dataset.protocol,
+            device=settings.device,
+        ),
         seed=seed,
         overrides=overrides,
-        device=settings.device,
     )
 
 
@@ -267,7 +267,7 @@ def _table_rows(spec: StudySpec, plan: Plan) -> dict[tuple[Choice, ...], Job]:
 
 
 def _refuse_undone(spec: StudySpec, overrides: Mapping[str, Any]) -> None:
-    """What a study sets itself, the user cannot set for all of its trials."""
+    """Refuse overrides of what the study sets itself."""
     for path in (*spec.search, *spec.fixed):
         if lookup(overrides, path, NOTHING) is not NOTHING:
             raise UserError(f"{path} is what the study {spec.name} sets itself; it cannot be overridden.")

@@ -17,7 +17,7 @@ PASSING = {
     *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EPIPE),
     *(errno.ECONNREFUSED, errno.ECONNRESET, errno.EHOSTUNREACH),
 }
-"""Of a file system or server that may come back; a folder that must not be written will not change by waiting."""
+"""Errors of a file system or server that may come back; a folder that must not be written stays so."""
 
 Answer = TypeVar("Answer")
 logger = logging.getLogger("pctrans_bench")

@@ -105,7 +105,7 @@ class Pruner(_Frozen):
     reduction: int = Field(3, ge=2)
     """r."""
     validations: int = Field(9, ge=2)
-    """Of a trial that is not stopped, evenly over its iterations."""
+    """Validations of a trial that is not stopped, evenly over its iterations."""
 
 
 class ScaleChanges(_Frozen):
@@ -137,7 +137,7 @@ class StudySpec(_Frozen):
     """Metrics on the whole validation split, or costs of the job. The test split cannot be asked for."""
     pruner: Pruner | None = None
     seed: int = Field(0, ge=0)
-    """Of the sampler; all trials train with seed 0."""
+    """The sampler's seed; all trials train with seed 0."""
     scale: ScaleName | None = None
     """Where the user gives none; None: as every command."""
     scales: dict[ScaleName, ScaleChanges] = {}

@@ -103,12 +103,12 @@ class StudyTracker:
         return Note(tags, self._values(trial), STATUS[trial.state])
 
     def _values(self, trial: TrialRecord, prefix: str = "") -> dict[str, float]:
-        """Of the objectives, by MLflow's name."""
+        """Values of the objectives, by MLflow's name."""
         names = [name if name in COSTS else f"validation_{name}" for name in self.plan.spec.objectives]
         values = {f"study/{prefix}{name}": value for name, value in zip(names, trial.values, strict=False)}
         return {name: value for name, value in values.items() if finite(value) is not None}
 
     def _folder(self, trial: TrialRecord) -> Path | None:
-        """Of the trial's job; None where it has none here."""
+        """The folder of the trial's job; None where it has none here."""
         folder = JobFolder.named(trial.key, self.out) if trial.key else None
         return folder.path if folder and folder.begun else None

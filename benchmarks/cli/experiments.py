@@ -138,24 +138,21 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request:
     from benchmarks.figures import figure_plan
     from benchmarks.plan.expansion import expand_table
     from benchmarks.plan.external import External
+    from benchmarks.plan.job import JobContext
     from benchmarks.plan.tables import load_table
 
-    shared: dict[str, Any] = {
-        "scale": request.scale,
-        "overrides": request.overrides,
-        "protocol": request.protocol,
-        "device": request.device,
-    }
+    context = JobContext.on(dataset, request.scale, request.protocol, request.device)
     if figure:
-        return Experiment(name, figure_plan(figure, dataset, **shared), dataset, figure)
+        return Experiment(name, figure_plan(figure, context, request.overrides), dataset, figure)
+    external = [External.parse(text) for text in request.external]
     plan = expand_table(
         load_table(name),
-        dataset,
+        context,
         seeds=request.number_of_seeds,
         rows=request.rows,
-        external=[External.parse(text) for text in request.external],
+        overrides=request.overrides,
+        external=[(made.name, made.job(dataset, context)) for made in external],
         allow_unequal=request.allow_unequal,
-        **shared,
     )
     return Experiment(name, plan, dataset)
 

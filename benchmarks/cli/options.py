@@ -150,19 +150,15 @@ def one_job(
     Args:
         device: the one that was chosen by `options.device`.
     """
-    from benchmarks.plan.expansion import reference
-    from benchmarks.plan.job import make_job
+    from benchmarks.plan.job import JobContext
     from benchmarks.plan.overrides import for_method
+    from benchmarks.plan.resolving import make_job
 
     return make_job(
         method,
-        reference(dataset),
-        split=dataset.evaluation_split,
-        scale=default_scale(scale),
-        protocol=options.protocol or dataset.protocol,
+        JobContext.on(dataset, default_scale(scale), options.protocol, device),
         seed=seed,
         overrides=for_method(options.overrides, method),
-        device=device,
     )
 
 

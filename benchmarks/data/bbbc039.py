@@ -15,8 +15,8 @@ import numpy as np
 from skimage.measure import label
 
 from benchmarks.data.base import SPLITS, check_splits
+from benchmarks.data.decoding.raster import Raster, to_indices
 from benchmarks.data.paired import PairedDataset
-from benchmarks.data.raster import Raster, to_indices
 from benchmarks.data.reading import MIN_MAX, SUFFIXES
 from benchmarks.data.sources import folder_or_zip, match, read_split
 from benchmarks.errors import UserError

@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 
 from benchmarks.data.base import Dataset, StoredSample, digest_arrays, digest_bytes
-from benchmarks.data.limits import check_bytes, check_size
+from benchmarks.data.decoding.limits import check_bytes, check_size
 from benchmarks.data.reading import (
     BY_255,
     as_labels,

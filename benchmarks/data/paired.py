@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from benchmarks.data.base import Dataset, StoredSample, digest_bytes
-from benchmarks.data.decode import decode
-from benchmarks.data.raster import Raster, to_indices
+from benchmarks.data.decoding.files import decode
+from benchmarks.data.decoding.raster import Raster, to_indices
 from benchmarks.data.reading import as_labels, shown
 from benchmarks.data.sources import Source
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data.decode import decode
-from benchmarks.data.limits import MAX_FILE_BYTES
-from benchmarks.data.raster import Raster, to_image, to_indices
+from benchmarks.data.decoding.files import decode
+from benchmarks.data.decoding.limits import MAX_FILE_BYTES
+from benchmarks.data.decoding.raster import Raster, to_image, to_indices
 from benchmarks.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")

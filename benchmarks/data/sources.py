@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from benchmarks.data.limits import MAX_FILE_BYTES, MAX_LIST_BYTES
+from benchmarks.data.decoding.limits import MAX_FILE_BYTES, MAX_LIST_BYTES
 from benchmarks.data.reading import read_bytes, stem_of
 from benchmarks.errors import UserError
 

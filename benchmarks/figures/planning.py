@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.data import Dataset
 from benchmarks.figures.specs import FigureSpec
 from benchmarks.plan.expansion import Plan, expand_table
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 
 
 def figure_plan(
-    spec: FigureSpec,
-    dataset: Dataset,
-    *,
-    scale: str,
-    overrides: Mapping[str, Any] | None = None,
-    protocol: str | None = None,
-    device: str = "cpu",
-    allow_unequal: bool = False,
+    spec: FigureSpec, context: JobContext, overrides: Mapping[str, Any] | None = None, *, allow_unequal: bool = False
 ) -> Plan:
     """The jobs that the figure shows: those of its rows with seed 0, with the keys that they have in the table.
 
@@ -29,14 +22,4 @@ def figure_plan(
     rows = None
     if spec.rows is not None:
         rows = [number for number, row in enumerate(table.rows, 1) if row.label in spec.rows]
-    return expand_table(
-        table,
-        dataset,
-        scale=scale,
-        seeds=1,
-        rows=rows,
-        overrides=overrides,
-        protocol=protocol,
-        device=device,
-        allow_unequal=allow_unequal,
-    )
+    return expand_table(table, context, seeds=1, rows=rows, overrides=overrides, allow_unequal=allow_unequal)

@@ -1,4 +1,4 @@
-"""From a table and the user's wishes to a list of jobs."""
+"""From a table and what the user changes of it to a list of jobs."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.plan.external import External
 from benchmarks.plan.fairness import inequalities
-from benchmarks.plan.job import DataReference, Job, make_job
+from benchmarks.plan.job import DataReference, Job, JobContext
 from benchmarks.plan.methods import get_method
-from benchmarks.plan.overrides import Wishes
-from benchmarks.plan.tables import TableSpec
+from benchmarks.plan.overrides import TableOverrides
+from benchmarks.plan.resolving import make_job
+from benchmarks.plan.tables import RowSpec, TableSpec
 
 
 @dataclass(frozen=True)
@@ -49,24 +48,14 @@ class Plan:
         return [planned for planned in self.jobs if planned.chosen]
 
 
-def reference(dataset: Dataset) -> DataReference:
-    """What a job keeps of its dataset."""
-    return DataReference(
-        spec=dataset.spec, name=dataset.name, fingerprint=dataset.fingerprint, decoding=dataset.decoding
-    )
-
-
 def expand_table(
     table: TableSpec,
-    dataset: Dataset,
+    context: JobContext,
     *,
-    scale: str,
     seeds: int,
     rows: Sequence[int] | None = None,
     overrides: Mapping[str, Any] | None = None,
-    protocol: str | None = None,
-    device: str = "cpu",
-    external: Sequence[External] = (),
+    external: Sequence[tuple[str, Job]] = (),
     allow_unequal: bool = False,
 ) -> Plan:
     """Every trained row with the same seeds, so that rows can be compared in pairs; the others once.
@@ -76,44 +65,39 @@ def expand_table(
         rows: numbers of the rows to run, from 1; None for all.
         overrides: nested, as `make_job` takes them, for every row, and `methods.NAME` with the same sections
             for one method; the table's own switches are not among them.
-        protocol: crop, augmentation and thresholds; None for the dataset's own.
-        device: where the jobs will run.
-        external: rows after the table's own.
+        external: rows after the table's own, each with its label, see `External.job`.
         allow_unequal: let rows differ in data, budget or tiling.
 
     Raises:
         UserError: a row that does not exist, overrides that are not valid or would undo a switch, or rows that
             are not equal where they should be.
     """
-    wishes = Wishes.read(table, overrides or {})
-    _refuse_repeated_labels([row.label for row in table.rows] + [made.name for made in external])
+    changes = TableOverrides.read(table, overrides or {})
+    _refuse_repeated_labels([row.label for row in table.rows] + [label for label, _ in external])
     rows = _check_rows(table, rows, len(external))
-    data = reference(dataset)
-    protocol = protocol or dataset.protocol
-    jobs = []
-    for number, row in enumerate(table.rows, 1):
-        method = table.method_of(row)
-        if method is None:
-            continue
-        for seed in range(seeds if get_method(method).trained else 1):
-            job = make_job(
-                method,
-                data,
-                split=dataset.evaluation_split,
-                scale=scale,
-                protocol=protocol,
-                seed=seed,
-                overrides=wishes.of_row(table, row, scale),
-                device=device,
-            )
-            jobs.append(PlannedJob(number, row.label, job, rows is None or number in rows))
-    for number, made in enumerate(external, len(table.rows) + 1):
-        job = made.job(dataset, data, scale=scale, protocol=protocol)
-        jobs.append(PlannedJob(number, made.name, job, rows is None or number in rows))
-    plan = Plan(table, jobs, scale, tuple(range(seeds)), data, dict(overrides or {}))
+    jobs = [
+        PlannedJob(number, row.label, job, rows is None or number in rows)
+        for number, row in enumerate(table.rows, 1)
+        for job in _jobs_of_row(table, row, context, changes, seeds)
+    ]
+    jobs += [
+        PlannedJob(number, label, job, rows is None or number in rows)
+        for number, (label, job) in enumerate(external, len(table.rows) + 1)
+    ]
+    plan = Plan(table, jobs, context.scale, tuple(range(seeds)), context.data, dict(overrides or {}))
     if not allow_unequal:
         _refuse_unequal(plan)
     return plan
+
+
+def _jobs_of_row(table: TableSpec, row: RowSpec, context: JobContext, changes: TableOverrides, seeds: int) -> list[Job]:
+    """A job for each seed; none for a row that only quotes the paper."""
+    method = table.method_of(row)
+    if method is None:
+        return []
+    overrides = changes.of_row(table, row, context.scale)
+    count = seeds if get_method(method).trained else 1
+    return [make_job(method, context, seed=seed, overrides=overrides) for seed in range(count)]
 
 
 def _check_rows(table: TableSpec, rows: Sequence[int] | None, external: int) -> Sequence[int] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.data import Dataset, read_labels
 from benchmarks.data.label_files import label_files
 from benchmarks.errors import UserError
-from benchmarks.plan.job import EXTERNAL, DataReference, Job
+from benchmarks.plan.job import EXTERNAL, Job, JobContext
 from benchmarks.plan.settings import TestingSettings, TrainingSettings
 
 
@@ -35,21 +35,20 @@ class External:
             raise UserError(f"--external {text}: expected NAME=FOLDER, such as Cellpose=results/cellpose.")
         return cls(name.strip(), Path(folder).expanduser())
 
-    def job(self, dataset: Dataset, data: DataReference, *, scale: str, protocol: str) -> Job:
+    def job(self, dataset: Dataset, context: JobContext) -> Job:
         """The job that scores the folder; its key follows the content of the label maps, not their place.
 
         Raises:
             UserError: a test image has no label map, or one that cannot be read or has another size.
         """
-        split = dataset.evaluation_split
         return Job(
             method=EXTERNAL,
-            scale=scale,
-            protocol=protocol,
+            scale=context.scale,
+            protocol=context.protocol,
             seed=0,
-            data=data,
-            split=split,
-            model={"name": self.name, "folder": str(self.folder), "digest": self._checked(dataset, split)},
+            data=context.data,
+            split=context.split,
+            model={"name": self.name, "folder": str(self.folder), "digest": self._checked(dataset, context.split)},
             training=TrainingSettings(iterations=0, threads=None, precision="float32"),
             testing=TestingSettings(tile="whole"),
             augmentation={},

@@ -138,25 +138,24 @@ def get_method(name: str) -> Method:
     raise UserError(f"There is no method '{name}': {suggestion(name, methods)}")
 
 
-def resolve_config(name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """The complete configuration of a method, as JSON-able values.
+def configure(name: str, overrides: Mapping[str, Any]) -> BaseModel:
+    """The complete configuration of a method.
 
     Raises:
         UserError: a field that does not exist, or a value out of range; names it.
     """
     try:
-        return get_method(name).config_class().model_validate(dict(overrides)).model_dump(mode="json")
+        return get_method(name).config_class().model_validate(dict(overrides))
     except ValidationError as error:
         raise UserError(describe(error, f"configuration of {name}")) from error
 
 
-def search_space(name: str, model: Mapping[str, Any]) -> dict[str, tuple[float, float]] | None:
-    """The thresholds of a resolved configuration that can be chosen after training, each with the range to try.
+def search_space(config: BaseModel) -> dict[str, tuple[float, float]] | None:
+    """The thresholds of a method's configuration that can be chosen after training, each with the range to try.
 
     Returns:
         None for a method that has none.
     """
-    config = get_method(name).config_class().model_validate(dict(model))
     space = getattr(getattr(config, "inference", None), "search_space", None)
     return None if space is None else {field: (float(low), float(high)) for field, (low, high) in space.items()}
 

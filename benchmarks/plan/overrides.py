@@ -13,7 +13,7 @@ from benchmarks.plan.tables import RowSpec, TableSpec
 
 
 @dataclass(frozen=True)
-class Wishes:
+class TableOverrides:
     """Overrides of a table.
 
     Attributes:
@@ -25,7 +25,7 @@ class Wishes:
     by_method: Mapping[str, Mapping[str, Any]]
 
     @classmethod
-    def read(cls, table: TableSpec, overrides: Mapping[str, Any]) -> Wishes:
+    def read(cls, table: TableSpec, overrides: Mapping[str, Any]) -> TableOverrides:
         """Check nested overrides against a table.
 
         Raises:
@@ -48,9 +48,9 @@ class Wishes:
                 f"model.{own[0]}: the rows of {table.name} are of different methods, so say which one it is for, "
                 f"such as --set methods.{methods[0]}.model.{own[0]}=…; only model.backbone is for all."
             )
-        wishes = cls(shared, by_method)
-        wishes._refuse_undone(table)
-        return wishes
+        overrides_of_table = cls(shared, by_method)
+        overrides_of_table._refuse_undone(table)
+        return overrides_of_table
 
     def of_row(self, table: TableSpec, row: RowSpec, scale: str) -> dict[str, Any]:
         """What `make_job` is given for a row: what the table sets < shared < the method's own < the row's switches."""
@@ -63,17 +63,17 @@ class Wishes:
         else:
             shared.pop("model", None)  # the only shared field of a model is the backbone
         switches = {path: row.overrides[path] for path in _telling_apart(table, method) if path in row.overrides}
-        wished = merge(shared, self.by_method.get(method, {}))
-        return merge(merge({"model": nest(of_table)}, wished), {"model": nest(switches)})
+        given = merge(shared, self.by_method.get(method, {}))
+        return merge(merge({"model": nest(of_table)}, given), {"model": nest(switches)})
 
     def _refuse_undone(self, table: TableSpec) -> None:
         absent = {column.path: column.absent for column in table.columns if column.absent is not None}
         for method in _methods(table):
             for path in sorted(_telling_apart(table, method)):
                 for sections, where in ((self.shared, ""), (self.by_method.get(method, {}), f"methods.{method}.")):
-                    wished = lookup(sections, f"model.{path}", NOTHING)
+                    given = lookup(sections, f"model.{path}", NOTHING)
                     # A component's weight may be another one, in the rows that have the component.
-                    if wished is not NOTHING and (path not in absent or wished in (absent[path], None)):
+                    if given is not NOTHING and (path not in absent or given in (absent[path], None)):
                         raise UserError(
                             f"{where}model.{path} is what tells the rows of {table.name} apart; it cannot be "
                             f"{'left out of all' if path in absent else 'overridden'} in this table."

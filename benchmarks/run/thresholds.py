@@ -25,7 +25,7 @@ from benchmarks.store.result import ThresholdChoice, ThresholdTrial
 from benchmarks.store.saved_model import load_model
 
 SEED = 0
-"""Of the sample of settings: the same for all jobs, so that rows with the same thresholds try the same values."""
+"""The seed of the sample of settings. All jobs share it, so that rows with the same thresholds try the same values."""
 DECIMALS = 4
 
 Values = dict[str, float | None]

@@ -20,7 +20,7 @@ from benchmarks.store.result import SCHEMA, Failure, Result
 State = Literal["done", "failed", "unfinished", "not run"]
 LINES = 20
 BYTES = 16384
-"""Of the end of an output, in which its last lines are looked for."""
+"""The length of the tail of an output in which its last lines are looked for."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class JobFolder:
 
     @property
     def progress(self) -> Path:
-        """How far it is."""
+        """The job's progress while it runs."""
         return self.path / "progress.json"
 
     @property

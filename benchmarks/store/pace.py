@@ -1,4 +1,4 @@
-"""How fast something goes, and doing something not too often."""
+"""Rates, times for people, and a throttle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a job is, as a small file in its folder: the same for a process beside us and one on a cluster's node."""
+"""A job's progress as a small file in its folder, written alike by local processes and nodes of a cluster."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class JobProgress(Document):
 
     @property
     def seconds_left(self) -> float | None:
-        """Of this phase."""
+        """The time that this phase still takes; None while the rate is not known."""
         return (self.total - self.done) / self.rate if self.rate else None
 
     def describe(self) -> str:

@@ -12,7 +12,7 @@ from pydantic import Field, StringConstraints
 from benchmarks.store.documents import Document
 
 SCHEMA = 1
-"""Of result.json. Raised when an entry changes its meaning; new entries have a default."""
+"""The version of result.json. It is raised when an entry changes its meaning; new entries have a default."""
 
 # A key becomes a folder's name, so it must not lead out of the results.
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]

@@ -30,7 +30,7 @@ from benchmarks.machine.children import environment_for_children
 GRACE_SECONDS = 5.0
 """For a process to end by itself, before it is killed."""
 TIMEOUT = timedelta(days=7)
-"""Of one process that waits for another, which may be validating. Whoever died is noticed at once, by its pipe."""
+"""The time that one process waits for another, which may be validating. A death is noticed at once, by its pipe."""
 
 Tell = Callable[..., None]
 """Sends a name and picklable arguments to the process that started this one."""
@@ -62,8 +62,8 @@ class _Member:
 
 
 @dataclass(frozen=True)
-class _Seat:
-    """What a process needs to join the others."""
+class _Place:
+    """A process' place in the group: what it needs to join the others."""
 
     rank: int
     world_size: int
@@ -102,8 +102,8 @@ def run_processes(
     with TemporaryDirectory(prefix="pctrans-bench-") as folder:
         try:
             for rank, device in enumerate(devices):
-                seat = _Seat(rank, len(devices), device, threads, Path(folder) / "meeting")
-                members.append(_start(seat, work, arguments))
+                place = _Place(rank, len(devices), device, threads, Path(folder) / "meeting")
+                members.append(_start(place, work, arguments))
             results = _results(members, told)
             for member in members:
                 member.process.join(GRACE_SECONDS)
@@ -112,16 +112,16 @@ def run_processes(
             _end(members)
 
 
-def _start(seat: _Seat, work: Callable[..., Any], arguments: Sequence[Any]) -> _Member:
+def _start(place: _Place, work: Callable[..., Any], arguments: Sequence[Any]) -> _Member:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(
-        target=_sit_down, args=(seat, theirs, work, arguments), name=f"training process {seat.rank}", daemon=True
+        target=_run_member, args=(place, theirs, work, arguments), name=f"training process {place.rank}", daemon=True
     )
     with _interrupts_blocked(), environment_for_children():
         process.start()
     theirs.close()  # so that the pipe ends with the process
-    return _Member(seat.rank, process, ours)
+    return _Member(place.rank, process, ours)
 
 
 @contextmanager
@@ -190,8 +190,8 @@ def _end(members: Sequence[_Member]) -> None:
         member.pipe.close()
 
 
-def _sit_down(seat: _Seat, pipe: Connection, work: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """What a process does from its start to its end."""
+def _run_member(place: _Place, pipe: Connection, work: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    """Run one process from its start to its end."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # half-written files are tidied up
     threading.Thread(target=_follow_parent, daemon=True).start()
     lock = threading.Lock()
@@ -202,9 +202,9 @@ def _sit_down(seat: _Seat, pipe: Connection, work: Callable[..., Any], arguments
 
     logging.getLogger().addHandler(_Relay(send))
     try:
-        torch.set_num_threads(seat.threads)
-        with _process_group(seat):
-            result = work(seat.device, lambda *message: send("told", *message), *arguments)
+        torch.set_num_threads(place.threads)
+        with _process_group(place):
+            result = work(place.device, lambda *message: send("told", *message), *arguments)
         send("result", result)
     except Exception as error:
         send("failure", _Failure(_picklable(error), time.monotonic(), traceback.format_exc()))
@@ -233,15 +233,15 @@ class _Relay(QueueHandler):
 
 
 @contextmanager
-def _process_group(seat: _Seat) -> Iterator[None]:
+def _process_group(place: _Place) -> Iterator[None]:
     backend = "gloo"
-    if seat.device.startswith("cuda"):
-        torch.cuda.set_device(seat.device)
+    if place.device.startswith("cuda"):
+        torch.cuda.set_device(place.device)
         backend = "cpu:gloo,cuda:nccl"
     elif sys.platform == "linux":
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the host's own name may not lead anywhere
-    store = dist.FileStore(str(seat.meeting), seat.world_size)
-    dist.init_process_group(backend, store=store, rank=seat.rank, world_size=seat.world_size, timeout=TIMEOUT)
+    store = dist.FileStore(str(place.meeting), place.world_size)
+    dist.init_process_group(backend, store=store, rank=place.rank, world_size=place.world_size, timeout=TIMEOUT)
     yield
     # Who is done first waits: a connection that ends early is an error to the others. After an error nobody waits.
     dist.all_reduce(torch.zeros(1))

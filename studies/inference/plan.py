@@ -55,7 +55,7 @@ class InferencePlan:
 
     @property
     def scale(self) -> str:
-        """Of the model."""
+        """The scale that the model was trained at."""
         return self.job.scale
 
     @property

@@ -11,7 +11,7 @@ from tiny import RECIPES
 
 from benchmarks.contract import Segmenter, Tunable
 from benchmarks.metrics import image_metrics
-from benchmarks.plan.methods import METHODS, search_space
+from benchmarks.plan.methods import METHODS, configure, search_space
 
 TRAINED = [name for name in RECIPES if METHODS[name].trained]
 
@@ -151,14 +151,14 @@ def test_segmenting_is_deciding_by_the_evidence(name: str, size: tuple[int, int]
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_trained_method_names_thresholds_to_choose(name: str) -> None:
-    space = search_space(name, RECIPES[name].config)
+    space = search_space(configure(name, RECIPES[name].config))
     assert (space is not None) == METHODS[name].trained
     fields = type(build(name).config.inference).model_fields if space else {}
     assert all(field in fields and low < high for field, (low, high) in (space or {}).items())
 
 
 def test_the_thresholds_of_the_released_averaging_have_their_own_ranges() -> None:
-    space = search_space("pctrans", {"inference": {"averaging": "binary"}})
+    space = search_space(configure("pctrans", {"inference": {"averaging": "binary"}}))
     assert space is not None and space["mask_threshold"][0] == 0.0 and space["binarise_threshold"][0] == 0.05
 
 

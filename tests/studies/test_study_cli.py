@@ -17,6 +17,7 @@ from benchmarks.cli.experiments import refuse_other_runs
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan, expand_table
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.store.run_file import save_run
 from studies.folder import enter_folder
@@ -114,7 +115,7 @@ def test_the_same_settings_given_in_two_ways_are_the_same_table(tmp_path: Path, 
     """As a study writes them, and as its best.yaml gives them to `run`."""
 
     def plan(overrides: dict[str, Any]) -> Plan:
-        return expand_table(load_table("table5"), dataset, scale="smoke", seeds=1, overrides=overrides)
+        return expand_table(load_table("table5"), JobContext.on(dataset, "smoke"), seeds=1, overrides=overrides)
 
     save_run(plan({"training": {"learning_rate": 0.01}}), tmp_path)
     refuse_other_runs(plan({"methods": {"pctrans": {"training": {"learning_rate": 0.01}}}}), tmp_path)

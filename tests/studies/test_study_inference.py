@@ -16,9 +16,9 @@ from tiny_study import DATA, TINY
 import pctrans.model
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.plan.expansion import reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.overrides import for_method
+from benchmarks.plan.resolving import make_job
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder
@@ -50,7 +50,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) -> Path
         "testing": {"tile": 32, "overlap": 8, "flips": True},
     }
     job = make_job(
-        "pctrans", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0, overrides=overrides
+        "pctrans",
+        JobContext.on(dataset, "smoke"),
+        seed=0,
+        overrides=overrides,
     )
     outcome = run_job(job, dataset, out, "cpu")
     assert outcome.status == "done", outcome.error
@@ -204,9 +207,11 @@ def test_thresholds_of_other_methods_are_searched_too(
     method: str, field: str, tmp_path: Path, dataset: Dataset
 ) -> None:
     job = make_job(
-        method, reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
+        method,
+        JobContext.on(dataset, "smoke"),
+        seed=0,
         overrides={"training": {"iterations": 1}, "testing": {"threshold_trials": 0, "tile": 32, "overlap": 8}},
-    )  # fmt: skip
+    )
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     search = {f"model.inference.{field}": {"values": [0.1, 0.5]}}
     plan = planned(dataset, JobFolder.of(job, tmp_path).path, method=method, search=search, sampler="grid", trials=None)
@@ -216,7 +221,7 @@ def test_thresholds_of_other_methods_are_searched_too(
 
 
 def test_a_method_without_thresholds_is_refused(tmp_path: Path, dataset: Dataset) -> None:
-    job = make_job("watershed", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0)
+    job = make_job("watershed", JobContext.on(dataset, "smoke"), seed=0)
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     with pytest.raises(UserError, match="whose thresholds cannot be searched"):
         planned(dataset, JobFolder.of(job, tmp_path).path, method="watershed")
@@ -254,7 +259,6 @@ def test_a_best_point_is_what_train_accepts(dataset: Dataset, finished: Path) ->
     plan = planned(dataset, finished)
     point = {"model.inference.binarise_threshold": 0.4, "model.inference.group_threshold": 0.2}
     job: Job = make_job(
-        "pctrans", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
-        overrides=for_method(plan.config_of(point), "pctrans"),
-    )  # fmt: skip
+        "pctrans", JobContext.on(dataset, "smoke"), seed=0, overrides=for_method(plan.config_of(point), "pctrans")
+    )
     assert job.model["inference"]["group_threshold"] == 0.2

@@ -9,9 +9,10 @@ import pytest
 
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
-from benchmarks.plan.expansion import expand_table, reference
-from benchmarks.plan.job import make_job
+from benchmarks.plan.expansion import expand_table
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.overrides import for_method
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from studies.plan import TrainingPlan
 
@@ -25,7 +26,9 @@ Make = Callable[..., TrainingPlan]
 def test_trials_of_a_grid_study_are_the_rows_of_its_table(
     make_plan: Make, dataset: Dataset, study: str, table: str
 ) -> None:
-    rows = expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides={"training": {"iterations": 2}})
+    rows = expand_table(
+        load_table(table), JobContext.on(dataset, "smoke"), seeds=1, overrides={"training": {"iterations": 2}}
+    )
     plan = make_plan(study)
     assert sorted(plan.job(point).key for point in plan.grid()) == sorted(planned.job.key for planned in rows.jobs)
 
@@ -35,9 +38,8 @@ def test_a_point_as_configuration_is_the_same_job_for_train(make_plan: Make, dat
     plan = make_plan(study)
     point = {path: search.examples()[-1] for path, search in plan.spec.search.items()}
     again = make_job(
-        "pctrans", reference(dataset), split="test", scale="smoke", protocol="nuclei", seed=0,
-        overrides=for_method(plan.config_of(point), "pctrans"),
-    )  # fmt: skip
+        "pctrans", JobContext.on(dataset, "smoke"), seed=0, overrides=for_method(plan.config_of(point), "pctrans")
+    )
     assert again.key == plan.job(point).key
 
 
@@ -45,7 +47,7 @@ def test_a_point_is_for_its_methods_row_of_a_table_of_several(make_plan: Make, d
     plan = make_plan("learning-rate")
     config = plan.config_of({"training.learning_rate": 0.02, "training.weight_decay": 0.3})
     assert config["training"] == {"iterations": 2}  # all rows have the budget that the user gave all trials
-    jobs = expand_table(load_table("table1"), dataset, scale="smoke", seeds=1, overrides=config).jobs
+    jobs = expand_table(load_table("table1"), JobContext.on(dataset, "smoke"), seeds=1, overrides=config).jobs
     rates = {planned.job.method: planned.job.training.learning_rate for planned in jobs if planned.job.trained}
     assert rates.pop("pctrans") == 0.02 and 0.02 not in rates.values()
     assert {planned.job.training.iterations for planned in jobs if planned.job.trained} == {2}
@@ -56,14 +58,14 @@ def test_temperatures_that_were_found_are_for_every_table_but_their_own(
     make_plan: Make, dataset: Dataset, table: str
 ) -> None:
     config = make_plan("temperatures").config_of({"model.query_temperature": 0.5, "model.mask_temperature": 2.0})
-    jobs = expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides=config).jobs
+    jobs = expand_table(load_table(table), JobContext.on(dataset, "smoke"), seeds=1, overrides=config).jobs
     found = [planned.job.model for planned in jobs if planned.job.method == "pctrans"]
     assert {(model["query_temperature"], model["mask_temperature"]) for model in found} == {(0.5, 2.0)}
 
 
 def test_seeds_of_a_point_are_seeds_of_the_row(make_plan: Make, dataset: Dataset) -> None:
     rows = expand_table(
-        load_table("table7"), dataset, scale="smoke", seeds=2, overrides={"training": {"iterations": 2}}
+        load_table("table7"), JobContext.on(dataset, "smoke"), seeds=2, overrides={"training": {"iterations": 2}}
     )
     plan = make_plan("mask-channels")
     assert plan.job_of_seed({"model.mask_channels": 8}, 1).key == rows.jobs[3].job.key

@@ -15,13 +15,20 @@ from statistics import median
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.machine.environment import choose_device, describe_environment
 from benchmarks.measure.step import JobStep
-from benchmarks.plan.expansion import reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.job import Job, JobContext
+from benchmarks.plan.resolving import make_job
 
 SAME = (
-    "backbone", "hidden_dim", "num_heads", "num_queries", "encoder_layers", "encoder_feedforward",
-    "decoder_layers", "decoder_feedforward", "num_points",
-)  # fmt: skip
+    "backbone",
+    "hidden_dim",
+    "num_heads",
+    "num_queries",
+    "encoder_layers",
+    "encoder_feedforward",
+    "decoder_layers",
+    "decoder_feedforward",
+    "num_points",
+)
 
 
 def main() -> None:
@@ -51,9 +58,11 @@ def main() -> None:
 
 def job_of(method: str, dataset: Dataset, scale: str, device: str) -> Job:
     return make_job(
-        method, reference(dataset), split="test", scale=scale, protocol=dataset.protocol, seed=0,
-        overrides={"model": {"backbone": {"pretrained": None}}}, device=device,
-    )  # fmt: skip
+        method,
+        JobContext.on(dataset, scale, device=device),
+        seed=0,
+        overrides={"model": {"backbone": {"pretrained": None}}},
+    )
 
 
 def show(job: Job, seconds: dict[str, list[float]], environment: dict[str, object]) -> None:

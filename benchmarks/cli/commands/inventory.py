@@ -89,8 +89,8 @@ def _methods() -> Listing:
 
 def _parameters(method: str, scale: str) -> str:
     """Count the millions of parameters of a method at a scale (protocol nuclei)."""
-    from benchmarks.plan.job import model_at
     from benchmarks.plan.methods import get_method
+    from benchmarks.plan.resolving import model_at
     from benchmarks.run.cost import parameters_at
 
     if not get_method(method).trained:

@@ -18,9 +18,9 @@ from benchmarks.machine.allocator import keep_freed_memory
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
 from benchmarks.measure.scaling.sweep import AXES
 from benchmarks.measure.step import TimedStep, repeat
-from benchmarks.plan.job import model_at
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.nested import merge
+from benchmarks.plan.resolving import model_at
 from benchmarks.plan.scales import scale_overrides
 from benchmarks.plan.settings import TestingSettings, TrainingSettings
 from benchmarks.run.cost import without_pretrained

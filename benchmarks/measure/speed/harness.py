@@ -15,6 +15,7 @@ from benchmarks.machine.children import child_environment
 from benchmarks.measure.step import Series, repeat
 from benchmarks.metrics import COMPAT_METRICS, METRICS, contingency_table, image_metrics
 from benchmarks.plan.expansion import expand_table
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import SCHEMA, Cost, DatasetFacts, Result
@@ -71,7 +72,7 @@ def _command(arguments: list[str]) -> None:
 
 def finished_results(out: Path, table: str, seeds: int) -> int:
     """Write a result for each row and seed of a table, all metrics 0.5 on 50 images; returns how many."""
-    plan = expand_table(load_table(table), open_dataset("synthetic-nuclei"), scale="quick", seeds=seeds)
+    plan = expand_table(load_table(table), JobContext.on(open_dataset("synthetic-nuclei"), scale="quick"), seeds=seeds)
     metrics = dict.fromkeys(METRICS, 0.5)
     images = [{"id": f"image-{index}", "truth": 100, "predicted": 100, **metrics} for index in range(IMAGES)]
     for planned in plan.jobs:

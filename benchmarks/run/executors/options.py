@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from benchmarks.errors import UserError
 
 MINUTES = 240
-"""Of a SLURM job where the user does not say. A job that needs longer is requeued and goes on from its checkpoint."""
+"""The default time limit of a SLURM job. A job that needs longer is requeued and goes on from its checkpoint."""
 
 _OWN_OPTION = {
     "time": "--slurm-time",

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from encoders import PNG_COLOURS, png, retagged, strip_tiff, tiff
 
-from benchmarks.data.limits import MAX_BYTES, MAX_LIST_BYTES, MAX_PIXELS, check_bytes
+from benchmarks.data.decoding.limits import MAX_BYTES, MAX_LIST_BYTES, MAX_PIXELS, check_bytes
 from benchmarks.data.sources import ZipSource, read_split
 from benchmarks.errors import UserError
 
@@ -30,7 +30,7 @@ MEASURE = """
 import json, resource, sys
 from pathlib import Path
 from benchmarks.data.cvppp import _read_array
-from benchmarks.data.decode import decode
+from benchmarks.data.decoding.files import decode
 from benchmarks.data.sources import ZipSource
 from benchmarks.errors import UserError
 

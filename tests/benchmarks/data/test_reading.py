@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from PIL import Image
 
 from benchmarks.data import read_image, read_labels
-from benchmarks.data.decode import decode
+from benchmarks.data.decoding.files import decode
 from benchmarks.data.reading import normalise, stem_of
 from benchmarks.errors import UserError
 

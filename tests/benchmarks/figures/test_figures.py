@@ -29,7 +29,7 @@ from benchmarks.figures import (
 )
 from benchmarks.figures.store import read_data
 from benchmarks.plan.expansion import Plan, expand_table
-from benchmarks.plan.job import EXTERNAL
+from benchmarks.plan.job import EXTERNAL, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.tables import load_table
 from benchmarks.store.documents import write_document
@@ -64,7 +64,7 @@ def finish(plan: Plan, dataset: Dataset, out: Path) -> None:
 def _finished(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("figures")
     for name in list_figures():
-        finish(figure_plan(load_figure(name), dataset, scale="smoke"), dataset, out)
+        finish(figure_plan(load_figure(name), JobContext.on(dataset, "smoke")), dataset, out)
     return out
 
 
@@ -76,7 +76,7 @@ def out(_finished: Path, tmp_path: Path) -> Path:
 
 def computed(name: str, dataset: Dataset, out: Path, **changes: Any) -> tuple[Any, dict[str, np.ndarray]]:
     spec = load_figure(name).model_copy(update=changes)
-    compute_figure(spec, figure_plan(spec, dataset, scale="smoke"), out, "cpu")
+    compute_figure(spec, figure_plan(spec, JobContext.on(dataset, "smoke")), out, "cpu")
     data = read_data(out, name)
     return data.facts, dict(data.arrays)
 
@@ -94,9 +94,9 @@ def test_the_figures_of_the_paper() -> None:
 @pytest.mark.parametrize("name", list_figures())
 def test_jobs_are_those_of_the_table(name: str, dataset: Dataset) -> None:
     spec = load_figure(name)
-    table = expand_table(load_table(spec.table), dataset, scale="smoke", seeds=3)
+    table = expand_table(load_table(spec.table), JobContext.on(dataset, "smoke"), seeds=3)
     keys = {planned.label: planned.job.key for planned in table.jobs if planned.job.seed == 0}
-    chosen = figure_plan(spec, dataset, scale="smoke").chosen
+    chosen = figure_plan(spec, JobContext.on(dataset, "smoke")).chosen
     assert {planned.label: planned.job.key for planned in chosen} == {
         label: key for label, key in keys.items() if spec.rows is None or label in spec.rows
     }
@@ -211,7 +211,7 @@ def test_segmentations(dataset: Dataset, out: Path) -> None:
 
 def test_external_rows_of_the_table_are_shown_too(dataset: Dataset, out: Path) -> None:
     spec = load_figure("figure3")
-    plan = figure_plan(spec, dataset, scale="smoke")
+    plan = figure_plan(spec, JobContext.on(dataset, "smoke"))
     shutil.copytree(JobFolder.of(plan.chosen[0].job, out).path, out / "jobs" / "elsewhere")
     result = out / "jobs" / "elsewhere" / "result.json"
     result.write_text(json.dumps(json.loads(result.read_text()) | {"key": "elsewhere"}))
@@ -228,14 +228,14 @@ def test_external_rows_of_the_table_are_shown_too(dataset: Dataset, out: Path) -
 
 def test_what_the_user_changed_is_kept(dataset: Dataset, out: Path) -> None:
     spec, changes = load_figure("figure5"), {"training": {"log_every": 5}}  # no part of a key
-    compute_figure(spec, figure_plan(spec, dataset, scale="smoke", overrides=changes), out, "cpu")
+    compute_figure(spec, figure_plan(spec, JobContext.on(dataset, "smoke"), changes), out, "cpu")
     assert read_data(out, "figure5").facts.overrides == changes
 
 
 def test_missing_and_failed_jobs_are_gaps(dataset: Dataset, out: Path) -> None:
     one, other = (
         JobFolder.of(planned.job, out).path
-        for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen
+        for planned in figure_plan(load_figure("figure5"), JobContext.on(dataset, "smoke")).chosen
     )
     (other / "result.json").unlink()
     (other / "error.json").write_text(json.dumps({"type": "RuntimeError", "message": "out of memory"}))
@@ -266,7 +266,8 @@ def test_computed_once(dataset: Dataset, out: Path, monkeypatch: pytest.MonkeyPa
     count("figure5", ["+ discriminative loss", "full model"])  # another specification
     assert len(made) == 2 and len(list((out / "figures" / "figure5").glob("*.npz"))) == 1
     result = next(
-        JobFolder.of(p.job, out).path for p in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen
+        JobFolder.of(p.job, out).path
+        for p in figure_plan(load_figure("figure5"), JobContext.on(dataset, "smoke")).chosen
     )
     shutil.move(result / "result.json", result / "kept.json")
     count("figure5", ["+ discriminative loss", "full model"])  # another state of its jobs
@@ -289,7 +290,7 @@ def test_reading_what_is_not_there(dataset: Dataset, out: Path) -> None:
 
 
 def test_a_test_split_without_scored_objects(dataset: Dataset, out: Path) -> None:
-    for planned in figure_plan(load_figure("figure5"), dataset, scale="smoke").chosen:
+    for planned in figure_plan(load_figure("figure5"), JobContext.on(dataset, "smoke")).chosen:
         write_result(planned.job, out)
     with pytest.raises(UserError, match="no test image with objects was scored by every row"):
         computed("figure5", dataset, out)

@@ -15,8 +15,9 @@ import torch
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.machine.threads import computing_with
-from benchmarks.plan.expansion import PlannedJob, reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.expansion import PlannedJob
+from benchmarks.plan.job import Job, JobContext
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.scales import SCALES
 from benchmarks.run.execution import Outcome, run_job
 from benchmarks.run.executors.base import State
@@ -46,13 +47,9 @@ def three_threads() -> Iterator[None]:
 def job(dataset: Dataset, seed: int = 0, device: str = "cpu", scale: str = "smoke", **training: object) -> Job:
     return make_job(
         "pctrans",
-        reference(dataset),
-        split="test",
-        scale=scale,
-        protocol="nuclei",
+        JobContext.on(dataset, scale, device=device),
         seed=seed,
         overrides={"training": TRAINING | training},
-        device=device,
     )
 
 

@@ -13,9 +13,9 @@ import tifffile
 from benchmarks.data import Dataset, open_dataset, read_labels
 from benchmarks.errors import UserError
 from benchmarks.metrics.scoring import mean_scores, score_image
-from benchmarks.plan.expansion import expand_table, reference
+from benchmarks.plan.expansion import expand_table
 from benchmarks.plan.external import External
-from benchmarks.plan.job import Job
+from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import run_job
 from benchmarks.store.job_folder import JobFolder
@@ -42,7 +42,7 @@ def folder(dataset: Dataset, tmp_path: Path) -> Path:
 
 
 def make(dataset: Dataset, folder: Path, name: str = "Tool") -> Job:
-    return External(name, folder).job(dataset, reference(dataset), scale="smoke", protocol="nuclei")
+    return External(name, folder).job(dataset, JobContext.on(dataset, "smoke"))
 
 
 def test_they_are_scored_by_the_same_layer(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
@@ -100,8 +100,9 @@ def test_problems_are_named_before_anything_is_run(dataset: Dataset, folder: Pat
 def test_they_follow_the_rows_of_any_table(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
     for name in ("table1", "table4"):
         table = load_table(name)
-        external = [External("A", folder), External("B", folder)]
-        plan = expand_table(table, dataset, scale="smoke", seeds=2, external=external)
+        context = JobContext.on(dataset, "smoke")
+        external = [(name, External(name, folder).job(dataset, context)) for name in ("A", "B")]
+        plan = expand_table(table, context, seeds=2, external=external)
         last = RunFile.of(plan).rows[-2:]
         assert [(row.row - len(table.rows), row.label, row.method) for row in last] == [
             (1, "A", "external"),
@@ -113,7 +114,6 @@ def test_they_follow_the_rows_of_any_table(dataset: Dataset, folder: Path, tmp_p
 def test_two_rows_of_one_name_are_refused(dataset: Dataset, folder: Path) -> None:
     for names in (["A", "A"], ["PCTrans"]):
         with pytest.raises(UserError, match=f"two rows called '{names[-1]}'"):
-            expand_table(
-                load_table("table1"), dataset, scale="smoke", seeds=1,
-                external=[External(name, folder) for name in names],
-            )  # fmt: skip
+            context = JobContext.on(dataset, "smoke")
+            external = [(name, External(name, folder).job(dataset, context)) for name in names]
+            expand_table(load_table("table1"), context, seeds=1, external=external)

@@ -10,7 +10,7 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.fairness import inequalities
-from benchmarks.plan.job import Job
+from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.nested import nest
 from benchmarks.plan.scales import SCALES
 from benchmarks.plan.tables import load_table
@@ -25,7 +25,8 @@ def dataset() -> Dataset:
 
 def plan(dataset: Dataset, *wishes: str, **arguments: Any) -> Plan:
     overrides: dict[str, Any] = nest(dict(wish.split("=") for wish in wishes))
-    return expand_table(load_table("table1"), dataset, scale="smoke", overrides=overrides, **{"seeds": 1, **arguments})
+    context = JobContext.on(dataset, "smoke")
+    return expand_table(load_table("table1"), context, overrides=overrides, **{"seeds": 1, **arguments})
 
 
 def labelled(plan: Plan) -> list[tuple[str, Job]]:
@@ -36,7 +37,7 @@ def test_the_tables_as_they_are_shipped_are_equal(dataset: Dataset) -> None:
     for scale in SCALES:
         for name in ("table1", "table2"):
             for protocol in ("nuclei", "leaves"):
-                made = expand_table(load_table(name), dataset, scale=scale, seeds=2, protocol=protocol)
+                made = expand_table(load_table(name), JobContext.on(dataset, scale=scale, protocol=protocol), seeds=2)
                 assert inequalities(labelled(made)) == []
                 assert [label for label, job in labelled(made) if job.trained and job.seed == 1] == TRAINED
 
@@ -132,9 +133,11 @@ def test_the_users_temperature_wins_over_the_tables(dataset: Dataset) -> None:
 
 def test_the_users_backbone_wins_over_the_tables(dataset: Dataset) -> None:
     made = expand_table(
-        load_table("table1"), dataset, scale="paper", seeds=1,
+        load_table("table1"),
+        JobContext.on(dataset, "paper"),
+        seeds=1,
         overrides={"model": {"backbone": {"pretrained": None}}},
-    )  # fmt: skip
+    )
     backbones = [job.model["backbone"] for _, job in labelled(made) if job.trained]
     assert all(backbone["name"] == "resnet101" and backbone["pretrained"] is None for backbone in backbones)
 

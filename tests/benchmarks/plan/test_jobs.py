@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,9 +10,10 @@ from benchmarks.cli.options import JobOptions, one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import expand_table
-from benchmarks.plan.job import DataReference, Job, make_job
+from benchmarks.plan.job import DataReference, Job, JobContext
 from benchmarks.plan.nested import merge, nest
 from benchmarks.plan.overrides import for_method
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.scales import PROTOCOLS, SCALES
 from benchmarks.plan.tables import load_table
 from benchmarks.store.job_folder import JobFolder
@@ -21,14 +23,9 @@ DATA = DataReference(spec="folder:/a", name="a", fingerprint="f" * 64, decoding=
 
 
 def job(**changes: object) -> Job:
-    arguments = {
-        "split": "test",
-        "scale": "quick",
-        "protocol": "nuclei",
-        "seed": 0,
-        "overrides": None,
-    } | changes
-    return make_job("pctrans", arguments.pop("data", DATA), **arguments)  # type: ignore[arg-type]
+    shared: dict[str, Any] = {"data": DATA, "split": "test", "scale": "quick", "protocol": "nuclei", "device": "cpu"}
+    context = JobContext(**{name: changes.pop(name, value) for name, value in shared.items()})
+    return make_job("pctrans", context, **{"seed": 0, **changes})  # type: ignore[arg-type]
 
 
 def test_the_key_follows_what_decides_the_numbers() -> None:
@@ -136,7 +133,7 @@ def test_wrong_overrides_are_named(overrides: dict, message: str) -> None:
 
 def test_unknown_methods_scales_and_protocols() -> None:
     with pytest.raises(UserError, match="did you mean 'pctrans'"):
-        make_job("pctran", DATA, split="test", scale="quick", protocol="nuclei", seed=0)
+        make_job("pctran", JobContext(DATA, split="test", scale="quick", protocol="nuclei"), seed=0)
     with pytest.raises(UserError, match="no scale 'huge'"):
         job(scale="huge")
     with pytest.raises(UserError, match="no protocol 'moss'"):
@@ -156,7 +153,7 @@ def dataset() -> Dataset:
 
 
 def test_table4_expands_to_distinct_rows_with_shared_seeds(dataset: Dataset) -> None:
-    plan = expand_table(load_table("table4"), dataset, scale="smoke", seeds=2)
+    plan = expand_table(load_table("table4"), JobContext.on(dataset, "smoke"), seeds=2)
     assert [(p.row, p.job.seed) for p in plan.jobs] == [(row, seed) for row in range(1, 9) for seed in (0, 1)]
     assert len({p.job.key for p in plan.jobs}) == 16
     first, last = plan.jobs[0].job.model, plan.jobs[-1].job.model
@@ -168,10 +165,10 @@ def test_table4_expands_to_distinct_rows_with_shared_seeds(dataset: Dataset) -> 
 
 
 def test_rows_can_be_chosen_and_must_exist(dataset: Dataset) -> None:
-    plan = expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, rows=[1, 8])
+    plan = expand_table(load_table("table4"), JobContext.on(dataset, "smoke"), seeds=1, rows=[1, 8])
     assert [p.row for p in plan.chosen] == [1, 8] and len(plan.jobs) == 8
     with pytest.raises(UserError, match="no row 9"):
-        expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, rows=[9])
+        expand_table(load_table("table4"), JobContext.on(dataset, "smoke"), seeds=1, rows=[9])
 
 
 def test_an_override_of_what_tells_rows_apart_is_refused(dataset: Dataset) -> None:
@@ -182,21 +179,25 @@ def test_an_override_of_what_tells_rows_apart_is_refused(dataset: Dataset) -> No
         ("table5", "query_temperature", None),
     ):
         with pytest.raises(UserError, match=f"model.{path} is what tells the rows of {table} apart"):
-            expand_table(load_table(table), dataset, scale="smoke", seeds=1, overrides={"model": {path: value}})
+            expand_table(
+                load_table(table), JobContext.on(dataset, "smoke"), seeds=1, overrides={"model": {path: value}}
+            )
 
 
 def test_another_weight_of_a_component_is_for_the_rows_that_have_it(dataset: Dataset) -> None:
     weights = {"semantic": 3.0, "query_contrast": 0.7}
     jobs = expand_table(
-        load_table("table4"), dataset, scale="smoke", seeds=1, overrides={"model": {"loss_weights": weights}}
+        load_table("table4"),
+        JobContext.on(dataset, "smoke"),
+        seeds=1,
+        overrides={"model": {"loss_weights": weights}},
     ).jobs
     assert [planned.job.model["loss_weights"]["semantic"] for planned in jobs] == [0, 0, 0, 3, 3, 3, 3, 3]
     assert [planned.job.model["loss_weights"]["query_contrast"] for planned in jobs] == [0, 0, 0, 0, 0, 0.7, 0, 0.7]
     with pytest.raises(UserError, match=r"loss_weights\.semantic is what tells .* cannot be left out of all"):
         expand_table(
             load_table("table4"),
-            dataset,
-            scale="smoke",
+            JobContext.on(dataset, "smoke"),
             seeds=1,
             overrides={"model": {"loss_weights": {"semantic": 0}}},
         )
@@ -207,7 +208,7 @@ def test_what_a_table_fixes_for_all_rows_can_be_changed(dataset: Dataset) -> Non
         {"model": {"query_temperature": 2}},
         {"methods": {"pctrans": {"model": {"query_temperature": 2}}}},
     ):
-        plan = expand_table(load_table("table4"), dataset, scale="smoke", seeds=1, overrides=overrides)
+        plan = expand_table(load_table("table4"), JobContext.on(dataset, "smoke"), seeds=1, overrides=overrides)
         assert {planned.job.model["query_temperature"] for planned in plan.jobs} == {2}
         assert {planned.job.model["mask_temperature"] for planned in plan.jobs} == {1}
         assert [planned.job.model["relative_coordinates"] for planned in plan.jobs[:3]] == [False, False, True]
@@ -247,7 +248,7 @@ def test_a_local_checkpoint_enters_the_key_by_content(tmp_path: Path) -> None:
         path.write_bytes(content)
         overrides = {"model": {"checkpoint": str(path.parent)}}
         return make_job(
-            "mask2former", DATA, split="test", scale="quick", protocol="nuclei", seed=0, overrides=overrides
+            "mask2former", JobContext(DATA, split="test", scale="quick", protocol="nuclei"), seed=0, overrides=overrides
         ).key
 
     assert key("a", b"1") == key("b", b"1") != key("a", b"2")

@@ -14,9 +14,9 @@ from benchmarks.cli import app
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan import methods
-from benchmarks.plan.expansion import reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.methods import METHODS, all_methods, get_method
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.scales import SCALES, load_scale
 
 CONTRIBUTING = Path(__file__).parents[3] / "CONTRIBUTING.md"
@@ -58,7 +58,7 @@ def install_blobnet(site: Path, version: str = "1.0") -> None:
 
 def job(method: str, scale: str = "smoke") -> Job:
     data = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=1")
-    return make_job(method, reference(data), split="test", scale=scale, protocol="nuclei", seed=0)
+    return make_job(method, JobContext.on(data, scale), seed=0)
 
 
 def test_an_unknown_name_suggests_the_nearest() -> None:

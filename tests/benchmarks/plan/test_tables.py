@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from benchmarks.errors import UserError
-from benchmarks.plan.methods import resolve_config
+from benchmarks.plan.methods import configure
 from benchmarks.plan.tables import TABLES, list_tables, load_table, read_table
 from pctrans.config import PCTransConfig
 
@@ -25,7 +25,7 @@ def test_table4_rows_are_the_papers() -> None:
 def test_every_row_that_is_run_is_a_valid_model(name: str) -> None:
     spec = load_table(name)
     rows = [(method, row) for row in spec.rows if (method := spec.method_of(row))]
-    configs = [(method, str(resolve_config(method, _nested(spec.overrides(row))))) for method, row in rows]
+    configs = [(method, str(configure(method, _nested(spec.overrides(row))))) for method, row in rows]
     assert len(set(configs)) == len(rows)
 
 

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from benchmarks.data import open_dataset
-from benchmarks.plan.expansion import reference
-from benchmarks.plan.job import Job, make_job, model_at
+from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.methods import METHODS, get_method
+from benchmarks.plan.resolving import make_job, model_at
 from benchmarks.run.cost import parameters_at, training_flops
 
 DATA = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=1")
@@ -15,10 +15,7 @@ DATA = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=1")
 def job(method: str, **training: int) -> Job:
     return make_job(
         method,
-        reference(DATA),
-        split="test",
-        scale="smoke",
-        protocol="nuclei",
+        JobContext.on(DATA, "smoke"),
         seed=0,
         overrides={"training": training},
     )

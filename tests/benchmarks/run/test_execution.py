@@ -12,8 +12,9 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.machine.environment import choose_device, peak_memory_bytes, reset_peak_memory
 from benchmarks.metrics.scoring import mean_scores
-from benchmarks.plan.expansion import expand_table, reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.expansion import expand_table
+from benchmarks.plan.job import Job, JobContext
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import run_job
 from benchmarks.run.user_images import find_images, predict_images
@@ -28,10 +29,7 @@ SPEC = "synthetic-nuclei?size=96&train=3&val=1&test=2"
 def smoke_job(dataset: Dataset, **overrides: dict) -> Job:
     return make_job(
         "pctrans",
-        reference(dataset),
-        split="test",
-        scale="smoke",
-        protocol="nuclei",
+        JobContext.on(dataset, "smoke"),
         seed=0,
         overrides=overrides,
     )
@@ -212,6 +210,11 @@ def test_peak_memory_follows_the_peak() -> None:
 def test_leaves_are_tested_as_leaves(dataset: Dataset) -> None:
     rosettes = open_dataset("synthetic-rosettes?size=64&train=1&val=1&test=1")
     table = load_table("table4")
-    protocols = [expand_table(table, d, scale="smoke", seeds=1).jobs[0].job.protocol for d in (dataset, rosettes)]
+    protocols = [
+        expand_table(table, JobContext.on(d, "smoke"), seeds=1).jobs[0].job.protocol for d in (dataset, rosettes)
+    ]
     assert protocols == ["nuclei", "leaves"]
-    assert expand_table(table, dataset, scale="smoke", seeds=1, protocol="leaves").jobs[0].job.protocol == "leaves"
+    assert (
+        expand_table(table, JobContext.on(dataset, scale="smoke", protocol="leaves"), seeds=1).jobs[0].job.protocol
+        == "leaves"
+    )

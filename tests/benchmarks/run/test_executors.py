@@ -21,6 +21,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_json
 from benchmarks.machine.devices import THREADS, device_groups, jobs_that_fit, share_of_threads
 from benchmarks.plan.expansion import PlannedJob, expand_table
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
 from benchmarks.run.executors.ending import describe_status
@@ -40,7 +41,7 @@ SPEC = "synthetic-nuclei?size=64&train=1&val=1&test=1"
 
 @pytest.fixture(scope="module")
 def jobs() -> list[PlannedJob]:
-    return expand_table(load_table("table4"), open_dataset(SPEC), scale="smoke", seeds=2).jobs[:6]
+    return expand_table(load_table("table4"), JobContext.on(open_dataset(SPEC), scale="smoke"), seeds=2).jobs[:6]
 
 
 @pytest.mark.parametrize(
@@ -96,9 +97,9 @@ def test_the_precision_of_a_clusters_accelerator_has_to_be_said(monkeypatch: pyt
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     dataset, table = open_dataset(SPEC), load_table("table4")
     with pytest.raises(UserError, match=r"training\.precision=bfloat16"):
-        expand_table(table, dataset, scale="smoke", seeds=1, device="cuda")
+        expand_table(table, JobContext.on(dataset, scale="smoke", device="cuda"), seeds=1)
     stated = {"training": {"precision": "bfloat16"}}
-    plan = expand_table(table, dataset, scale="smoke", seeds=1, device="cuda", overrides=stated)
+    plan = expand_table(table, JobContext.on(dataset, scale="smoke", device="cuda"), seeds=1, overrides=stated)
     assert plan.jobs[0].job.training.precision == "bfloat16"
 
 

@@ -11,8 +11,8 @@ import torch
 
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
-from benchmarks.plan.expansion import reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.job import Job, JobContext
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.settings import TrainingSettings
 from benchmarks.run.execution import run_job
 from benchmarks.run.training import check_processes
@@ -29,10 +29,7 @@ def dataset() -> Dataset:
 def job(dataset: Dataset, method: str = "pctrans", **training: object) -> Job:
     return make_job(
         method,
-        reference(dataset),
-        split="test",
-        scale="smoke",
-        protocol="nuclei",
+        JobContext.on(dataset, "smoke"),
         seed=0,
         overrides={"training": training},
     )

@@ -15,6 +15,7 @@ import pytest
 from benchmarks.data import open_dataset
 from benchmarks.files import write_json
 from benchmarks.plan.expansion import PlannedJob, expand_table
+from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
 from benchmarks.run.executors.base import Running, State
@@ -27,7 +28,7 @@ from benchmarks.store.request import read_request
 @pytest.fixture(scope="module")
 def jobs() -> list[PlannedJob]:
     dataset = open_dataset("synthetic-nuclei?size=64&train=1&val=1&test=1")
-    return expand_table(load_table("table4"), dataset, scale="smoke", seeds=1).jobs[:5]
+    return expand_table(load_table("table4"), JobContext.on(dataset, "smoke"), seeds=1).jobs[:5]
 
 
 @dataclass

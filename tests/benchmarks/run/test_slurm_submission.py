@@ -18,8 +18,9 @@ import pytest
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
-from benchmarks.plan.expansion import PlannedJob, expand_table, reference
-from benchmarks.plan.job import make_job
+from benchmarks.plan.expansion import PlannedJob, expand_table
+from benchmarks.plan.job import JobContext
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
 from benchmarks.run.executors.base import State
@@ -67,8 +68,7 @@ class InThisProcess:
 
 
 def test_submitit_runs_a_worker_to_its_result(tmp_path: Path) -> None:
-    shared = {"split": "test", "scale": "smoke", "protocol": "nuclei", "seed": 0}
-    planned = PlannedJob(1, "floor", make_job("watershed", reference(DATASET), **shared))
+    planned = PlannedJob(1, "floor", make_job("watershed", JobContext.on(DATASET, "smoke"), seed=0))
     queue = InThisProcess()
     notes: list[str] = []
     executor = SlurmExecutor(tmp_path, "cpu", SlurmOptions(), note=notes.append, cluster="debug", queue=queue)
@@ -183,7 +183,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> list[PlannedJob]:
-    jobs = expand_table(load_table("table4"), DATASET, scale="smoke", seeds=1).jobs[:3]
+    jobs = expand_table(load_table("table4"), JobContext.on(DATASET, "smoke"), seeds=1).jobs[:3]
     for planned in jobs:
         write_request(planned, tmp_path)
     return jobs

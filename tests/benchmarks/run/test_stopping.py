@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from benchmarks.data import open_dataset
-from benchmarks.plan.expansion import PlannedJob, reference
-from benchmarks.plan.job import make_job
+from benchmarks.plan.expansion import PlannedJob
+from benchmarks.plan.job import JobContext
+from benchmarks.plan.resolving import make_job
 from benchmarks.run.executors.ending import ExitStatus
 from benchmarks.run.planned import OpenDatasets, run_planned
 from benchmarks.store.job_folder import JobFolder
@@ -28,10 +29,7 @@ DATASET = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=1")
 def plan(method: str = "pctrans", **training: object) -> PlannedJob:
     job = make_job(
         method,
-        reference(DATASET),
-        split="test",
-        scale="smoke",
-        protocol="nuclei",
+        JobContext.on(DATASET, "smoke"),
         seed=0,
         overrides={"training": training} if training else {},
     )

@@ -18,9 +18,10 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.measure.estimate import estimate
 from benchmarks.metrics import image_metrics
-from benchmarks.plan.expansion import PlannedJob, reference
-from benchmarks.plan.job import Job, make_job
+from benchmarks.plan.expansion import PlannedJob
+from benchmarks.plan.job import Job, JobContext, reference
 from benchmarks.plan.methods import METHODS, get_method
+from benchmarks.plan.resolving import make_job
 from benchmarks.plan.scales import SCALES
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
@@ -53,7 +54,10 @@ def make(dataset: Dataset, *, method: str = "bright", split: str = "test", **ove
         "testing": {"threshold_trials": 8, "threshold_images": 2},
     } | overrides
     return make_job(
-        method, reference(dataset), split=split, scale="smoke", protocol="nuclei", seed=0, overrides=overrides
+        method,
+        JobContext(reference(dataset), split=split, scale="smoke", protocol="nuclei"),
+        seed=0,
+        overrides=overrides,
     )
 
 
@@ -243,7 +247,7 @@ def test_the_key_follows_the_choice(dataset: Dataset) -> None:
 
 def test_scales_choose(dataset: Dataset) -> None:
     def testing(scale: str) -> tuple[int, int | None]:
-        job = make_job("osformer", reference(dataset), split="test", scale=scale, protocol="nuclei", seed=0)
+        job = make_job("osformer", JobContext.on(dataset, scale), seed=0)
         assert job.searched is not None and "mask_threshold" in job.searched
         return job.testing.threshold_trials, job.testing.threshold_images
 

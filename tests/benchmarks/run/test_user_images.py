@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.errors import UserError
+from benchmarks.plan.job import JobContext
 from benchmarks.run.user_images import drop_small, find_images, read_stems
 
 
@@ -68,12 +69,13 @@ def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
     import subprocess
     import sys
 
-    from benchmarks.plan.job import DataReference, make_job
+    from benchmarks.plan.job import DataReference
     from benchmarks.plan.methods import get_method
+    from benchmarks.plan.resolving import make_job
     from benchmarks.store.saved_model import save_model
 
     data = DataReference(spec="none", name="none", fingerprint="0", decoding="ids")
-    job = make_job("pctrans", data, split="test", scale="quick", protocol="nuclei", seed=0)
+    job = make_job("pctrans", JobContext(data, split="test", scale="quick", protocol="nuclei"), seed=0)
     save_model(get_method("pctrans").build(job.model), job, tmp_path / "model")
     noise = np.random.default_rng(0).integers(0, 4000, (4096, 4096), np.uint16)
     Image.fromarray(noise).save(tmp_path / "large.tif")

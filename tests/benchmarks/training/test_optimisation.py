@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from benchmarks.errors import UserError
-from benchmarks.plan.job import model_at
 from benchmarks.plan.methods import METHODS, get_method
+from benchmarks.plan.resolving import model_at
 from benchmarks.plan.settings import TrainingSettings
 from benchmarks.training.checkpoint import load_checkpoint, save_checkpoint
 from benchmarks.training.optimisation import build_optimiser, set_learning_rate

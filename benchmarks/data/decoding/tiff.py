@@ -11,9 +11,9 @@ import io
 import numpy as np
 import tifffile
 
-from benchmarks.data.limits import DAMAGED, check_bytes, check_size
-from benchmarks.data.raster import ALPHA, GREY, PREMULTIPLIED, RGB, Photometric, Raster
-from benchmarks.data.tiff_segments import check_planes, check_segments
+from benchmarks.data.decoding.limits import DAMAGED, check_bytes, check_size
+from benchmarks.data.decoding.raster import ALPHA, GREY, PREMULTIPLIED, RGB, Photometric, Raster
+from benchmarks.data.decoding.tiff_segments import check_planes, check_segments
 from benchmarks.errors import UserError
 
 TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")

@@ -14,8 +14,8 @@ import imagecodecs
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from benchmarks.data.limits import DAMAGED, check_bytes, check_size
-from benchmarks.data.raster import ALPHA, GREY, RGB, Raster
+from benchmarks.data.decoding.limits import DAMAGED, check_bytes, check_size
+from benchmarks.data.decoding.raster import ALPHA, GREY, RGB, Raster
 from benchmarks.errors import UserError
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"

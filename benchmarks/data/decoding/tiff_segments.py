@@ -8,8 +8,8 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from benchmarks.data.limits import DAMAGED
-from benchmarks.data.png_jpeg import stated_size
+from benchmarks.data.decoding.limits import DAMAGED
+from benchmarks.data.decoding.png_jpeg import stated_size
 from benchmarks.errors import UserError
 
 _JPEG, _LERC = 7, 34887

@@ -12,10 +12,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.data.limits import DAMAGED, check_bytes, check_size
-from benchmarks.data.png_jpeg import JPEG_MAGIC, PNG_MAGIC, decode_jpeg, decode_png
-from benchmarks.data.raster import GREY, Raster
-from benchmarks.data.tiff import TIFF_MAGICS, decode_tiff
+from benchmarks.data.decoding.limits import DAMAGED, check_bytes, check_size
+from benchmarks.data.decoding.png_jpeg import JPEG_MAGIC, PNG_MAGIC, decode_jpeg, decode_png
+from benchmarks.data.decoding.raster import GREY, Raster
+from benchmarks.data.decoding.tiff import TIFF_MAGICS, decode_tiff
 from benchmarks.errors import UserError
 
 _NPY_MAGIC = b"\x93NUMPY"
