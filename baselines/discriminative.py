@@ -22,14 +22,14 @@ from pctrans.targets import build_targets
 
 
 class DiscriminativeLossWeights(Config):
-    """Both terms are needed: one tells objects apart, the other tells them from the ground."""
+    """The weights of both terms, which are needed: one tells objects apart, the other tells them from the ground."""
 
     discriminative: float = Field(1.0, gt=0)
     foreground: float = Field(1.0, gt=0)
 
 
 class DiscriminativeInference(ThresholdConfig):
-    """From embeddings to objects."""
+    """The settings that turn embeddings into objects."""
 
     SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {
         "foreground_threshold": (0.3, 0.7),
@@ -38,7 +38,7 @@ class DiscriminativeInference(ThresholdConfig):
     }
 
     foreground_threshold: float = Field(0.5, gt=0, lt=1)
-    """Pixels of a foreground probability above this are clustered."""
+    """Pixels with a foreground probability above this are clustered."""
     bandwidth: float | None = Field(None, gt=0)
     """Radius of the mean shift's kernel, in units of the embedding; None is delta_v, as in the paper."""
     shift_steps: int = Field(5, ge=0)
@@ -51,20 +51,20 @@ class DiscriminativeInference(ThresholdConfig):
 
 
 class DiscriminativeConfig(Config):
-    """The margins are the paper's own."""
+    """The switches of discriminative embedding; the margins are the paper's."""
 
     backbone: BackboneConfig = BackboneConfig()
     hidden_dim: int = Field(128, ge=8, multiple_of=8)
     """Channels of the decoder at stride 4; each doubling of the resolution after that halves them."""
     stride: Literal[1, 2] = 2
-    """Pixels of the image to a cell of the embedding, in each direction."""
+    """Pixels of the image per cell of the embedding, in each direction."""
     embedding_dim: int = Field(16, ge=1)
     delta_v: float = Field(0.5, gt=0)
     """Pixels within this distance of their object's mean are not pulled."""
     delta_d: float = Field(1.5, gt=0)
     """Means further apart than twice this are not pushed."""
     gamma: float = Field(0.001, ge=0)
-    """Weight of the regulariser, the pull of the means to the origin, inside the discriminative loss."""
+    """Weight of the regulariser, which pulls the means to the origin, inside the discriminative loss."""
     loss_weights: DiscriminativeLossWeights = DiscriminativeLossWeights()
     inference: DiscriminativeInference = DiscriminativeInference()
 
@@ -82,7 +82,7 @@ class DiscriminativeEmbedding(
     library_name="pctrans-bench",
     tags=["image-segmentation", "instance-segmentation", "microscopy"],
 ):
-    """ResNet and feature pyramid; an embedding and a foreground logit for each cell; mean shift."""
+    """A ResNet with a feature pyramid that gives each cell an embedding and a foreground logit; mean shift clusters."""
 
     def __init__(self, config: DiscriminativeConfig):
         super().__init__()
@@ -95,11 +95,11 @@ class DiscriminativeEmbedding(
 
     @property
     def max_instances(self) -> int | None:
-        """As many as there are clusters."""
+        """None: there may be as many as there are clusters."""
         return None
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s), s the stride.
+        """Compute the embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s), s the stride.
 
         Args:
             images: (B, 3, H, W) float in [0, 1], H and W multiples of 32.
@@ -108,10 +108,10 @@ class DiscriminativeEmbedding(
         return self.embedding_head(features), self.foreground_head(features)[:, 0]
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The weighted discriminative loss and the foreground's cross-entropy, the mean over cells.
+        """Compute the weighted discriminative loss and the foreground's cross-entropy, the mean over cells.
 
-        Cross-entropy and no focal loss: the foreground's edge is the object's edge here, and the focal loss moves
-        the place where the probability is 1/2.
+        The foreground has cross-entropy and not a focal loss: its edge is the object's edge here, and the focal loss
+        moves the place where the probability is 1/2.
 
         Args:
             images: (B, 3, H, W) float in [0, 1].
@@ -130,14 +130,16 @@ class DiscriminativeEmbedding(
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
         return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
 
     @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s) of images (B, 3, H, W) in [0, 1].
+        """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
 
-        In float32; s is the stride, sizes are rounded up.
+        Returns:
+            Embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s), in float32; s is the stride, sizes
+            are rounded up.
         """
         height, width = images.shape[-2:]
         embedding, logits = self(pad_to_multiple(images))
@@ -146,17 +148,17 @@ class DiscriminativeEmbedding(
 
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference) -> Tensor:
-        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
         embedding, logits = evidence
         with torch.autocast(logits.device.type, enabled=False):
             objects = [self._objects(*of_image, inference) for of_image in zip(embedding, logits, strict=True)]
         return torch.stack([drop_small(ids[: size[0], : size[1]], inference.min_area) for ids in objects])
 
     def _objects(self, embedding: Tensor, logits: Tensor, config: DiscriminativeInference) -> Tensor:
-        """Clusters of one image, (D, h, w) and (h, w) -> (h · stride, w · stride).
+        """Cluster one image, (D, h, w) and (h, w) -> (h · stride, w · stride).
 
-        The foreground is interpolated, so that edges are finer than cells; ids are not. Every cell is clustered
-        that has a foreground pixel.
+        The foreground is interpolated, so that edges are finer than cells; ids are not. Every cell that has a
+        foreground pixel is clustered.
         """
         stride = self.config.stride
         logits = F.interpolate(logits[None, None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
@@ -175,7 +177,7 @@ class PyramidDecoder(nn.Module):
     """A feature pyramid (Lin et al. 2017) from strides 4 to 32, its finest map brought to stride 2 or 1.
 
     Attributes:
-        out_channels: of the map it makes.
+        out_channels: channels of the resulting map.
     """
 
     def __init__(self, channels: list[int], hidden_dim: int, stride: Literal[1, 2]):
@@ -188,7 +190,7 @@ class PyramidDecoder(nn.Module):
         self.out_channels = widths[-1]
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Backbone maps at strides 4, 8, 16, 32 -> (B, out_channels, H / stride, W / stride)."""
+        """Merge backbone maps at strides 4, 8, 16, 32 into (B, out_channels, H / stride, W / stride)."""
         maps = [lateral(f) for lateral, f in zip(self.laterals, features, strict=True)]
         merged = maps[-1]
         for finer in reversed(maps[:-1]):

@@ -1,4 +1,4 @@
-"""Otsu's threshold and a watershed of the distance transform: no training, the floor for every trained method."""
+"""Otsu's threshold and a watershed of the distance transform: the floor for every trained method, without training."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ CONFIG_FILE = "config.json"
 
 
 class WatershedConfig(Config):
-    """Lengths in pixels of the image."""
+    """The switches of the watershed; lengths are in pixels of the image."""
 
     sigma: float = Field(1.0, ge=0)
     """Deviation of the Gaussian that smooths the image before the threshold."""
     bright: Literal["auto"] | bool = "auto"
-    """Whether objects are brighter than the ground; "auto": objects are the side of the threshold that has fewer
-    pixels, of equals the bright one."""
+    """Whether objects are brighter than the ground; with "auto", objects are on the side of the threshold that has
+    fewer pixels, the bright one if both have as many."""
     min_distance: int = Field(7, ge=1)
     """The least distance between two peaks of the distance transform, along rows and columns."""
     distance_sigma: float = Field(0.0, ge=0)
@@ -49,7 +49,7 @@ class Watershed:
 
     @property
     def max_instances(self) -> int | None:
-        """As many as there are peaks."""
+        """None: there may be as many as there are peaks."""
         return None
 
     def losses(self, images: Tensor, labels: Tensor) -> NoReturn:
@@ -58,16 +58,16 @@ class Watershed:
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K.
+        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K.
 
-        Colour counts as grey by the mean of its channels. An image of one value is empty.
+        Colour counts as grey, by the mean of its channels. An image of one value has no objects.
         """
         grey = images.float().mean(1).cpu().numpy()
         maps = [torch.from_numpy(self._objects(image)) for image in grey]
         return torch.stack([drop_small(ids, self.config.min_area) for ids in maps]).to(images.device)
 
     def _objects(self, grey: np.ndarray) -> np.ndarray:
-        """(H, W) float32 -> (H, W) int64."""
+        """Find the objects (H, W) int64 of a grey image (H, W) float32."""
         config = self.config
         foreground = ndimage.binary_fill_holes(self._foreground(gaussian(grey, config.sigma)))
         # A frame of ground would bend the ridges of objects that the image's edge cuts, so there is none.
@@ -92,11 +92,11 @@ class Watershed:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """What `save_pretrained` wrote.
+        """Load what `save_pretrained` wrote.
 
         Raises:
-            OSError: no configuration there.
-            ValueError: one that is not valid.
+            OSError: there is no configuration.
+            ValueError: the configuration is not valid.
         """
         stored: Any = json.loads((Path(folder) / CONFIG_FILE).read_text())
         return cls(WatershedConfig.model_validate(stored))

@@ -1,1 +1,1 @@
-"""What people read: tables and figures, made from result files only."""
+"""Reports for people: tables, figures and verdicts, made from result files only."""

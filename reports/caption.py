@@ -1,4 +1,4 @@
-"""What a reader has to know beside the figures, as plain sentences for each report to escape."""
+"""The caption of a table in plain sentences, which each report escapes in its own way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Facts = dict[str, Any]  # one result.json without its images
 
 
 def caption(results: TableResults) -> list[str]:
-    """Sentences: the paper's caption, what was published, what was measured and if the two compare."""
+    """Write the caption in sentences: the paper's own, what was published and measured, and whether the two compare."""
     spec = results.spec
     published = f"Published: the paper's figures on {spec.published.dataset} ({spec.published.remark})."
     sentences = [spec.caption, "Best of each column in bold.", published]
@@ -40,7 +40,7 @@ def caption(results: TableResults) -> list[str]:
 
 
 def notes(row: RowResults) -> list[str]:
-    """Why figures of a row are missing: one sentence a gap."""
+    """Explain each gap of a row in one sentence."""
     short = f"{len(row.results)} of {len(row.results) + len(row.gaps)} seeds: " if row.results else ""
     return [f"{short}{gap.reason}" + (f" (job {gap.key})" if gap.key else "") + "." for gap in row.gaps]
 
@@ -73,12 +73,12 @@ def _seeds(results: TableResults) -> str:
     once = " Untrained rows are run once." if untrained else ""
     return (
         f"Mean ± standard deviation over {len(seeds)} seeds ({', '.join(map(str, seeds))}).{once} The CSV's 95 % "
-        "intervals are another thing: they are bootstrapped over images."
+        "intervals are bootstrapped over images instead."
     )
 
 
 def _significance(against: AgainstReference) -> list[str]:
-    """What is compared with what, how, and which marks say so."""
+    """Explain what is compared with what, how, and which marks show it."""
     reference = f"row {against.reference.number} ({against.reference.label})"
     if not against.reference.results:
         return [f"No row is compared with {reference}, which has no result."]
@@ -103,13 +103,13 @@ def _significance(against: AgainstReference) -> list[str]:
 
 
 def _range(values: set[int], unit: str) -> str:
-    """ "15 images", "1 to 3 seeds"."""
+    """Print a range with its unit, such as "15 images" or "1 to 3 seeds"."""
     numbers = " to ".join(map(str, dict.fromkeys((min(values), max(values)))))
     return f"{numbers} {unit}{'' if max(values) == 1 else 's'}"
 
 
 def _fairness(results: TableResults) -> list[str]:
-    """Whether rows that are compared with each other were given the same: no sentence for fewer than two."""
+    """Say whether the trained rows were trained alike; nothing for fewer than two."""
     if len([row for row in results.rows if row.origin == "trained" and row.results]) < 2:
         return []
     return unequal(results) or [
@@ -119,7 +119,7 @@ def _fairness(results: TableResults) -> list[str]:
 
 
 def unequal(results: TableResults) -> list[str]:
-    """In what rows that are compared with each other were not given the same; empty where they were."""
+    """Say in what the rows were not trained alike; empty where they were."""
     try:
         jobs = [(row.label, _job(result)) for row in results.rows for result in row.results]
     except ValueError as error:
@@ -133,7 +133,7 @@ def _job(result: Result) -> Job:
     try:
         return parse_job(result.job)
     except ValueError as error:
-        raise ValueError(f"job {result.key} is of another version") from error
+        raise ValueError(f"job {result.key} was made by another version") from error
 
 
 def _hardware(facts: list[Facts]) -> str:
@@ -147,7 +147,7 @@ def _machine(environment: dict[str, Any]) -> str:
 
 
 def _changes(results: TableResults) -> list[str]:
-    """What the user changed of the scale's settings, if anything."""
+    """Name the scale's settings that the user changed, if any."""
     if not results.overrides:
         return []
     changes = ", ".join(f"{path}={value}" for path, value in flatten(results.overrides))
@@ -155,9 +155,9 @@ def _changes(results: TableResults) -> list[str]:
 
 
 def comparability(results: TableResults) -> str:
-    """Whether measured and published figures may be compared, and if not, every reason.
+    """Say whether measured and published figures may be compared, and if not, give every reason.
 
-    Conditions on jobs and their cost are about training: other rows have neither a backbone nor iterations.
+    Conditions on jobs and their cost concern trained rows only: other rows have neither a backbone nor iterations.
     """
     published, facts, trained = results.spec.published, _facts(results.results), _facts(results.trained)
     reasons = ["settings were changed"] if results.overrides else []
@@ -174,7 +174,7 @@ def comparability(results: TableResults) -> str:
 
 
 def _difference(condition: Condition, facts: list[Facts]) -> str | None:
-    """The reason this condition gives against a comparison, None where it holds for every job."""
+    """Return the reason this condition gives against a comparison, None where it holds for every job."""
     values = [lookup(fact, condition.path) for fact in facts]
     if condition.value is None:
         return None if all(value is not None for value in values) else f"no {condition.what}"
@@ -184,5 +184,5 @@ def _difference(condition: Condition, facts: list[Facts]) -> str | None:
 
 
 def _distinct(values: Iterable[Any]) -> str:
-    """The values in order of first appearance, each once: one in a sound run, more where jobs were mixed."""
+    """List distinct values in order of first appearance: one in a sound run, more where jobs were mixed."""
     return " / ".join(dict.fromkeys("none" if value is None else str(value) for value in values))

@@ -1,4 +1,4 @@
-"""From measured values to what a cell says: mean, spread, difference from the paper, best and significant ones."""
+"""The cells of a table: means, spreads, differences from the paper, and which figures are best or significant."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.comparisons import AgainstReference, against_reference
 
 ARROWS = {"max": "↑", "min": "↓", "none": ""}
 SIGNS = {1: "▲", 0: "", -1: "▼"}
-"""Marks of a figure that is significantly better and worse than the reference."""
+"""Marks of figures that are significantly better (1) or worse (-1) than the reference."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,21 @@ class Figure:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Figure | None:
-        """None where there is no value."""
+        """Summarise the values of all seeds; None where there are none."""
         if not values:
             return None
         spread = statistics.stdev(values) if len(values) > 1 else None
         return cls(math.fsum(values) / len(values), spread, len(values))
 
     def printed(self, display: Display) -> str:
-        """Mean and, where it is known, spread."""
+        """Print the mean and, where it is known, the spread."""
         mean = _printed(self.mean, display)
         return mean if self.std is None else f"{mean} ± {_printed(self.std, display)}"
 
 
 @dataclass(frozen=True)
 class Column:
-    """One metric down the table as it is printed; sequences have an entry for each row, None for no figure."""
+    """One metric's column as printed; sequences have an entry for each row, None where there is no figure."""
 
     metric: str
     published: tuple[str | None, ...]
@@ -50,17 +50,17 @@ class Column:
     best_published: frozenset[int]  # indices of rows
     best_measured: frozenset[int]
     difference: tuple[str | None, ...]  # measured less published, as both are printed
-    signs: tuple[int, ...]  # 1 and -1: significantly better and worse than the table's reference
+    signs: tuple[int, ...]  # 1 or -1: significantly better or worse than the table's reference
 
     @property
     def title(self) -> str:
-        """Heading with the arrow of the metric's direction."""
+        """The heading, with an arrow for the metric's direction."""
         metric = METRICS[self.metric]
         return f"{metric.title} {ARROWS[metric.direction]}".rstrip()
 
 
 def metric_columns(results: TableResults) -> list[Column]:
-    """The table's metrics, in its order."""
+    """Make a column for each of the table's metrics, in its order."""
     against = against_reference(results)
     return [_column(metric, results.spec.shown(metric), results.rows, against) for metric in results.spec.metrics]
 
@@ -82,9 +82,9 @@ def _column(metric: str, display: Display, rows: Sequence[RowResults], against: 
 
 
 def best(printed: Sequence[str | None], direction: str) -> frozenset[int]:
-    """Indices of the best of printed values; equal as printed means equally good.
+    """Find the indices of the best of printed values; values that print the same are equally good.
 
-    Empty where nothing stands out: fewer than two values, all of them equal, or a metric without a direction.
+    None is best where there are fewer than two values, all are equal, or the metric has no direction.
     """
     values = {index: float(text) for index, text in enumerate(printed) if text is not None}
     if direction == "none" or len(set(values.values())) < 2:
@@ -94,7 +94,7 @@ def best(printed: Sequence[str | None], direction: str) -> frozenset[int]:
 
 
 def _difference(measured: str | None, published: str | None) -> str | None:
-    """Of printed figures, so that a reader who subtracts them finds the same."""
+    """Subtract the figures as printed, so that a reader who does so finds the same."""
     return f"{Decimal(measured) - Decimal(published):+}" if measured and published else None
 
 

@@ -1,4 +1,4 @@
-"""Reads what a run left on disk: `runs/<table>.json`, and each job's `result.json` or `error.json`."""
+"""Collect a table's results from disk: `runs/<table>.json`, and each job's `result.json` or `error.json`."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from benchmarks.store.run_file import RunFile, read_run, run_path
 from reports.published import published_figures
 
 Origin = Literal["trained", "untrained", "external", "quoted"]
-"""Where a row's figures come from: training here, a method that needs none, label maps made elsewhere, the paper."""
+"""The origin of a row's figures: training here, a method that needs none, label maps made elsewhere, the paper."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A figure that is not there; `key` is the job that should have made it, None where none was planned."""
+    """A missing figure; `key` names the job that should have made it, None where none was planned."""
 
     key: str | None
     reason: str
@@ -53,11 +53,11 @@ class RowResults:
 
 @dataclass(frozen=True, eq=False)
 class TableResults:
-    """A table with everything that is known of its rows; equal only to itself, so that what follows can be kept."""
+    """A table with everything known about its rows. It equals only itself, so that what is derived can be cached."""
 
     spec: TableSpec
     rows: tuple[RowResults, ...]
-    overrides: dict[str, Any]  # what the user changed of the scale, nested
+    overrides: dict[str, Any]  # settings of the scale that the user changed, nested
 
     @property
     def results(self) -> list[Result]:
@@ -65,12 +65,12 @@ class TableResults:
 
     @property
     def trained(self) -> list[Result]:
-        """Results that training here led to."""
+        """The results of rows that were trained here."""
         return [result for row in self.rows if row.origin == "trained" for result in row.results]
 
     @property
     def seeds(self) -> list[int]:
-        """Seeds with results; rows without training, which have only one, do not count beside trained ones."""
+        """The seeds that have results; that of untrained rows counts only where no row was trained."""
         return sorted({result.seed for result in self.trained or self.results})
 
     @property
@@ -78,15 +78,15 @@ class TableResults:
         return [(row, gap) for row in self.rows for gap in row.gaps]
 
 
-Outcome = Result | Gap
-"""What became of a job."""
+Found = Result | Gap
+"""What a results folder holds of one job: its result, or the reason why there is none."""
 
 
-def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -> TableResults:
-    """Everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
+def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> TableResults:
+    """Collect everything `out` holds of a table. Missing and failed jobs become gaps with a reason.
 
     Args:
-        outcomes: by key, of jobs that were read before; those that are read now are added.
+        known: jobs that were read before, by key; jobs that are read now are added.
 
     Raises:
         UserError: unknown table, no run of it in `out`, or a result that was made with another method or other
@@ -99,7 +99,7 @@ def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -
     keys = {row.row: row.keys for row in run.rows}
     row_specs = [*spec.rows, *_external_rows(path, spec, run)]
     published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
-    known = {} if outcomes is None else outcomes
+    known = {} if known is None else known
     rows = (
         _collect_row(out, spec, number, row, published[number - 1], keys.get(number), known)
         for number, row in enumerate(row_specs, 1)
@@ -108,7 +108,7 @@ def collect(out: Path, table: str, outcomes: dict[str, Outcome] | None = None) -
 
 
 def _external_rows(path: Path, spec: TableSpec, run: RunFile) -> list[RowSpec]:
-    """Rows beyond the table's own: folders of label maps, by the names that the user gave them."""
+    """List the rows beyond the table's own: label maps made elsewhere, under the names the user gave them."""
     beyond = sorted((row for row in run.rows if not 1 <= row.row <= len(spec.rows)), key=lambda row: row.row)
     for number, row in enumerate(beyond, len(spec.rows) + 1):
         if row.row != number or row.method != EXTERNAL or row.label is None:
@@ -123,12 +123,12 @@ def _collect_row(
     row: RowSpec,
     published: dict[str, str],
     keys: list[str] | None,
-    known: dict[str, Outcome],
+    known: dict[str, Found],
 ) -> RowResults:
     method = spec.method_of(row)
     for key in keys or []:
         if key not in known:
-            known[key] = _outcome(JobFolder.named(key, out))
+            known[key] = _read_job(JobFolder.named(key, out))
     found = [known[key] for key in keys or []]
     results = sorted((item for item in found if isinstance(item, Result)), key=lambda result: result.seed)
     for result in results:
@@ -148,8 +148,7 @@ def _origin(method: str | None) -> Origin:
     return "trained" if get_method(method).trained else "untrained"
 
 
-def _outcome(folder: JobFolder) -> Outcome:
-    """What became of one job: a result, or why there is none."""
+def _read_job(folder: JobFolder) -> Found:
     try:
         if result := folder.read_result():
             return result
@@ -161,10 +160,10 @@ def _outcome(folder: JobFolder) -> Outcome:
 
 
 def _check_method(spec: TableSpec, row: RowSpec, result: Result) -> None:
-    """A row must not show the figures of another method."""
+    """Refuse a result of another method than the row's."""
     method = spec.method_of(row)
     if result.method != method:
-        wanted = f"is of {method}" if method else "only quotes the paper"
+        wanted = f"belongs to {method}" if method else "only quotes the paper"
         raise UserError(
             f"Job {result.key} was run with {result.method}, but row '{row.label}' of {spec.name} {wanted}. "
             f"Run {spec.name} again."
@@ -172,7 +171,7 @@ def _check_method(spec: TableSpec, row: RowSpec, result: Result) -> None:
 
 
 def _check_switches(spec: TableSpec, row: RowSpec, result: Result) -> None:
-    """A check mark in the table must be true of the job: an override on the command line could undo it."""
+    """Refuse a result whose settings contradict the row's check marks, as an override on the command line can."""
     marks = spec.marks(row)
     for column in spec.columns if marks else ():
         value = lookup(result.job, f"model.{column.path}")

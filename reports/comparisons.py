@@ -1,4 +1,4 @@
-"""Comparisons of rows, paired by image and seed, and families of them; definitions are in `reports.statistics`."""
+"""Comparisons of rows, paired by image and seed and corrected in families; `reports.statistics` defines the terms."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ ALPHA = 0.05
 
 @dataclass(frozen=True)
 class Comparison:
-    """How much better one row is than another by one metric.
+    """A comparison of two rows by one metric.
 
     Attributes:
-        better, worse: what is compared, by label; which of them is the better one is what the effect says.
-        effect: mean difference in the metric's own unit; positive where `better` is better, so for a metric of which
-            less is better it is `worse` less `better`.
-        low, high: 95 % paired bootstrap interval of the effect; not a number for one image.
-        p: of the two-sided Wilcoxon signed-rank test, not corrected.
-        rank_biserial: from -1 to 1, the share of signed ranks in favour of `better` less that against.
+        better, worse: labels of what is compared; the effect says which of them is better.
+        effect: mean difference in the metric's own unit; positive where `better` is better, so it is `worse` less
+            `better` for a metric that should be low.
+        low, high: 95 % paired bootstrap interval of the effect; NaN for one image.
+        p: p value of the two-sided Wilcoxon signed-rank test, not corrected.
+        rank_biserial: share of signed ranks in favour of `better` less that against it, from -1 to 1.
         images, seeds: how many the rows share; seeds is 1 where neither row was trained.
-        p_holm: corrected in its family; None until then.
+        p_holm: p corrected within its family; None before that.
     """
 
     better: str
@@ -46,7 +46,8 @@ class Comparison:
     def sign(self) -> int:
         """1 where `better` is significantly better, -1 where it is significantly worse, else 0.
 
-        Significant: the corrected p is below 0.05, and the interval and the ranks are on the same side of 0.
+        A difference is significant if the corrected p is below 0.05, and the interval and the ranks are on the same
+        side of 0.
         """
         if self.p_holm is None:
             raise ValueError("a comparison is significant within its family only: correct it first")
@@ -61,7 +62,7 @@ def compare(better: RowResults, worse: RowResults, metric: str) -> Comparison:
     """Compare two rows by one metric, on the images and seeds they share.
 
     Raises:
-        UserError: the rows cannot be paired (why is said), or the metric has no better direction.
+        UserError: the rows cannot be paired (the message says why), or the metric has no better direction.
     """
     return _compare((better.label, worse.label), [better, worse], [1, -1], metric)
 
@@ -70,14 +71,14 @@ def compare_gains(gain: tuple[RowResults, RowResults], other: tuple[RowResults, 
     """Compare what the first of two rows gains over the second with what another pair gains.
 
     Raises:
-        UserError: as `compare`.
+        UserError: as `compare` raises it.
     """
     labels = tuple(f"{row.label} over {before.label}" for row, before in (gain, other))
     return _compare((labels[0], labels[1]), [*gain, *other], [1, -1, -1, 1], metric)
 
 
 def corrected(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
-    """The comparisons of one family with Holm's correction."""
+    """Correct the comparisons of one family by Holm's method."""
     family = tuple(comparisons)
     p_values = holm([comparison.p for comparison in family])
     return tuple(replace(one, p_holm=float(p)) for one, p in zip(family, p_values, strict=True))
@@ -85,12 +86,12 @@ def corrected(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
 
 @dataclass(frozen=True)
 class AgainstReference:
-    """Every row of a table against the table's reference, on each of its metrics: one family.
+    """Comparisons of every row with the table's reference, on each of its metrics: one family.
 
     Attributes:
         reference: the row that the others are compared with.
-        comparisons: by number of the row and metric; `better` is the row, `worse` the reference.
-        unpaired: why rows with results are not in it, one sentence a row.
+        comparisons: comparisons by row number and metric; `better` is the row, `worse` the reference.
+        unpaired: why rows with results could not be compared, one sentence for each.
     """
 
     reference: RowResults
@@ -98,7 +99,7 @@ class AgainstReference:
     unpaired: tuple[str, ...]
 
     def sign(self, row: RowResults, metric: str) -> int:
-        """1 and -1 where the row is significantly better and worse than the reference, else 0."""
+        """1 where the row is significantly better than the reference, -1 where it is worse, else 0."""
         found = self.comparisons.get((row.number, metric))
         return found.sign if found else 0
 

@@ -14,7 +14,7 @@ from reports.origins import legend, marked_label
 
 
 def render_console(results: TableResults) -> Group:
-    """Measured figures above the published ones, gaps and caption: anything `rich` can print.
+    """Render measured figures above the published ones, with gaps and caption.
 
     Spreads have a line of their own, so that a table fits into 80 columns.
     """

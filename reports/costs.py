@@ -1,4 +1,4 @@
-"""What each row cost, as text for a table."""
+"""The cost of each row, as text for a table."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COST_NOTE = (
 
 
 def cost_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
-    """Headings and a line for each row that was run here: number, label, costs; a dash where there is none."""
+    """Make headings and a line for each row that was run here: number, label, costs; a dash for an unknown cost."""
     here = [(row, row_costs(row)) for row in results.rows if row.origin in ("trained", "untrained")]
     lines = [
         [str(row.number), row.label, *(number(costs[cost], form, unit) for cost, form, unit in _COSTS.values())]
@@ -35,5 +35,5 @@ def cost_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
 
 
 def number(value: float | None, form: str, unit: float = 1) -> str:
-    """A figure in a unit, a dash where there is none."""
+    """Print a figure in a unit; a dash where there is none."""
     return "-" if value is None or pd.isna(value) else format(value / unit, form)

@@ -1,4 +1,4 @@
-"""A table as a data frame: full precision, one line a row of the table."""
+"""A table as a data frame, in full precision, with one line for each row of the table."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ COSTS = (
 
 
 def to_frame(results: TableResults) -> pd.DataFrame:
-    """Label, origin, method and switches; for each metric mean, std, interval, seeds, published, difference and the
-    comparison with the table's reference; costs, jobs, gaps.
+    """Make a data frame of everything that is known about a table.
+
+    A line has label, origin, method and switches; for each metric mean, std, interval, seeds, published, difference
+    and the comparison with the table's reference; then costs, jobs and gaps.
 
     The paper's metrics come first, then every other one that was measured, all in the metric's own unit, however
     the table prints it. `difference` is measured less published. `std` is the sample standard deviation over seeds,
@@ -45,7 +47,7 @@ def to_frame(results: TableResults) -> pd.DataFrame:
     metrics = [*results.spec.metrics, *others]
     against = against_reference(results)
     frame = pd.DataFrame([_line(results, row, metrics, against) for row in results.rows])
-    # Whole numbers as integers also where a row has none.
+    # Whole numbers stay integers, even where a row has none.
     return frame.convert_dtypes()
 
 
@@ -71,8 +73,8 @@ def _line(results: TableResults, row: RowResults, metrics: list[str], against: A
 
 
 def _interval(row: RowResults, metric: str) -> tuple[float | None, float | None]:
-    values = image_means(row, metric)
-    return mean_interval(values) if len(values) else (None, None)
+    means = list(image_means(row, metric).values())
+    return mean_interval(means) if means else (None, None)
 
 
 def _against_reference(row: RowResults, metric: str, against: AgainstReference) -> dict[str, float | None]:
@@ -82,13 +84,13 @@ def _against_reference(row: RowResults, metric: str, against: AgainstReference) 
 
 
 def _in_own_unit(results: TableResults, row: RowResults, metric: str) -> float | None:
-    """The published figure; decimal, as 68.3 per cent is 0.683 and not its neighbour."""
+    """Convert the published figure in decimal arithmetic: 68.3 per cent is 0.683, not the float beside it."""
     printed = row.published.get(metric)
     return float(Decimal(printed) / Decimal(str(results.spec.shown(metric).factor))) if printed else None
 
 
 def row_costs(row: RowResults) -> dict[str, float | None]:
-    """Means over seeds, peak memory the largest; None where it is not known."""
+    """Average each cost over seeds, but take the largest peak memory; None where a cost is not known."""
     return {cost: _cost(row, cost) for cost in COSTS}
 
 

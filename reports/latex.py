@@ -13,7 +13,7 @@ from reports.costs import COST_NOTE, cost_table
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
 
-# What pdfTeX with the packages of PREAMBLE cannot print as it stands; a break is allowed in long paths.
+# Characters that pdfTeX with the packages of PREAMBLE cannot print as they stand. Long paths may break.
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
     "_": r"\_\allowbreak{}", "/": r"/\allowbreak{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
@@ -40,9 +40,9 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 
 
 def escape(text: str) -> str:
-    """Any text as LaTeX that prints it: never a command, whatever it holds.
+    """Escape any text so that LaTeX prints it and never obeys it.
 
-    Control characters become spaces; what the fonts may lack, beyond Latin-1 letters, its code point.
+    Control characters become spaces; characters that the fonts may lack become their code points.
     """
     return "".join(_SPECIAL.get(letter) or _plain(letter) for letter in text)
 
@@ -55,7 +55,7 @@ def _plain(letter: str) -> str:
 
 
 def table_fragment(results: TableResults) -> str:
-    """The floating table: published, measured and their difference side by side, best in bold, gaps explained below."""
+    """Write the floating table: published, measured and their difference, the best in bold, gaps explained below."""
     spec = results.spec
     columns = metric_columns(results)
     leading = max(1, len(spec.columns))
@@ -100,7 +100,7 @@ def table_fragment(results: TableResults) -> str:
 
 
 def cost_fragment(results: TableResults) -> str:
-    """The floating table of what each row that was run here cost."""
+    """Write the floating table of the costs of the rows that were run here."""
     headings, lines = cost_table(results)
     return "\n".join(
         [
@@ -126,9 +126,9 @@ def cost_fragment(results: TableResults) -> str:
 
 
 def combined_document(tables: Sequence[TableResults]) -> str:
-    """A document of the tables one after the other, then of what their rows cost; fragments lie beside it.
+    """Write a document of all tables and then all costs; their fragments lie beside it.
 
-    Costs come last so that all eight tables have their numbers in the paper.
+    Costs come last, so that the tables are numbered as in the paper.
     """
     figures, costs = zip(*map(fragment_names, tables), strict=True) if tables else ((), ())
     fragments = [*figures, *costs]
@@ -149,7 +149,7 @@ def fragment_names(results: TableResults) -> tuple[str, str]:
 
 
 def document(fragments: Sequence[str], pictures: Sequence[Picture]) -> str:
-    """A document around the fragments and the pictures there are, by their file names beside it."""
+    """Write a document of the fragments and of those pictures that exist, all of which lie beside it."""
     figures = [
         line
         for picture in pictures
@@ -162,7 +162,7 @@ def document(fragments: Sequence[str], pictures: Sequence[Picture]) -> str:
             r"\end{figure*}",
         )
     ]
-    # Without anything on the page, \null, LaTeX would centre the floats on pages of their own.
+    # Without \null on the page, LaTeX would centre the floats on pages of their own.
     body = [
         r"\begin{document}",
         r"\null",
@@ -175,12 +175,12 @@ def document(fragments: Sequence[str], pictures: Sequence[Picture]) -> str:
 
 
 def _group(row: RowResults) -> str:
-    """Rows of one group stand between the same two rules."""
+    """Name a row's group; the rows of a group stand between the same two rules."""
     return row.origin if row.origin in ("quoted", "external") else "run here"
 
 
 def _leading(spec: TableSpec, row: RowResults) -> str:
-    """What tells a row from the others: its label, or its switches if it has any."""
+    """Write what identifies a row: its switches if it has any, else its label."""
     if marks := spec.marks(row.spec):
         return _joined(_switch(value) for value in marks.values())
     label = escape(marked_label(row))
@@ -188,7 +188,7 @@ def _leading(spec: TableSpec, row: RowResults) -> str:
 
 
 def _spreads(leading: int, columns: Sequence[Column], index: int) -> list[str]:
-    """A line of standard deviations below their means, in smaller print; beside them, columns would be too wide."""
+    """Write standard deviations in small print on a line below their means: beside them, columns would be too wide."""
     spreads = [(column.measured[index] or "").partition(" ± ")[2] for column in columns]
     if not any(spreads):
         return []
@@ -213,7 +213,7 @@ def _joined(cells: Iterable[str]) -> str:
 
 
 def _first_columns(leading: int, metrics: int) -> range:
-    """First of each metric's three columns, counted from 1."""
+    """Number the first of each metric's three columns, counted from 1."""
     return range(leading + 1, leading + 3 * metrics, 3)
 
 
@@ -231,7 +231,7 @@ def _published(column: Column, index: int) -> str:
 def _measured(column: Column, index: int) -> str:
     mean = (column.measured[index] or "--").partition(" ± ")[0]
     sign = escape(SIGNS[column.signs[index]])
-    # Marks hang in the margin, so that digits stay below each other.
+    # Marks hang in the margin, so that digits stay aligned.
     return _bold(mean, index in column.best_measured) + (rf"\rlap{{\scriptsize\,{sign}}}" if sign else "")
 
 
@@ -244,7 +244,7 @@ def _bold(text: str, best: bool) -> str:
 
 
 def _footnote(footnotes: list[str], reasons: list[str]) -> str:
-    """Add the reasons below the table; the mark that points there, empty where there is nothing to say."""
+    """Add the reasons as a footnote; return the mark that points to it, empty without reasons."""
     if not reasons:
         return ""
     mark = rf"$^{{{len(footnotes) + 1}}}$"

@@ -1,4 +1,4 @@
-"""What the curves of training say: how low the loss came, and whether it was still falling."""
+"""Learning curves: how low the loss came, and whether it was still falling."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ Points = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Curves:
-    """What one job recorded while it was trained."""
+    """The curves that one job recorded while it was trained."""
 
-    iterations: int  # of the whole training
+    iterations: int  # length of the whole training
     loss: Points  # iterations from 1, losses of single batches without terms that have a floor; each (N,)
     validation: Points  # iterations, PQ; each (M,)
 
     def window(self, end: float) -> np.ndarray:
-        """The losses in the window that ends at this share of the iterations."""
+        """Select the losses in the window that ends at this share of the iterations."""
         iterations, losses = self.loss
         after, until = (end - WINDOW) * self.iterations, end * self.iterations
         return losses[(iterations > after) & (iterations <= until)]
 
     @property
     def smooth_loss(self) -> np.ndarray:
-        """(N,): at each point the mean over the window that ends there."""
+        """The loss averaged over the window that ends at each point, (N,)."""
         iterations, losses = self.loss
         sums = np.concatenate([[0.0], losses.cumsum()])
         last = np.arange(1, len(losses) + 1)
@@ -71,20 +71,20 @@ class Change:
 
 @dataclass(frozen=True)
 class RowLearning:
-    """The curves of one row, a seed each."""
+    """The curves of one row, one for each seed."""
 
     number: int
     label: str
     curves: tuple[Curves, ...]
 
     def loss_at(self, end: float) -> float | None:
-        """Mean loss over the window that ends at this share of the iterations; None where a seed has no point."""
+        """Average the loss over the window that ends at this share of the iterations; None where a seed has none."""
         windows = [curves.window(end) for curves in self.curves]
         return float(np.mean([window.mean() for window in windows])) if all(map(len, windows)) else None
 
     @cached_property
     def change(self) -> Change | None:
-        """How the loss at the end differs from that at 80 %; None with fewer than two points in a window."""
+        """The change of the loss from 80 % to the end; None with fewer than two points in a window."""
         early, late = ([curves.window(end) for curves in self.curves] for end in (EARLY, LATE))
         if min(map(len, (*early, *late))) < 2:
             return None
@@ -96,7 +96,7 @@ class RowLearning:
 
     @property
     def verdict(self) -> str:
-        """By `RULE`: "converged", "not converged" or "undecided"."""
+        """The verdict by `RULE`: "converged", "not converged" or "undecided"."""
         if self.change is None:
             return "undecided"
         size, margin = abs(self.change.value), 2 * self.change.error
@@ -106,7 +106,7 @@ class RowLearning:
 
     @cached_property
     def validation_pq(self) -> dict[int, float]:
-        """Iteration -> PQ, mean over the seeds that were validated there."""
+        """The PQ at each validated iteration, averaged over the seeds that were validated there."""
         found: dict[int, list[float]] = {}
         for curves in self.curves:
             for iteration, pq in zip(*curves.validation, strict=True):
@@ -115,7 +115,7 @@ class RowLearning:
 
 
 def read_learning(results: TableResults, out: Path) -> list[RowLearning]:
-    """The trained rows that have curves.
+    """Read the curves of the trained rows that have any.
 
     Raises:
         UserError: a file of curves is damaged.
@@ -132,7 +132,7 @@ def read_learning(results: TableResults, out: Path) -> list[RowLearning]:
 
 
 def learning_table(results: TableResults, rows: Sequence[RowLearning]) -> tuple[list[str], list[list[str]]]:
-    """Headings and a line for each row: losses, their change, the verdict and validation PQ; a dash for a gap."""
+    """Make headings and a line for each row: losses, change, verdict and validation PQ; a dash for a gap."""
     points = sorted({iteration for row in rows for iteration in row.validation_pq})
     losses = ["loss at 50 %", "at 90 %", "at 100 %", "change", "verdict"]
     headings = ["#", results.spec.row_heading, *losses, *(f"validation PQ at {point:,}" for point in points)]
@@ -155,7 +155,7 @@ def _read(folder: JobFolder, iterations: int, floors: Sequence[str]) -> Curves:
 
 
 def _points(path: Path, column: str, without: Sequence[str] = ()) -> Points:
-    """A column against the iteration, less the columns `without` that there are."""
+    """Read a column against the iteration, less those columns of `without` that the file has."""
     try:
         rows = read_curve(path)
         values = [row[column] - sum(row.get(name, 0.0) for name in without) for row in rows]
@@ -167,6 +167,6 @@ def _points(path: Path, column: str, without: Sequence[str] = ()) -> Points:
 
 
 def _mean_and_error(windows: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Mean over seeds of the means of windows, and its standard error from the scatter within windows."""
+    """Average the windows' means over seeds; the standard error comes from the scatter within windows."""
     errors = [window.std(ddof=1) / math.sqrt(len(window)) for window in windows]
     return float(np.mean([window.mean() for window in windows])), math.hypot(*errors) / len(windows)

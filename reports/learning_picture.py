@@ -25,7 +25,7 @@ LOSS, QUALITY = "#0072b2", "#d55e00"  # told apart by readers who confuse red an
 
 
 def draw_learning(results: TableResults, rows: Sequence[RowLearning], path: Path) -> str:
-    """Draw a panel a row into a PNG; returns the picture's caption.
+    """Draw a panel for each row into a PNG; return the picture's caption.
 
     Raises:
         UserError: no row has curves.
@@ -94,8 +94,8 @@ def _caption(results: TableResults, rows: Sequence[RowLearning]) -> str:
     missing = [row.label for row in results.rows if row.origin == "trained" and row.number not in present]
     without = f" Without curves: {', '.join(missing)}." if missing else ""
     return (
-        "Training loss, without terms that have a floor, and validation PQ against the iteration, a line a seed. The "
-        "loss's axis is each panel's own. "
+        "Training loss, without terms that have a floor, and validation PQ against the iteration, one line for each "
+        "seed. The loss's axis is each panel's own. "
         "Verdict: whether the mean loss of the last 10 % of the iterations is within 5 % of that of 70 to 80 %, by "
         f"two standard errors ({verdicts}).{without}"
     )

@@ -1,11 +1,8 @@
-"""A table as GitHub Markdown."""
+"""The Markdown report of a table."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-
-from tabulate import tabulate
 
 from benchmarks.plan.tables import Scalar
 from reports.caption import caption, notes
@@ -13,20 +10,19 @@ from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import TableResults
 from reports.costs import COST_NOTE, cost_table
 from reports.learning import RULE, RowLearning, learning_table
+from reports.markdown_text import escape, escape_cells, format_table
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
 from reports.thresholds import threshold_rule, threshold_table
 
 
-def escape(text: str) -> str:
-    """Any text as Markdown that prints it: no markup, no cell border, no HTML, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", " ".join(text.split()))
-
-
 def table_markdown(
     results: TableResults, rows: Sequence[RowLearning], segmentations: Picture, learning: Picture
 ) -> str:
-    """Figures, reasons for gaps, cost, learning and a test image of each row; pictures lie beside the report."""
+    """Write out figures, reasons for gaps, cost, learning and a test image of each row.
+
+    Pictures are named as files beside the report.
+    """
     parts = [f"# {results.spec.title}", escape(" ".join(caption(results))), _figures(results)]
     parts += [escape(" ".join(sentences))] if (sentences := legend(results.rows)) else []
     parts += [f"{row.number}. {escape(' '.join(reasons))}" for row in results.rows if (reasons := notes(row))]
@@ -60,28 +56,23 @@ def _figures(results: TableResults) -> str:
         for column in columns:
             line += [_published(column, index), _measured(column, index), column.difference[index] or "-"]
         lines.append(line)
-    return _table(lines, headings)
+    return format_table(headings, lines)
 
 
 def _costs(results: TableResults) -> str:
     headings, lines = cost_table(results)
-    return _table([[escape(cell) for cell in line] for line in lines], headings)
+    return format_table(headings, escape_cells(lines))
 
 
 def _thresholds(results: TableResults) -> list[str]:
-    """No table where nothing was chosen."""
+    """The table of thresholds; empty where nothing was chosen."""
     headings, lines = threshold_table(results)
-    return [_table([[escape(cell) for cell in line] for line in lines], headings)] if lines else []
+    return [format_table(headings, escape_cells(lines))] if lines else []
 
 
 def _learning(results: TableResults, rows: Sequence[RowLearning]) -> str:
     headings, lines = learning_table(results, rows)
-    return _table([[escape(cell) for cell in line] for line in lines], headings)
-
-
-def _table(lines: list[list[str]], headings: list[str]) -> str:
-    # Figures are strings that say what is to be printed: tabulate must not parse and print them again.
-    return tabulate(lines, headings, tablefmt="github", disable_numparse=True)
+    return format_table(headings, escape_cells(lines))
 
 
 def _switch(value: Scalar) -> str:

@@ -1,4 +1,4 @@
-"""Marks that tell a table's own results from figures of other origin, and what they mean."""
+"""Marks that tell the results of training here from figures of other origin, and their legend."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _MARKS: dict[Origin, tuple[str, str]] = {
 
 
 def marked_label(row: RowResults) -> str:
-    """The row's label, with a mark unless the row was trained here."""
+    """Append a mark to the row's label, unless the row was trained here."""
     mark, _ = _MARKS.get(row.origin, ("", ""))
     return row.label + mark
 
 
 def legend(rows: Iterable[RowResults]) -> list[str]:
-    """What each mark of these rows means: one sentence a mark."""
+    """Explain each mark of these rows in one sentence."""
     present = {row.origin for row in rows}
     return [f"{mark} {meaning}." for origin, (mark, meaning) in _MARKS.items() if origin in present]

@@ -1,4 +1,4 @@
-"""From results to arrays of scores: which images and seeds rows share."""
+"""Pairing of scores by image and seed: which of them rows share."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from benchmarks.store.result import Result
 from reports.collect import RowResults
 
 
-def image_means(row: RowResults, metric: str) -> np.ndarray:
-    """(N,): the metric of each image that every seed of the row was tested on, averaged over seeds; N may be 0."""
+def image_means(row: RowResults, metric: str) -> dict[str, float]:
+    """Average each image's score over seeds, in the order of ids; only images that every seed was tested on count."""
     scores = [result.scores.get(metric, {}) for result in row.results]
     images = _shared_images(scores)
-    return _table(scores, images).mean(axis=1) if images else np.empty(0)
+    return dict(zip(images, _table(scores, images).mean(axis=1).tolist(), strict=True)) if images else {}
 
 
 def paired_scores(rows: Sequence[RowResults], metric: str) -> np.ndarray:
-    """(R, N, S): scores of rows on the images and under the seeds that all of them share.
+    """Collect the scores of rows on the images and under the seeds that all of them share.
 
-    A row without training has one score an image, which stands beside each seed of the others.
+    A row without training has one score an image, which is paired with each seed of the others.
+
+    Returns:
+        (R, N, S): rows, images, seeds.
 
     Raises:
-        UserError: a row has no results, or rows share no seed, no image or not the same data.
+        UserError: a row has no results, or the rows share no seed, no image or not the same data.
     """
     labels = " and ".join(dict.fromkeys(f"'{row.label}'" for row in rows))
     if empty := [row.label for row in rows if not row.results]:
@@ -44,7 +47,7 @@ def paired_scores(rows: Sequence[RowResults], metric: str) -> np.ndarray:
 
 
 def _data(result: Result) -> tuple[object, ...]:
-    """What has to agree before two images of the same id are the same image."""
+    """The facts that have to agree for two images of the same id to be the same image."""
     return lookup(result.job, "data.fingerprint"), result.dataset.decoding, result.dataset.split
 
 
@@ -59,5 +62,5 @@ def _shared_images(scores: Sequence[dict[str, float]]) -> list[str]:
 
 
 def _table(scores: Sequence[dict[str, float]], images: Sequence[str]) -> np.ndarray:
-    """(N, S)."""
+    """Scores by image and seed, (N, S)."""
     return np.array([[of_seed[image] for image in images] for of_seed in scores]).T

@@ -1,4 +1,4 @@
-"""One panel of the comparison: a prediction in the colours of the truth it matches, errors outlined."""
+"""Panels of a visual comparison: a prediction in the colours of the truth it matches, with errors outlined."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ STRIPE = 12  # drawn pixels
 
 
 def backdrop(picture: np.ndarray) -> np.ndarray:
-    """A dim grey version of a (H, W, 3) uint8 picture, on which every colour of the palette stands out."""
+    """Make a dim grey version of a (H, W, 3) uint8 picture, on which every colour of the palette stands out."""
     grey = DIM * picture.mean(axis=2, keepdims=True)
     return np.repeat(grey, 3, axis=2).astype(np.uint8)
 
 
 def matches(truth: np.ndarray, prediction: np.ndarray) -> dict[int, int]:
-    """Prediction id -> truth id where IoU > 0.5, the rule of F1 and PQ: at most one each."""
+    """Match predictions and truths whose IoU is above 0.5, as F1 and PQ do: prediction id -> truth id, one to one."""
     table = contingency_table(truth, prediction)
     matched = 2 * table.intersections > table.unions
     pairs = zip(table.prediction_index[matched], table.truth_index[matched], strict=True)
@@ -32,7 +32,7 @@ def matches(truth: np.ndarray, prediction: np.ndarray) -> dict[int, int]:
 
 
 def truth_panel(picture: np.ndarray, truth: np.ndarray, colours: np.ndarray) -> np.ndarray:
-    """(H, W, 3) picture, (H, W) truth and its (H, W, 3) colours -> (ZOOM H, ZOOM W, 3) uint8."""
+    """Draw the truth: (H, W, 3) picture, (H, W) ids and (H, W, 3) colours -> (ZOOM H, ZOOM W, 3) uint8."""
     return blend(enlarge(backdrop(picture)), enlarge(colours), enlarge(truth), FILL)
 
 
@@ -43,10 +43,10 @@ def prediction_panel(
     pairs: dict[int, int],
     truth_colours: dict[int, np.ndarray],
 ) -> np.ndarray:
-    """A prediction as the reader compares it with the truth.
+    """Draw a prediction so that a reader can compare it with the truth.
 
     Matched objects have the colour of their truth; false objects are striped; truths that no object matches
-    are outlined. All may be a window of the image that `pairs` and `truth_colours` are of.
+    are outlined. The arrays may be a window of the image; `pairs` and `truth_colours` are then the whole image's.
 
     Args:
         picture: (H, W, 3) uint8.
@@ -70,7 +70,7 @@ def prediction_panel(
 
 
 def enlarge(array: np.ndarray) -> np.ndarray:
-    """Every pixel as a square of ZOOM by ZOOM."""
+    """Enlarge every pixel to a square of ZOOM by ZOOM."""
     return array.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
 
 
@@ -83,5 +83,5 @@ def _stripe(panel: np.ndarray, false: np.ndarray) -> None:
 
 
 def _outline(labels: np.ndarray) -> np.ndarray:
-    """(H, W) bool, four drawn pixels wide: a line of one pixel vanishes in print."""
+    """Find outlines (H, W) bool, four drawn pixels wide: a line of one pixel vanishes in print."""
     return binary_dilation(find_boundaries(labels, mode="thick"))

@@ -1,4 +1,4 @@
-"""A picture of a report."""
+"""The pictures of a report, which carry their captions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Picture:
     """A PNG beside the report, or the reason why there is none."""
 
     path: Path | None
-    caption: str  # where there is no picture, why
+    caption: str  # the reason, where there is no picture
 
 
 def drawn_caption(path: Path) -> str:
-    """The caption that a PNG carries; empty where it has none or cannot be read."""
+    """Read the caption that a PNG carries; empty where it has none or cannot be read."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             return str(image.info.get(CAPTION, ""))

@@ -15,10 +15,10 @@ Line = dict[str, str]
 
 
 def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[Line]:
-    """The published figures of each of the table's rows, as printed: metric -> text, no entry for a dash.
+    """Read the published figures of each row of a table, as printed: metric -> text, no entry for a dash.
 
-    A row is found by its name in the column `published.key`, or by the values of its switches, not by its place.
-    A row that the paper does not have has no figures.
+    A row is found by its name in the column `published.key`, or by the values of its switches, not by its position.
+    A row that is not in the paper has no figures.
 
     Raises:
         UserError: the file lacks a column, has not exactly one row for a row of the table, or has a row that

@@ -1,4 +1,4 @@
-"""Seconds and peak memory against size: exponents, picture and page."""
+"""The report of seconds and peak memory against size: exponents, picture and page."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DPI = 200
 
 
 def exponent(values: Sequence[float], figures: Sequence[float]) -> float | None:
-    """The p of figure ∝ value^p, by least squares over the logarithms of the larger half; None below two points.
+    """Fit p in figure ∝ value^p, by least squares over the logarithms of the larger half; None below two points.
 
     Small sizes are left out: fixed costs hide the growth there.
     """
@@ -35,7 +35,7 @@ def exponent(values: Sequence[float], figures: Sequence[float]) -> float | None:
 
 
 def write_scaling(records: Records, folder: Path, settings: dict[str, Any], command: str) -> None:
-    """Write scaling.png and README.md of what `records` has."""
+    """Write scaling.png and README.md for the axes that were measured."""
     axes = [axis for axis in AXES.values() if any(r.seconds for r in records.of(axis.name))]
     with atomic_path(folder / "scaling.png") as temporary:
         draw(axes, records).savefig(temporary, metadata={"Software": None})
@@ -43,7 +43,7 @@ def write_scaling(records: Records, folder: Path, settings: dict[str, Any], comm
 
 
 def draw(axes: Sequence[Axis], records: Records) -> Figure:
-    """A panel an axis, both scales logarithmic: seconds on the left, memory on the right."""
+    """Draw a panel for each axis, both scales logarithmic: seconds on the left, memory on the right."""
     columns = min(3, max(1, len(axes)))
     lines = -(-len(axes) // columns)
     figure = Figure(figsize=(3.6 * columns, 2.7 * lines), dpi=DPI, layout="constrained")
@@ -82,13 +82,13 @@ def _power(values: Sequence[float], figures: Sequence[float]) -> str:
 
 
 def page(axes: Sequence[Axis], records: Records, settings: dict[str, Any], command: str) -> str:
-    """The Markdown beside the picture."""
+    """Write the Markdown page that shows the picture."""
     lines = [
         "# How time and memory grow", "",
         "```sh", command, "```", "",
         *(f"- {name}: {value}" for name, value in settings.items()), "",
         "![seconds and memory against size](scaling.png)", "",
-        "Exponents are fitted to the larger half of each axis; of a side, 2 is proportional to the area.", "",
+        "Exponents are fitted to the larger half of each axis; for a side, 2 means proportional to the area.", "",
     ]  # fmt: skip
     for axis in axes:
         fixed = ", ".join(f"{name} {value}" for name, value in axis.fixed.items())

@@ -1,4 +1,4 @@
-"""An image with its truth, from which panels of a comparison are made."""
+"""An image with its truth, from which the panels of a comparison are drawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports import panels
 
 @dataclass(frozen=True)
 class Scene:
-    """What all rows segmented, and the window of it that is shown.
+    """An image that all rows segmented, and the window of it that is shown.
 
     Attributes:
         picture: (H, W, 3) uint8.
@@ -29,7 +29,7 @@ class Scene:
 
     @cached_property
     def colours(self) -> np.ndarray:
-        """(H, W, 3) uint8, of the truth."""
+        """The truth in colours, (H, W, 3) uint8."""
         return colour_labels(self.truth)
 
     @cached_property
@@ -46,14 +46,14 @@ class Scene:
         return panels.truth_panel(self.picture[self.box], self.truth[self.box], self.colours[self.box])
 
     def prediction_panel(self, prediction: np.ndarray) -> np.ndarray:
-        """The panel of a prediction (H, W); matches are those of the whole image."""
+        """Draw a prediction (H, W), matched with the truth over the whole image."""
         pairs = panels.matches(self.truth, prediction)
         box = self.box
         return panels.prediction_panel(self.picture[box], self.truth[box], prediction[box], pairs, self.truth_colours)
 
 
 def error_legend() -> list[Patch]:
-    """What fills and outlines of a prediction's panel mean."""
+    """Explain the fills and outlines of a prediction's panel."""
     red = "#{:02x}{:02x}{:02x}".format(*panels.MISSED)
     return [
         Patch(facecolor="0.6", label="matched, in its truth's colour"),

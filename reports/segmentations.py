@@ -1,4 +1,4 @@
-"""The picture: what each row of a table makes of the same test image."""
+"""The picture of one test image as each row of a table segments it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ DPI = 250
 
 
 def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
-    """Draw the image, its truth and a panel a row that was run into a PNG; returns the picture's caption.
+    """Draw the image, its truth and a panel for each row that was run into a PNG; return the picture's caption.
 
-    A row with several seeds shows its first. The image is `typical_image`'s; of a large one only the
-    window with the most true objects is shown, while matches and PQ are of the whole image.
+    A row with several seeds shows its first. The image is the one that `typical_image` chooses; of a large one only
+    the window with the most true objects is shown, while matches and PQ are those of the whole image.
 
     Raises:
         UserError: there is nothing to draw, the data are no longer where they were, or a prediction is
@@ -57,7 +57,7 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
 
 
 def typical_image(results: list[Result]) -> str:
-    """The test image of middling difficulty: its median PQ over rows is the median of all images'.
+    """Choose the test image of middling difficulty: its median PQ over rows is the median of all images.
 
     Images without true objects show nothing and are left out; ties go to the first id.
 
@@ -128,7 +128,7 @@ class _Sheet:
 
     def add(self, title: str, panel: np.ndarray) -> None:
         axes = next(self._free)
-        # A label that looks like mathematics is none.
+        # A label may look like mathematics, but is not.
         axes.set_title(title, fontsize=7.5, pad=3, linespacing=1.15, parse_math=False)
         axes.imshow(panel, interpolation="antialiased")
 

@@ -1,28 +1,27 @@
-"""Every statistic of the reports, defined in one place: intervals, tests and corrections of NumPy arrays.
+"""Every statistic of the reports, defined in one place: intervals, tests and corrections, all on NumPy arrays.
 
 Definitions, for images i = 1..N and seeds s = 1..S:
 
-- A **mean** is over images, first of each seed, then over seeds; its **standard deviation** is that of the S seeds'
+- A **mean** is taken over the images of each seed, then over seeds; its **standard deviation** is that of the S seeds'
   means (S - 1 in the denominator). It says how trainings differ, and is what tables print after ±.
 - The **interval of a mean** says how images differ: values are averaged over seeds, images are drawn with replacement,
-  and the mean is taken again (percentile bootstrap). It says nothing of other trainings.
+  and the mean is taken again (percentile bootstrap). It says nothing about other trainings.
 - A **difference** of two rows is d[i, s], paired by image and seed. Its effect is the mean of all d.
 - The **interval of a difference** draws images and, independently of them, seeds (Owen, 2007, "The pigeonhole
-  bootstrap"), so that it says how the difference may come out on other images and for other trainings. Of S seeds S - 1
+  bootstrap"), so that it says how the difference may come out on other images and for other trainings. S - 1 of S seeds
   are drawn (McCarthy and Snowden, 1985): drawing S would understate the variance over three seeds by a third. One seed
-  says nothing of other trainings, and then only images are drawn.
-- Percentiles are widened for few images as Student's t is wider than the normal distribution (Hesterberg, 2015, "What
+  says nothing about other trainings; then only images are drawn.
+- Percentiles are widened for few images, as Student's t is wider than the normal distribution (Hesterberg, 2015, "What
   teachers should know about the bootstrap"): 2.5 % becomes Phi(-sqrt(N / (N - 1)) t(0.975, N - 1)), 1.3 % for 15
   images.
-- The **test of a difference** is Wilcoxon's signed-rank test, two-sided, of the N differences of images, each averaged
+- The **test of a difference** is Wilcoxon's signed-rank test, two-sided, on the N differences of images, each averaged
   over seeds: differences of one image under several seeds are not independent, so an image is the unit. Differences of
-  zero are dropped, tied ones share their mean rank. The test takes the trained networks as they are; what other seeds
-  would give is in the interval only, so a difference is significant (`reports.comparisons.Comparison.sign`) where both
-  agree.
-- **Holm's correction** bounds the chance of any false rejection in a family of tests; who calls it names the family.
+  zero are dropped, tied ones share their mean rank. The test takes the trained networks as they are; only the interval
+  accounts for other seeds, so a difference is significant (`reports.comparisons.Comparison.sign`) where both agree.
+- **Holm's correction** bounds the chance of any false rejection in a family of tests; the caller names the family.
 
-Resamples are drawn from a fixed seed. They are applied to sorted values and to the same in reverse, which makes results
-independent of the order of images, and swapping two rows change signs and nothing else.
+Resamples are drawn from a fixed seed. They are applied to the sorted values and to the same in reverse, so that results
+do not depend on the order of images, and swapping two rows changes signs and nothing else.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _DIGITS = 12  # differences below are rounding: means of the same figures in ano
 
 
 class Interval(NamedTuple):
-    """Both ends of a 95 % interval; not a number where it is not known."""
+    """Both ends of a 95 % interval; NaN where it is not known."""
 
     low: float
     high: float
@@ -55,14 +54,14 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """What is known of a mean difference.
+    """A mean difference with its interval and its test.
 
     Attributes:
         effect: mean over images and seeds.
-        interval: of the effect, over images and seeds.
-        p: of the two-sided Wilcoxon signed-rank test over images.
-        rank_biserial: from -1 (every image is below 0) to 1 (every image is above), the test's own effect size:
-            its signed ranks, summed, over the sum of all ranks.
+        interval: interval of the effect, over images and seeds.
+        p: p value of the two-sided Wilcoxon signed-rank test over images.
+        rank_biserial: effect size of the test, the sum of its signed ranks over the sum of all ranks; from -1 (every
+            image is below 0) to 1 (every image is above).
     """
 
     effect: float
@@ -72,26 +71,26 @@ class PairedDifference:
 
 
 def mean_interval(values: ArrayLike) -> Interval:
-    """The 95 % bootstrap interval over images of a mean.
+    """Bootstrap the 95 % interval of a mean over images.
 
     Args:
         values: (N,), one for each image, already averaged over seeds.
 
     Returns:
-        Of one image both ends are not a number: one image says nothing of others.
+        Both ends; NaN for a single image, which says nothing about others.
     """
     return _interval(_finite(values, 1)[:, None], draw_seeds=False)
 
 
 def paired_difference(differences: ArrayLike) -> PairedDifference:
-    """Effect, interval and test of differences of two rows.
+    """Estimate the mean difference of two rows, with its interval and its test.
 
     Args:
-        differences: (N, S), of each image under each seed.
+        differences: (N, S), one for each image and seed.
 
     Returns:
-        Of one image the interval is not a number and p is 1; where all differences are zero, the interval is
-        [0, 0] and p is 1.
+        For one image the interval is NaN and p is 1; where all differences are zero, the interval is [0, 0] and p
+        is 1.
     """
     array = _finite(differences, 2)
     p, rank_biserial = signed_rank(array.mean(axis=1))
@@ -99,9 +98,9 @@ def paired_difference(differences: ArrayLike) -> PairedDifference:
 
 
 def signed_rank(differences: ArrayLike) -> tuple[float, float]:
-    """Two-sided p of Wilcoxon's signed-rank test, and the rank-biserial correlation.
+    """Compute the two-sided p of Wilcoxon's signed-rank test, and the rank-biserial correlation.
 
-    Exact for up to 50 differences, ties or not; for more SciPy's normal approximation.
+    p is exact for up to 50 differences, with ties or without; for more it is SciPy's normal approximation.
 
     Args:
         differences: (N,), one for each image; those that are zero to 12 digits are dropped.
@@ -119,12 +118,13 @@ def signed_rank(differences: ArrayLike) -> tuple[float, float]:
 
 
 def _exact_p(ranks: np.ndarray, positive: np.ndarray) -> float:
-    """Two-sided p of the sum of positive ranks, each sign being as likely as the other (Streitberg and Roehmel, 1986).
+    """Compute the two-sided p of the sum of positive ranks, both signs being equally likely.
 
-    SciPy goes through all signs where ranks are tied, which takes half a second for 13 images.
+    The method is that of Streitberg and Roehmel (1986). SciPy goes through all signs where ranks are tied, which takes
+    half a second for 13 images.
     """
     halves = np.rint(2 * ranks).astype(int)  # tied ranks may end on a half
-    ways = np.zeros(halves.sum() + 1)  # of each sum, in how many of the 2^N signs it comes out
+    ways = np.zeros(halves.sum() + 1)  # for each sum, how many of the 2^N signs give it
     ways[0] = 1
     for rank in halves:
         ways[rank:] += ways[: len(ways) - rank].copy()
@@ -134,14 +134,14 @@ def _exact_p(ranks: np.ndarray, positive: np.ndarray) -> float:
 
 
 def least_p(images: int) -> float:
-    """The smallest p that the signed-rank test of so many images can give: all differences have the same sign."""
+    """Return the smallest p that the test can give for so many images: that of differences of one sign."""
     return min(1.0, 2.0 ** (1 - images))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """p values of one family, corrected by Holm (1979), in the order given.
+    """Correct the p values of one family by Holm (1979), in the order given.
 
-    The k-th smallest of m is multiplied by m - k + 1; none may be below one that was smaller before, none above 1.
+    The k-th smallest of m is multiplied by m - k + 1; none may fall below one that was smaller, or rise above 1.
     """
     p = _finite(p_values, 1, allow_empty=True)
     order = np.argsort(p, kind="stable")
@@ -159,7 +159,7 @@ def _finite(values: ArrayLike, dimensions: int, *, allow_empty: bool = False) ->
 
 
 def _interval(array: np.ndarray, *, draw_seeds: bool) -> Interval:
-    """Bootstrap of the mean of (N, S): rows are drawn, and columns where asked."""
+    """Bootstrap the mean of (N, S): rows are drawn, and with `draw_seeds` columns too."""
     images, seeds = array.shape
     if images == 1:
         return Interval(math.nan, math.nan)
@@ -174,13 +174,13 @@ def _interval(array: np.ndarray, *, draw_seeds: bool) -> Interval:
 
 
 def _tail(images: int) -> float:
-    """The share of resamples below an interval."""
+    """Return the share of resamples below an interval."""
     upper = 1 - (1 - LEVEL) / 2
     return float(stats.norm.cdf(-math.sqrt(images / (images - 1)) * stats.t.ppf(upper, images - 1)))
 
 
 def _image_weights(images: int) -> Iterator[np.ndarray]:
-    """Blocks of (R, N) weights, a row for each of RESAMPLES / 2 resamples: how often an image was drawn, over N."""
+    """Yield (R, N) weights in blocks, a row for each of RESAMPLES / 2 resamples: how often images are drawn, over N."""
     resamples = RESAMPLES // 2  # each is used twice
     rows = max(1, min(resamples, _BLOCK // images))
     for block, start in enumerate(range(0, resamples, rows)):
@@ -198,6 +198,6 @@ def _image_block(images: int, block: int, rows: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _seed_weights(images: int, block: int, rows: int, seeds: int) -> np.ndarray:
-    """(R, S): how often a seed was drawn, over the S - 1 that were."""
+    """Draw weights (R, S): how often each seed is drawn, over the S - 1 draws."""
     rng = np.random.default_rng([_SEED, images, block, seeds])
     return rng.multinomial(seeds - 1, np.full(seeds, 1 / seeds), size=rows) / (seeds - 1)

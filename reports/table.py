@@ -1,4 +1,4 @@
-"""Writes a table's reports beside the results they come from."""
+"""Write a table's reports beside the results they come from."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from reports.segmentations import draw_segmentations
 
 @dataclass(frozen=True)
 class ReportPaths:
-    """Where the reports of one table are."""
+    """The paths of one table's reports."""
 
     tex: Path  # a fragment to \input
     costs: Path  # another
@@ -32,7 +32,7 @@ class ReportPaths:
 
     @property
     def files(self) -> list[Path]:
-        """Everything that was written."""
+        """All files that were written."""
         pictures = [picture.path for picture in (self.segmentations, self.learning) if picture.path]
         return [self.tex, self.costs, self.document, self.markdown, self.csv, *pictures]
 

@@ -1,4 +1,4 @@
-"""The thresholds each trained model is tested with, and what choosing them changed on the images that chose."""
+"""The thresholds each trained model is tested with, and what choosing them changed on the images of the choice."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SPLITS = {"val": "validation", "train": "training"}
 
 
 def threshold_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
-    """Headings and a line for each job that chose: row, seed, thresholds, mean PQ over the images that chose."""
+    """Make headings and a line for each job that chose: row, seed, thresholds and mean PQ before and after."""
     lines = []
     for row, seed, choice in _choices(results):
         before, after = choice.configured.pq, choice.chosen.pq
@@ -23,7 +23,7 @@ def threshold_table(results: TableResults) -> tuple[list[str], list[list[str]]]:
 
 
 def threshold_rule(results: TableResults) -> str:
-    """How thresholds were chosen, of which rows, and on which images."""
+    """Explain how thresholds were chosen, for which rows, and on which images."""
     choosing = list(_choices(results))
     if not choosing:
         return NONE
@@ -38,7 +38,7 @@ def threshold_rule(results: TableResults) -> str:
         "the images that are tested had no part in the choice."
     ]
     if "train" in splits:
-        sentences.append("Training images chose where the validation split is what is tested.")
+        sentences.append("Where the validation split is the one tested, thresholds were chosen on training images.")
     rows = {row.number for row, _, _ in choosing}
     if rest := [row for row in results.rows if row.results and row.origin == "trained" and row.number not in rows]:
         sentences.append(f"Tested as configured: {', '.join(f'row {row.number} ({row.label})' for row in rest)}.")
@@ -46,7 +46,7 @@ def threshold_rule(results: TableResults) -> str:
 
 
 def describe_values(values: Mapping[str, float | None]) -> str:
-    """ "binarise 0.446, group 0.679"; a value that is left to the method is "default"."""
+    """Print thresholds as "binarise 0.446, group 0.679"; a value that is left to the method is "default"."""
     return ", ".join(
         f"{name.removesuffix('_threshold').replace('_', ' ')} {'default' if value is None else f'{value:.3g}'}"
         for name, value in values.items()

@@ -18,9 +18,9 @@ from rich.text import Text
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import duration
 from benchmarks.training.curves import read_curve
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 from studies.records import TrialRecord, best_trial, pareto_front
-from studies.specs import objective_title, short_name, shown_value
+from studies.specification import objective_title, short_name, shown_value
 from studies.trial import printed
 
 STYLES = {"waiting": "dim", "running": "cyan", "complete": "", "pruned": "yellow", "failed": "red"}

@@ -13,7 +13,7 @@ from benchmarks.run.scheduler import DIED, Scheduler
 from benchmarks.store.job_folder import JobFolder
 from studies.plan import TrainingPlan
 from studies.retrying import retried
-from studies.specs import Choice
+from studies.specification import Choice
 from studies.trial import CACHED, COSTS_NOTED, KEY, TrialEnd, ValidationReporter, judged
 
 if TYPE_CHECKING:

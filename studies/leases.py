@@ -22,7 +22,7 @@ from typing import IO, TYPE_CHECKING
 from benchmarks.files import exclusive
 from studies.retrying import storage_errors
 from studies.slots import DOUBLE, doubles
-from studies.specs import StudySpec
+from studies.specification import StudySpec
 from studies.storage import running_trial, sampler_for, set_attribute, set_state
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from PIL import Image
 from benchmarks.files import write_atomic
 from reports.pictures import Picture
 from studies.pictures.style import DPI
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 from studies.records import TrialRecord, best_trial
 from studies.sections import Section
-from studies.specs import objective_title, short_name, shown_value
+from studies.specification import objective_title, short_name, shown_value
 from studies.trial import printed
 
 CSS_DPI = 96

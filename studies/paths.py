@@ -8,7 +8,7 @@ from typing import Any
 from benchmarks.errors import UserError, suggestion
 from benchmarks.plan.job import Job
 from benchmarks.plan.nested import leaves
-from studies.specs import Choice, StudySpec
+from studies.specification import Choice, StudySpec
 
 SECTIONS = ("model", "training", "testing", "augmentation")
 

@@ -18,7 +18,7 @@ from benchmarks.plan.nested import NOTHING, flatten, leaves, lookup, merge, nest
 from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from studies.paths import check_paths, value_at
-from studies.specs import Choice, StudySpec, short_name
+from studies.specification import Choice, StudySpec, short_name
 from studies.trial import printed
 
 Params = dict[str, Choice]

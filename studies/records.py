@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from studies.leases import DEATHS, ERROR, HOLDER
 from studies.slots import SLOT, doubles, settings_of
-from studies.specs import Choice, StudySpec, maximised
+from studies.specification import Choice, StudySpec, maximised
 from studies.trial import CACHED, COSTS_NOTED, KEY
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_atomic
 from reports.pictures import Picture
 from reports.published import published_figures
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 from studies.records import TrialRecord, best_trial, read_trials
-from studies.specs import COSTS, objective_title
+from studies.specification import COSTS, objective_title
 
 if TYPE_CHECKING:
     import optuna

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from studies.leases import ERROR, Leaseholder, Reaper
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 from studies.records import TrialRecord, read_trials
 from studies.retrying import retried, storage_errors
 from studies.storage import pruner_for, suggest

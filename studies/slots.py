@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from studies.specs import Choice, objective_title
+from studies.specification import Choice, objective_title
 from studies.storage import Planned, study_name
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.errors import UserError
 from benchmarks.tracking.store import shown
-from studies.specs import Choice, StudySpec
+from studies.specification import Choice, StudySpec
 
 if TYPE_CHECKING:
     import optuna

@@ -10,9 +10,9 @@ from typing import Literal
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.tracking import Note, Tracker
 from benchmarks.tracking.job import finite
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 from studies.records import TrialRecord, best_trial
-from studies.specs import COSTS
+from studies.specification import COSTS
 from studies.trial import printed
 
 SYNC_SECONDS = 60.0

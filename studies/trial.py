@@ -11,7 +11,7 @@ from benchmarks.run.validation import read_validation_scores
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.curves import read_curve
 from studies.retrying import retried
-from studies.specs import COSTS, Choice
+from studies.specification import COSTS, Choice
 
 if TYPE_CHECKING:
     import optuna

@@ -1,4 +1,4 @@
-"""Mask2Former (Cheng et al., CVPR 2022) as `transformers` has it, behind the contract of the harness."""
+"""Mask2Former (Cheng et al., CVPR 2022) from `transformers`, behind the contract of the harness."""
 
 from __future__ import annotations
 

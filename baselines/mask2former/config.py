@@ -1,4 +1,4 @@
-"""Every switch of Mask2Former; the defaults are the paper's instance model, with queries enough for nuclei."""
+"""Every switch of Mask2Former; the defaults are the paper's instance model, with enough queries for nuclei."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from pctrans.config import BackboneConfig, Config, ThresholdConfig
 
 
 class Mask2FormerLossWeights(Config):
-    """Of each output dictionary. The first three weigh the costs of the matching too."""
+    """The weights of the losses of each prediction. The first three weigh the costs of the matching too."""
 
     cross_entropy: float = Field(2.0, gt=0)
     mask: float = Field(5.0, gt=0)
     dice: float = Field(5.0, gt=0)
     no_object: float = Field(0.1, gt=0)
-    """Weight of "no object" beside 1 for "object" in the cross-entropy of the classes."""
+    """Weight of "no object" in the cross-entropy of the classes, where "object" has 1."""
 
 
 class Mask2FormerInference(ThresholdConfig):
-    """From queries to a map of instances, see `paint_instances`."""
+    """The settings that turn queries into a map of instances, see `paint_instances`."""
 
     SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {
         "score_threshold": (0.2, 0.9),
@@ -29,18 +29,18 @@ class Mask2FormerInference(ThresholdConfig):
     }
 
     score_threshold: float = Field(0.5, ge=0, lt=1)
-    """Queries of at most this class probability are dropped."""
+    """Queries with at most this class probability are dropped."""
     mask_threshold: float = Field(0.5, gt=0, lt=1)
-    """A query's mask: mask probability above this."""
+    """Pixels with a mask probability above this make up a query's mask."""
     visible_share: float = Field(0.5, ge=0, le=1)
-    """A query of whose mask less than this is outside the masks of better ones is dropped as their duplicate, as in
+    """A query is dropped as a duplicate if less than this share of its mask is outside the masks of better ones, as in
     `OSFormerInference`: a label map would show the fringes of duplicates as objects."""
     min_area: int = Field(40, ge=0)
     """Objects of at most this many pixels are dropped."""
 
 
 class Mask2FormerConfig(Config):
-    """A ResNet of `backbone` with the sizes below, from scratch; or a pretrained `checkpoint` in their place."""
+    """The switches of Mask2Former: a ResNet with the sizes below, or a pretrained `checkpoint` in their place."""
 
     backbone: BackboneConfig = BackboneConfig()
     hidden_dim: int = Field(256, ge=32, multiple_of=32)
@@ -56,11 +56,11 @@ class Mask2FormerConfig(Config):
     checkpoint: str | None = None
     """A complete Mask2Former with any backbone, by hub id ("facebook/mask2former-swin-small-coco-instance") or
     local folder. It brings the weights, the backbone and the sizes from `hidden_dim` to `decoder_feedforward`,
-    whose values here are then not read; but where its backbone is a ResNet, `backbone` must name that ResNet.
+    whose values here are then ignored; but where its backbone is a ResNet, `backbone` must name that ResNet.
     Two parts start anew: the class head unless the checkpoint has one class, and the queries unless it has
     `num_queries`."""
     architecture: dict[str, Any] | None = None
-    """The `transformers` configuration in place of `backbone` and the sizes. A model that is built from a checkpoint
+    """The `transformers` configuration that replaces `backbone` and the sizes. A model that is built from a checkpoint
     writes it here, so that it can be saved and loaded again without the checkpoint."""
 
     num_queries: int = Field(300, ge=1)

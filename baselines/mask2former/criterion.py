@@ -1,4 +1,4 @@
-"""`transformers`' loss of Mask2Former for a batch that several processes share."""
+"""The Mask2Former loss of `transformers`, for a batch that several processes share."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from pctrans.points import sample_logits
 
 
 class SharedBatchLoss(Mask2FormerLoss):
-    """The mean over the processes is the loss of the whole batch, at the points that one process would draw.
+    """A loss whose mean over processes is the loss of the whole batch, at the points that one process would draw.
 
-    With one process, this is theirs.
+    With one process, it is the loss of `transformers`.
     """
 
     def __init__(self, config: Mask2FormerConfig, weight_dict: dict[str, float]):
@@ -28,13 +28,13 @@ class SharedBatchLoss(Mask2FormerLoss):
         )
 
     def get_num_masks(self, class_labels: Any, device: torch.device) -> Tensor:
-        """The instances of the whole batch, at least 1, over the number of processes."""
+        """Count the instances of the whole batch, at least 1, and divide by the number of processes."""
         if world_size() == 1:
             return super().get_num_masks(class_labels, device)
         return count_per_process(torch.full((), sum(map(len, class_labels)), device=device))
 
     def loss_labels(self, class_queries_logits: Tensor, class_labels: Any, indices: Any) -> dict[str, Tensor]:
-        """Cross-entropy of (B, N, 2) logits, weighted and divided by the weights of the whole batch."""
+        """Compute the cross-entropy of (B, N, 2) logits, weighted and divided by the weights of the whole batch."""
         losses = super().loss_labels(class_queries_logits, class_labels, indices)
         if world_size() > 1:
             objects = sum(len(queries) for queries, _ in indices)
@@ -51,7 +51,7 @@ class SharedBatchLoss(Mask2FormerLoss):
         oversample_ratio: int,
         importance_sample_ratio: float,
     ) -> Tensor:
-        """Points (M, num_points, 2) for masks (M, 1, h, w), by their rule."""
+        """Draw points (M, num_points, 2) for masks (M, 1, h, w), by the rule of `transformers`."""
         if world_size() == 1:
             return super().sample_points_using_uncertainty(
                 logits, uncertainty_function, num_points, oversample_ratio, importance_sample_ratio
@@ -67,7 +67,7 @@ class SharedBatchLoss(Mask2FormerLoss):
 
 
 class _SharedBatchMatcher(Mask2FormerHungarianMatcher):
-    """Theirs draws points image by image; those of the other processes' images are drawn and left."""
+    """The matcher of `transformers`, which draws points image by image; those of other processes are skipped."""
 
     def forward(
         self, masks_queries_logits: Tensor, class_queries_logits: Tensor, mask_labels: Any, class_labels: Any

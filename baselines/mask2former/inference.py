@@ -1,4 +1,4 @@
-"""From class and mask logits of queries to a map of instances."""
+"""Turn class and mask logits of queries into a map of instances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from baselines.mask2former.config import Mask2FormerInference
 from pctrans.images import drop_small
 
-# Values of full-size masks that are in memory at a time: 16 masks of 1024×1024.
+# The number of values of full-size masks in memory at a time: 16 masks of 1024×1024.
 _CHUNK_VALUES = 2**24
 
 
@@ -25,14 +25,14 @@ def paint_instances(
     """Give each pixel of one image to the query with the best score × mask probability.
 
     A query's mask is where its mask probability is above the threshold; its score is its class probability × the
-    mean mask probability inside its mask. Queries of low class probability, duplicates of better queries and pixels
+    mean mask probability inside its mask. Queries with low class probability, duplicates of better queries and pixels
     outside a mask take no part.
 
     Args:
         class_logits: (N, 2), "object" and "no object".
-        mask_logits: (N, h, w), of the padded image; resized bilinearly to it.
-        padded_size: of the image that the network saw.
-        size: of the image before padding, to which masks are cut before anything is measured on them.
+        mask_logits: (N, h, w) of the padded image, to which they are resized bilinearly.
+        padded_size: size of the image that the network saw.
+        size: size of the image before padding, to which masks are cut before anything is measured on them.
 
     Returns:
         Labels (*size) int64, 0 background, 1..K in the order of the queries.
@@ -58,13 +58,14 @@ def paint_instances(
 
 
 def distinct(probabilities: Tensor, mask_logits: Tensor, settings: Mask2FormerInference) -> Tensor:
-    """Indices of the queries of whose mask at least `visible_share` is outside the masks of better ones.
+    """Find the queries of whose mask at least `visible_share` is outside the masks of better ones.
 
-    In the order of their scores, so that of any number of duplicates the best one stays; only what stays covers. On
-    the cells of the mask logits, as masks are many and a share needs no fine outline.
+    Queries are visited in the order of their scores, so that the best of several duplicates stays; only queries that
+    stay cover others. Shares are measured on the cells of the mask logits, as masks are many and a share needs no fine
+    outline.
 
     Args:
-        probabilities: (N,) of the class.
+        probabilities: (N,), class probabilities.
         mask_logits: (N, cells) inside the image.
 
     Returns:
@@ -88,11 +89,11 @@ def _logit(probability: float) -> float:
 
 
 def _scored_pixels(logits: Tensor, probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Query, pixel and score × mask probability of each pixel inside a mask; masks are a small part of the image.
+    """List query, pixel and score × mask probability of each pixel inside a mask; masks cover little of the image.
 
     Args:
         logits: (C, H·W) at full size.
-        probabilities: (C,) of the class.
+        probabilities: (C,), class probabilities.
     """
     query, pixel = (logits > _logit(threshold)).nonzero(as_tuple=True)
     mask = logits[query, pixel].sigmoid()

@@ -1,4 +1,4 @@
-"""Random weights as the original code starts from, where those of `transformers` differ."""
+"""Random weights as in the original code, where those of `transformers` differ."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from transformers.models.mask2former.modeling_mask2former import Mask2FormerAtte
 
 
 def initialise(network: Mask2FormerForUniversalSegmentation) -> None:
-    """Draw anew what `transformers` does not start as Cheng et al. do.
+    """Draw anew the weights that `transformers` does not draw as Cheng et al. do.
 
     `transformers` (5.23) gives linear layers and convolutions without a rule of their own a standard deviation of
-    0.02, in the expectation that a checkpoint follows. From scratch that leaves the pixel embedding, which no norm
+    0.02, expecting that a checkpoint follows. From scratch that leaves the pixel embedding, which no norm
     follows, a sixth as wide as the original's (masks hardly depend on the pixel), and the feed-forward layers of the
     pixel decoder next to nothing. Level embeddings, queries, deformable and masked attention, mask head and backbone
     start as they should.
@@ -36,7 +36,7 @@ def _initialise_pixel_decoder(decoder: Any) -> None:
 
 def _initialise_transformer(transformer: Any) -> None:
     for projection in transformer.input_projections:
-        if isinstance(projection, nn.Conv2d):  # else widths agree, and nothing is projected
+        if isinstance(projection, nn.Conv2d):  # otherwise widths agree, and nothing is projected
             _c2_xavier_fill(projection)
     for layer in transformer.decoder.layers:
         _initialise_self_attention(layer.self_attn)
@@ -44,14 +44,14 @@ def _initialise_transformer(transformer: Any) -> None:
 
 
 def _initialise_feedforward(layer: Any) -> None:
-    """Xavier-uniform weights; PyTorch's own biases, which the original leaves alone."""
+    """Draw Xavier-uniform weights, and PyTorch's own biases, which the original leaves alone."""
     for linear in (layer.fc1, layer.fc2):
         linear.reset_parameters()
         nn.init.xavier_uniform_(linear.weight)
 
 
 def _initialise_self_attention(attention: Mask2FormerAttention) -> None:
-    """Queries, keys and values from one Xavier-uniform matrix (3 D, D), as `nn.MultiheadAttention` has it."""
+    """Draw queries, keys and values as one Xavier-uniform matrix (3 D, D), as `nn.MultiheadAttention` does."""
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     joint = nn.init.xavier_uniform_(torch.cat([projection.weight.detach() for projection in projections]))
     for projection, weight in zip(projections, joint.chunk(3), strict=True):
@@ -65,7 +65,7 @@ def _xavier(convolution: nn.Conv2d) -> None:
 
 
 def _c2_xavier_fill(convolution: nn.Conv2d) -> None:
-    """What fvcore calls so: uniform with a variance of 1 / fan-in, and no bias."""
+    """Draw as fvcore's function of this name: uniform with a variance of 1 / fan-in, and no bias."""
     nn.init.kaiming_uniform_(convolution.weight, a=1)
     if convolution.bias is not None:
         nn.init.zeros_(convolution.bias)

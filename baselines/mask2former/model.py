@@ -19,12 +19,12 @@ from pctrans.targets import build_targets
 Prediction = dict[str, Tensor]
 """`class_queries_logits` (B, N, 2), "object" first, and `masks_queries_logits` (B, N, H / 4, W / 4)."""
 
-# The criterion's names begin so, with the number of the prediction behind.
+# The criterion's names begin like these and end in the number of the prediction.
 _TERMS = {"class": "loss_cross_entropy", "mask_bce": "loss_mask", "mask_dice": "loss_dice"}
 
 
 def _coders() -> Coders:
-    """Saved weights replace the checkpoint too, which need not be at hand when they are loaded."""
+    """Drop the checkpoint when a model is loaded: saved weights replace it, and it need not be at hand."""
     encode, decode = config_coder(Mask2FormerConfig)[Mask2FormerConfig]
     return {Mask2FormerConfig: (encode, lambda data: decode(data | {"checkpoint": None}))}
 
@@ -36,11 +36,11 @@ class Mask2Former(
     library_name="pctrans-bench",
     tags=["image-segmentation", "instance-segmentation", "microscopy"],
 ):
-    """`transformers`' network, matching and loss; the post-processing is ours.
+    """Network, matching and loss of `transformers`, with post-processing of our own.
 
     Attributes:
-        config: as given; where a checkpoint brought the architecture, with that filled in.
-        backbone: the network's own, under the name by which the harness finds it.
+        config: the configuration as given, with the architecture filled in where a checkpoint brought it.
+        backbone: the network's own backbone, under the name by which the harness finds it.
     """
 
     def __init__(self, config: Mask2FormerConfig):
@@ -61,7 +61,7 @@ class Mask2Former(
         """Predict from images (B, 3, H, W) float in [0, 1], H and W multiples of 32.
 
         Returns:
-            A prediction before the first decoder layer and one after each, the last one last.
+            A prediction before the first decoder layer and one after each layer, the last one last.
         """
         output = self.network(self.normalise(images), output_auxiliary_logits=True)
         last = {
@@ -71,7 +71,7 @@ class Mask2Former(
         return [*output.auxiliary_logits, last]
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Weighted classification, mask and Dice losses, each summed over the predictions.
+        """Compute the weighted classification, mask and Dice losses, each summed over the predictions.
 
         Args:
             images: (B, 3, H, W) float in [0, 1].
@@ -81,7 +81,7 @@ class Mask2Former(
         masks = _instance_masks(pad_to_multiple(labels))
         with torch.autocast(images.device.type, enabled=False):
             *auxiliary, last = [{name: logits.float() for name, logits in p.items()} for p in predictions]
-            # Theirs is annotated with single tensors where it takes lists.
+            # The method of `transformers` is annotated with single tensors where it takes lists.
             get_loss_dict: Any = self.network.get_loss_dict
             terms = get_loss_dict(
                 **last,
@@ -96,18 +96,22 @@ class Mask2Former(
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
         return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
 
     @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Last logits of images (B, 3, H, W) in [0, 1]: classes (B, N, 2), and masks (B, N, h, w) at 1/4, padded."""
+        """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
+
+        Returns:
+            The last logits: classes (B, N, 2), and masks (B, N, h, w) of the padded image at 1/4.
+        """
         last = self(pad_to_multiple(images))[-1]
         return last["class_queries_logits"].float(), last["masks_queries_logits"].float()
 
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: Mask2FormerInference) -> Tensor:
-        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
         classes, masks = evidence
         padded = (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE)
         with torch.autocast(masks.device.type, enabled=False):
@@ -116,7 +120,7 @@ class Mask2Former(
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:
-        """What the queries see in images (B, 3, H, W) float in [0, 1], whatever class they are given."""
+        """Inspect what the queries see in images (B, 3, H, W) float in [0, 1], whatever their class."""
         size = (images.shape[-2], images.shape[-1])
         padded = pad_to_multiple(images)
         layers: Any = self.network.model.transformer_module.decoder.layers
@@ -134,13 +138,13 @@ class Mask2Former(
         )
 
     def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
-        """Store weights and configuration; the latter with the architecture that came with a checkpoint."""
+        """Save weights and configuration, the latter with the architecture that came with a checkpoint."""
         options["config"] = options.get("config") or self.config.model_dump(mode="json")
         return super().save_pretrained(save_directory, **options)
 
 
 def _instance_masks(labels: Tensor) -> list[Tensor]:
-    """Label maps (B, H, W) -> the masks of each image's instances, (K_b, H, W) float."""
+    """Split label maps (B, H, W) into the masks of each image's instances, (K_b, H, W) float."""
     targets = build_targets(labels)
     return [
         (dense == torch.arange(1, count + 1, device=dense.device)[:, None, None]).float()

@@ -1,4 +1,4 @@
-"""The network of a configuration: `transformers`' Mask2Former, from scratch or from a checkpoint."""
+"""Build the network of a configuration: Mask2Former of `transformers`, from scratch or from a checkpoint."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from baselines.mask2former.criterion import SharedBatchLoss
 from baselines.mask2former.initialisation import initialise
 from pctrans.backbone import Backbone, PretrainedWeightsError, check_resnet, resnet_config
 
-# The sizes by our name and by theirs.
+# The sizes by our names and by those of `transformers`.
 _SIZES = {
     "hidden_dim": "hidden_dim",
     "num_heads": "num_attention_heads",
@@ -24,23 +24,23 @@ _SIZES = {
     "decoder_layers": "decoder_layers",
     "decoder_feedforward": "dim_feedforward",
 }
-# Theirs counts the prediction before the first layer as a layer.
+# `transformers` counts the prediction before the first layer as a layer.
 _INITIAL_PREDICTIONS = 1
 # Parameters that depend on the number of classes or queries, not on the architecture.
 _MAY_START_ANEW = ("class_predictor.", "criterion.", "model.transformer_module.queries_")
 
 
 class _Architecture(transformers.Mask2FormerConfig):
-    """Theirs warns of every backbone but Swin, though it runs any that gives strides 4 to 32."""
+    """Their configuration, which warns of every backbone but Swin, though any with strides 4 to 32 works."""
 
     backbones_supported = [*transformers.Mask2FormerConfig.backbones_supported, "resnet"]  # noqa: RUF012
 
 
 def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentation:
-    """The network with its loss.
+    """Build the network with its loss.
 
     Raises:
-        PretrainedWeightsError: a checkpoint or a pretrained backbone that cannot be had, or is not as described.
+        PretrainedWeightsError: a checkpoint or a pretrained backbone is not available, or is not as described.
     """
     if config.checkpoint:
         network = _pretrained(config.checkpoint, config)
@@ -56,7 +56,7 @@ def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentat
 
 
 def with_architecture(config: Mask2FormerConfig, network: Mask2FormerForUniversalSegmentation) -> Mask2FormerConfig:
-    """The configuration with the architecture that the network of a checkpoint turned out to have."""
+    """Fill in the architecture that the network of a checkpoint turned out to have."""
     found = network.config
     sizes = {ours: getattr(found, theirs) for ours, theirs in _SIZES.items()}
     sizes["decoder_layers"] -= _INITIAL_PREDICTIONS
@@ -80,7 +80,7 @@ def _architecture(config: Mask2FormerConfig) -> _Architecture:
 
 
 def _independent_settings(config: Mask2FormerConfig) -> dict[str, Any]:
-    """What holds whatever the architecture and wherever the weights come from."""
+    """List the settings that do not depend on the architecture or the origin of the weights."""
     weights = config.loss_weights
     return {
         "num_labels": 1,
@@ -145,7 +145,10 @@ def _check_architecture(found: _Architecture, source: str, config: Mask2FormerCo
 
 
 def _at_least_two_channels_a_group(network: nn.Module) -> None:
-    """A group of one channel has no variance on a map of one pixel, the coarsest level of a 32×32 image."""
+    """Give every group at least two channels.
+
+    A group of one channel has no variance on a map of one pixel, the coarsest level of a 32×32 image.
+    """
     for module in network.modules():
         if isinstance(module, nn.GroupNorm):
             module.num_groups = min(module.num_groups, module.num_channels // 2)

@@ -12,7 +12,7 @@ from pctrans.config import BackboneConfig, Config, ThresholdConfig
 
 
 class OSFormerLossWeights(Config):
-    """Location (focal), mask (Dice) and edge (Dice) loss."""
+    """The weights of the location (focal), mask (Dice) and edge (Dice) losses."""
 
     location: float = Field(1.0, ge=0)
     mask_dice: float = Field(3.0, ge=0)
@@ -20,7 +20,7 @@ class OSFormerLossWeights(Config):
 
 
 class OSFormerInference(ThresholdConfig):
-    """From cells to instances. Areas are in pixels of the image."""
+    """The settings that turn cells into instances. Areas are in pixels of the image."""
 
     SEARCH_SPACE: ClassVar[Mapping[str, tuple[float, float]]] = {
         "score_threshold": (0.05, 0.6),
@@ -29,25 +29,25 @@ class OSFormerInference(ThresholdConfig):
     }
 
     score_threshold: float = Field(0.1, ge=0, lt=1)
-    """Cells of an objectness above this are candidates."""
+    """Cells with an objectness above this are candidates."""
     candidates: int = Field(500, ge=1)
-    """At most this many candidates are given masks, the best first (SOLOv2's number before suppression)."""
+    """At most this many candidates get masks, the best first (SOLOv2's number before suppression)."""
     mask_threshold: float = Field(0.5, gt=0, lt=1)
     nms_sigma: float = Field(2.0, gt=0)
     """σ of matrix NMS: an overlap of IoU multiplies a score by exp(-σ · IoU²)."""
     keep_threshold: float = Field(0.05, ge=0, lt=1)
     """Instances are kept if their score after suppression is at least this."""
     max_instances: int = Field(300, ge=1)
-    """The most instances of one image. As released it is 100, but BBBC039 has images with 231 nuclei."""
+    """The most instances of one image. The released code has 100, but BBBC039 has images with 231 nuclei."""
     min_area: int = Field(40, ge=0)
     """Masks and final objects of at most this many pixels are dropped."""
     visible_share: float = Field(0.5, ge=0, le=1)
-    """An instance of whose mask less than this is left to it by better ones is dropped as their duplicate. Lists of
-    overlapping masks need no such rule, a label map does: without it, the fringes of duplicates become objects."""
+    """An instance is dropped as a duplicate if better ones leave it less than this share of its mask. Lists of
+    overlapping masks need no such rule, but a label map does: without it, the fringes of duplicates become objects."""
 
 
 class OSFormerConfig(Config):
-    """The model of the paper: ResNet-50, 36² + 24² + 16² location-guided queries."""
+    """The switches of OSFormer; by default ResNet-50 and 36² + 24² + 16² location-guided queries, as in the paper."""
 
     backbone: BackboneConfig = BackboneConfig()
     hidden_dim: int = Field(256, ge=8, multiple_of=8)
@@ -63,18 +63,18 @@ class OSFormerConfig(Config):
     decoder_points: int = Field(4, ge=1)
     position_temperature: float = Field(10000.0, gt=0)
     released_position_encoding: bool = False
-    """The released code encodes positions by a vector that is the same everywhere (a bug): the encoding of the
-    origin, in every cell. False encodes each cell's centre."""
+    """Whether to encode positions as the released code does, by a vector that is the same everywhere (a bug): the
+    encoding of the origin, in every cell. False encodes each cell's centre."""
 
     grids: tuple[PositiveInt, PositiveInt, PositiveInt] = (36, 24, 16)
-    """Cells along each side of the image of the three grids of location-guided queries, fine to coarse."""
+    """Cells along each side of the image in the three grids of location-guided queries, fine to coarse."""
     scale_ranges: tuple[tuple[PositiveFloat, PositiveFloat], ...] = Field(
         ((1.0, 192.0), (96.0, 384.0), (192.0, 2048.0)), min_length=3, max_length=3
     )
-    """The √(box area) of the instances that each grid learns, limits included, in pixels of an image whose longer
-    side is 1024; scaled with the longer side of the training image."""
+    """Range of √(box area) of the instances that each grid learns, limits included, in pixels of an image whose longer
+    side is 1024; it scales with the longer side of the training image."""
     centre_share: float = Field(0.2, ge=0, le=1)
-    """Positive cells meet this share of the instance's box, moved to the centre of mass (SOLO's centre region)."""
+    """Positive cells overlap this share of the instance's box, moved to the centre of mass (SOLO's centre region)."""
 
     fusion_channels: int = Field(128, ge=2, multiple_of=2)
     """Channels of the coarse-to-fine fusion."""

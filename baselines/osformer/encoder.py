@@ -18,12 +18,12 @@ LEVELS = 3
 
 @dataclass(frozen=True)
 class Memory:
-    """What the encoder makes of the maps at strides 8, 16 and 32.
+    """The encoder's output for the maps at strides 8, 16 and 32.
 
     Attributes:
         tokens: (B, S, D), the maps flattened one after the other, fine to coarse.
         position: (S, D), their position encoding.
-        shapes: their (height, width).
+        shapes: (height, width) of each map.
     """
 
     tokens: Tensor
@@ -32,7 +32,7 @@ class Memory:
 
     @property
     def maps(self) -> list[Tensor]:
-        """(B, D, H / s, W / s) for s = 8, 16, 32."""
+        """The maps (B, D, H / s, W / s) for s = 8, 16, 32."""
         return unflatten_maps(self.tokens, self.shapes)
 
 
@@ -45,15 +45,15 @@ class PositionEncoding(nn.Module):
         self.released = config.released_position_encoding
 
     def forward(self, centres: Tensor) -> Tensor:
-        """(S, 2) in [0, 1] -> (S, D)."""
+        """Encode centres (S, 2) in [0, 1] as (S, D)."""
         points = torch.zeros_like(centres) if self.released else centres
         return sinusoidal(points, self.dim, self.temperature)
 
 
 class DeformableLayer(nn.Module):
-    """Deformable attention, convolutional feed-forward; the encoder attends to its own maps, the decoder to the memory.
+    """Deformable attention and a convolutional feed-forward; an encoder attends to its own maps, a decoder to memory.
 
-    The position joins the residual too, so that the mask features, which are made of the memory, can tell equal
+    The position is part of the residual too, so that the mask features, which are made from the memory, can tell equal
     objects at different places apart.
     """
 
@@ -68,7 +68,7 @@ class DeformableLayer(nn.Module):
     def forward(
         self, positioned: Tensor, reference_points: Tensor, values: Tensor, value_shapes: Shapes, shapes: Shapes
     ) -> Tensor:
-        """(B, Q, D), position added, the cells of maps of `shapes` -> (B, Q, D); `values` (B, S, D) likewise."""
+        """Update the cells of maps of `shapes`, (B, Q, D) with position added; `values` is (B, S, D) likewise."""
         attended = self.attention(positioned, reference_points, values, value_shapes)
         return self.feedforward(self.norm(positioned + self.dropout(attended)), shapes)
 
@@ -87,7 +87,11 @@ class Encoder(nn.Module):
         )
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Memory]:
-        """Backbone maps at strides 4, 8, 16, 32 -> the projected map at stride 4 (B, D, H / 4, W / 4), memory."""
+        """Encode backbone maps at strides 4, 8, 16, 32.
+
+        Returns:
+            The projected map at stride 4, (B, D, H / 4, W / 4), and the memory.
+        """
         detail, *maps = [project(f) for project, f in zip(self.projections, features, strict=True)]
         shapes = [(m.shape[-2], m.shape[-1]) for m in maps]
         centres = [cell_centres(h, w, detail.device) for h, w in shapes]

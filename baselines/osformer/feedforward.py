@@ -1,4 +1,4 @@
-"""The blend-convolution feed-forward: neighbours mix after deformable attention."""
+"""The blend-convolution feed-forward, which mixes neighbours after deformable attention."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pctrans.layers import group_count
 
 
 class ConvFeedForward(nn.Module):
-    """3×3 convolution, GroupNorm, GELU, 3×3 convolution on each map of a sequence; residual and norm."""
+    """A 3×3 convolution, GroupNorm, GELU and a 3×3 convolution on each map of a sequence; then residual and norm."""
 
     def __init__(self, dim: int, channels: int, dropout: float):
         super().__init__()
@@ -24,17 +24,17 @@ class ConvFeedForward(nn.Module):
         self.norm = nn.LayerNorm(dim)
 
     def forward(self, x: Tensor, shapes: Shapes) -> Tensor:
-        """Maps of `shapes` (height, width), flattened one after the other: (B, S, D) -> (B, S, D)."""
+        """Mix maps of `shapes` (height, width), flattened one after the other: (B, S, D) -> (B, S, D)."""
         mixed = flatten_maps([self.convolutions(level) for level in unflatten_maps(x, shapes)])
         return self.norm(x + self.dropout(mixed))
 
 
 def flatten_maps(maps: list[Tensor]) -> Tensor:
-    """Maps (B, D, h, w), row by row and one after the other: (B, S, D)."""
+    """Flatten maps (B, D, h, w) row by row and one after the other: (B, S, D)."""
     return torch.cat([level.flatten(2) for level in maps], dim=-1).transpose(1, 2)
 
 
 def unflatten_maps(x: Tensor, shapes: Shapes) -> list[Tensor]:
-    """The inverse of `flatten_maps`."""
+    """Undo `flatten_maps`."""
     parts = x.transpose(1, 2).split([h * w for h, w in shapes], dim=-1)
     return [part.unflatten(-1, shape) for part, shape in zip(parts, shapes, strict=True)]

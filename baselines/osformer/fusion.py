@@ -11,7 +11,7 @@ from pctrans.layers import conv_norm
 
 
 class ReverseEdgeAttention(nn.Module):
-    """An edge map from where a feature map sees no object.
+    """Attention that finds edges where a feature map sees no object.
 
     A 7×7 convolution of the channels' mean and maximum says where objects are; the rest, 1 - sigmoid, weights the
     feature map, and a 3×3 convolution finds edges in it.
@@ -23,14 +23,14 @@ class ReverseEdgeAttention(nn.Module):
         self.edges = nn.Conv2d(channels, 1, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) -> edge logits (B, h, w)."""
+        """Compute edge logits (B, h, w) from features (B, C, h, w)."""
         summary = torch.stack((features.mean(dim=1), features.amax(dim=1)), dim=1)
         background = (-self.objects(summary)).sigmoid()
         return self.edges(features * background)[:, 0]
 
 
 class CoarseToFineFusion(nn.Module):
-    """Strides 32 to 4 merge into one map; three of the merged maps are asked for edges while training."""
+    """Fusion of strides 32 to 4 into one map; three of the merged maps also predict edges, for training."""
 
     def __init__(self, config: OSFormerConfig):
         super().__init__()
@@ -40,7 +40,7 @@ class CoarseToFineFusion(nn.Module):
         self.output = conv_norm(channels, config.mask_channels, 1, relu=True)
 
     def forward(self, maps: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Fuse.
+        """Fuse the maps from coarse to fine.
 
         Args:
             maps: (B, D, H / s, W / s) for s = 32, 16, 8, 4.

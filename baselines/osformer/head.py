@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 
 class DynamicInstanceNormalisation(nn.Module):
-    """A kernel gives a weight for each channel of the mask features, and a bias."""
+    """The mask head: a kernel gives a weight for each channel of the mask features, and a bias."""
 
     def __init__(self, channels: int):
         super().__init__()
@@ -14,6 +14,6 @@ class DynamicInstanceNormalisation(nn.Module):
         self.bias = nn.Linear(channels, 1)
 
     def forward(self, kernels: Tensor, features: Tensor) -> Tensor:
-        """Kernels (P, C) and one image's features (C, h, w) -> mask logits (P, h, w)."""
+        """Compute mask logits (P, h, w) from kernels (P, C) and one image's features (C, h, w)."""
         logits = self.weight(kernels) @ features.flatten(1) + self.bias(kernels)
         return logits.unflatten(-1, features.shape[-2:])

@@ -1,4 +1,4 @@
-"""From cells to an instance map: point suppression, masks, matrix NMS, painting."""
+"""Turn cells into an instance map: point suppression, masks, matrix NMS, painting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pctrans.images import drop_small
 def instance_map(
     objectness: Tensor, kernels: Tensor, features: Tensor, head: DynamicInstanceNormalisation, config: OSFormerConfig
 ) -> Tensor:
-    """One image's instances.
+    """Find the instances of one image.
 
     Args:
         objectness: logits of the cells (Q,).
@@ -34,7 +34,7 @@ def instance_map(
 
 
 def suppress_points(scores: Tensor, grids: tuple[int, ...]) -> Tensor:
-    """Scores (Q,) of cells, 0 where a neighbour's is higher: the one above, to the left, or across that corner."""
+    """Set scores (Q,) of cells to 0 where the cell above, to the left or across that corner has a higher one."""
     survivors = []
     for part, grid in zip(scores.split([g * g for g in grids]), grids, strict=True):
         cells = part.view(1, grid, grid)
@@ -63,11 +63,11 @@ def select(masks: Tensor, scores: Tensor, config: OSFormerInference) -> tuple[Te
 
 
 def matrix_nms(masks: Tensor, scores: Tensor, sigma: float) -> Tensor:
-    """Scores (P,) after Gaussian matrix NMS (Wang et al., SOLOv2, 2020) of binary masks (P, pixels), best first.
+    """Lower scores (P,) by Gaussian matrix NMS (Wang et al., SOLOv2, 2020) of binary masks (P, pixels), best first.
 
-    Each mask j loses the factor min over i < j of f(IoU_ij) / f(max over k < i of IoU_ki), f(x) = exp(-σ x²): what
-    overlaps with a better mask, less where that one is itself likely to be suppressed. σ = 2 stands for the 0.5 of
-    the paper, which divides by it.
+    The score of mask j is multiplied by the minimum over i < j of f(IoU_ij) / f(max over k < i of IoU_ki), where
+    f(x) = exp(-σ x²): a mask that overlaps with a better one loses, less if that one is itself likely to be suppressed.
+    σ = 2 stands for the 0.5 of the paper, which divides by it.
     """
     if not len(scores):
         return scores
@@ -75,7 +75,7 @@ def matrix_nms(masks: Tensor, scores: Tensor, sigma: float) -> Tensor:
     areas = masks.sum(1)
     union = areas[:, None] + areas[None, :] - intersection
     overlap = (intersection / union.clamp(min=1)).triu(diagonal=1)
-    worst = overlap.amax(dim=0)  # of each mask with a better one
+    worst = overlap.amax(dim=0)  # the largest overlap of each mask with a better one
     decay = torch.exp(-sigma * (overlap.square() - worst[:, None].square()))
     # Masks that are no better than j have nothing to say about it.
     better = torch.ones_like(decay, dtype=torch.bool).triu(diagonal=1)
@@ -83,7 +83,7 @@ def matrix_nms(masks: Tensor, scores: Tensor, sigma: float) -> Tensor:
 
 
 def paint(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:
-    """Give each pixel to the instance of the best score × mask probability among those whose mask has it.
+    """Give each pixel to the instance with the best score × mask probability among those whose mask covers it.
 
     Args:
         masks: (P, h, w) at 1/4, soft.
@@ -103,14 +103,14 @@ def paint(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:
 
 
 def _owners(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:
-    """The index + 1 (h, w) of the best of P > 0 instances at each pixel, 0 where no mask has it."""
+    """Find the best of P > 0 instances at each pixel: index + 1 (h, w), 0 where no mask covers it."""
     confidence = torch.where(masks > config.mask_threshold, masks * scores[:, None, None], 0)
     value, owner = confidence.max(dim=0)
     return torch.where(value > 0, owner + 1, 0)
 
 
 def _visible_share(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:
-    """The share (P,) of each mask that no better instance takes."""
+    """Compute the share (P,) of each mask that no better instance takes."""
     if not len(scores):
         return scores
     visible = torch.bincount(_owners(masks, scores, config).flatten(), minlength=len(scores) + 1)[1:]

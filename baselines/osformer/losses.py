@@ -1,4 +1,4 @@
-"""Location, mask and edge loss."""
+"""The location, mask and edge losses of OSFormer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MASK_STRIDE = 4
 
 @dataclass(frozen=True)
 class OSFormerTargets:
-    """What a batch of label maps asks of the network.
+    """The targets of a batch of label maps.
 
     Attributes:
         instances: the instances themselves, on the padded image.
@@ -35,7 +35,7 @@ class OSFormerTargets:
 
 
 def build_osformer_targets(labels: Tensor, edge_shapes: Shapes, config: OSFormerConfig) -> OSFormerTargets:
-    """Targets of label maps (B, H, W) of any size. Edges are found before padding, which is none."""
+    """Build the targets of label maps (B, H, W) of any size. Edges are found before padding, which is not an edge."""
     height, width = labels.shape[-2:]
     instances = build_targets(pad_to_multiple(labels))
     edges = pad_to_multiple(instance_edges(instances.labels[:, :height, :width]))
@@ -43,16 +43,16 @@ def build_osformer_targets(labels: Tensor, edge_shapes: Shapes, config: OSFormer
 
 
 def location_loss(objectness: Tensor, cells: Tensor) -> Tensor:
-    """Focal loss (α 0.25, γ 2) of all cells (B, Q), summed over their number of positive ones (1 if there is none)."""
+    """Sum the focal loss (α 0.25, γ 2) of all cells (B, Q), and divide by the number of positive ones, at least 1."""
     return focal_loss(objectness, cells > 0)
 
 
 def mask_loss(
     kernels: Tensor, features: Tensor, targets: OSFormerTargets, head: DynamicInstanceNormalisation
 ) -> Tensor:
-    """Mean Dice loss of the positive cells' masks against the labels at the centres of the 1/4 cells.
+    """Average the Dice loss of the positive cells' masks against the labels at the centres of the 1/4 cells.
 
-    Instances without such a centre, thinner than four pixels, have no mask to compare with and are left out.
+    Instances without such a centre, which are thinner than four pixels, have no mask to compare with and are left out.
 
     Args:
         kernels: (B, Q, C).
@@ -71,12 +71,12 @@ def mask_loss(
 
 
 def edge_loss(edge_logits: list[Tensor], targets: OSFormerTargets) -> Tensor:
-    """Dice loss of the edge maps, averaged over the images, summed over the levels."""
+    """Compute the Dice loss of the edge maps, averaged over the images and summed over the levels."""
     levels = zip(edge_logits, targets.edges, strict=True)
     return torch.stack([squared_dice_loss(x.flatten(1), t.flatten(1)).mean() for x, t in levels]).sum()
 
 
 def squared_dice_loss(logits: Tensor, truth: Tensor) -> Tensor:
-    """1 - (2 Σ p t + 1) / (Σ p² + Σ t² + 1) over the last dimension, p the soft mask (V-Net's)."""
+    """Compute V-Net's 1 - (2 Σ p t + 1) / (Σ p² + Σ t² + 1) over the last dimension, p the soft mask."""
     soft = logits.sigmoid()
     return 1 - (2 * (soft * truth).sum(-1) + 1) / ((soft * soft).sum(-1) + (truth * truth).sum(-1) + 1)

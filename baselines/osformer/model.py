@@ -22,7 +22,7 @@ from pctrans.inspection import Inspection, cut
 
 @dataclass(frozen=True)
 class OSFormerOutput:
-    """What the losses and the inference need.
+    """The network's output for the losses and the inference.
 
     Attributes:
         objectness: logits of the cells (B, Q), grid by grid, row by row.
@@ -44,10 +44,10 @@ class OSFormer(
     library_name="pctrans-bench",
     tags=["image-segmentation", "instance-segmentation", "microscopy"],
 ):
-    """Backbone, location-sensing encoder and decoder, coarse-to-fine fusion, a mask for each cell that wants one.
+    """Backbone, location-sensing encoder and decoder, coarse-to-fine fusion, and a mask for each promising cell.
 
-    The grids of queries divide whatever image comes: objects keep the size they had in training only if images are
-    segmented in tiles as large as the training crops.
+    The grids of queries divide an image of any size: objects keep the size in cells that they had in training only if
+    images are segmented in tiles as large as the training crops.
     """
 
     def __init__(self, config: OSFormerConfig):
@@ -66,14 +66,14 @@ class OSFormer(
         return self.config.inference.max_instances
 
     def forward(self, images: Tensor) -> OSFormerOutput:
-        """Images (B, 3, H, W) float in [0, 1], H and W multiples of 32."""
+        """Predict from images (B, 3, H, W) float in [0, 1], H and W multiples of 32."""
         detail, memory = self.encoder(self.backbone(self.normalise(images)))
         objectness, kernels = self.decoder(memory)
         mask_features, edge_logits = self.fusion([*reversed(memory.maps), detail])
         return OSFormerOutput(objectness, kernels, mask_features, edge_logits)
 
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """The weighted terms by name; train on their sum.
+        """Compute the weighted terms by name; training minimises their sum.
 
         Args:
             images: (B, 3, H, W) float in [0, 1].
@@ -83,7 +83,7 @@ class OSFormer(
         edge_logits = [edges.float() for edges in output.edge_logits]
         targets = build_osformer_targets(labels, [(e.shape[-2], e.shape[-1]) for e in edge_logits], self.config)
         weights = self.config.loss_weights
-        # Sums of thousands of terms: float32, whatever the network ran in.
+        # Sums of thousands of terms need float32, whatever the network ran in.
         with torch.autocast(images.device.type, enabled=False):
             masks = mask_loss(output.kernels.float(), output.mask_features.float(), targets, self.head)
             return {
@@ -94,20 +94,23 @@ class OSFormer(
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) float in [0, 1] -> instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
         return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
 
     @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Of images (B, 3, H, W) in [0, 1], in float32: objectness (B, Q), kernels (B, Q, C), and mask features
-        (B, C, H / 4, W / 4), sizes rounded up."""
+        """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
+
+        Returns:
+            Objectness (B, Q), kernels (B, Q, C) and mask features (B, C, H / 4, W / 4), sizes rounded up, in float32.
+        """
         output = self(pad_to_multiple(images))
         features = cut(output.mask_features, (images.shape[-2], images.shape[-1]), MASK_STRIDE)
         return output.objectness.float(), output.kernels.float(), features.float()
 
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: OSFormerInference) -> Tensor:
-        """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
+        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
         config = self.config.model_copy(update={"inference": inference})
         objectness, kernels, features = evidence
         with torch.autocast(features.device.type, enabled=False):
@@ -118,9 +121,9 @@ class OSFormer(
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:
-        """The masks of all cells in images (B, 3, H, W) float in [0, 1], whatever their objectness.
+        """Inspect the masks of all cells in images (B, 3, H, W) float in [0, 1], whatever their objectness.
 
-        Their deformable attention looks at sampled points, so there are no weights over the image.
+        Deformable attention looks at sampled points, so there are no weights over the image.
         """
         size = (images.shape[-2], images.shape[-1])
         output = self(pad_to_multiple(images))

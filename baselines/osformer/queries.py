@@ -17,7 +17,7 @@ PRIOR = 0.01
 
 
 class LocationDecoder(nn.Module):
-    """A query for each cell of three grids, which starts as what the memory holds there.
+    """The decoder: a query for each cell of three grids, which starts from the memory at its place.
 
     The memory at stride 8 fills the finest grid, that at 16 the middle one, that at 32 the coarsest.
     """
@@ -35,7 +35,7 @@ class LocationDecoder(nn.Module):
         nn.init.constant_(self.objectness.bias, -math.log((1 - PRIOR) / PRIOR))
 
     def forward(self, memory: Memory) -> tuple[Tensor, Tensor]:
-        """Objectness logits (B, Q) and kernels (B, Q, mask channels) of the cells, grid by grid, row by row."""
+        """Decode objectness logits (B, Q) and kernels (B, Q, mask channels) of the cells, grid by grid, row by row."""
         resized = [
             F.interpolate(m, size=grid, mode="bilinear", align_corners=False)
             for m, grid in zip(memory.maps, self.grids, strict=True)

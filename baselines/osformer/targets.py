@@ -1,4 +1,4 @@
-"""Which instance each cell of the grids has to find, and where the edges are."""
+"""The targets of OSFormer: the instance that each cell of the grids has to find, and the edges."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ EROSION = 5
 
 
 def cell_instances(targets: Targets, config: OSFormerConfig) -> Tensor:
-    """The instance of each cell, (B, Q): 0 for none, ids 1..K; grid by grid, row by row.
+    """Assign an instance to each cell, (B, Q): 0 for none, ids 1..K; grid by grid, row by row.
 
-    SOLO's rule. A grid learns the instances of its scale range. Their cells are those that meet the centre region,
-    the box of the instance shrunk to `centre_share` and moved to the centre of mass, but none further away than the
-    neighbours of the cell that holds the centre. That cell is always one of them, however small the instance.
+    The rule is SOLO's. A grid learns the instances of its scale range. Their cells are those that overlap the centre
+    region, the box of the instance shrunk to `centre_share` and moved to the centre of mass, but none further away than
+    the neighbours of the cell that holds the centre. That cell is always one of them, however small the instance.
 
-    Of several instances in one cell, the smallest box wins: the larger one has more cells to be found by.
+    Sizes beyond the outermost limits of the ranges count as the limits, so that no instance is left out. Of several
+    instances in one cell, the one with the smallest box wins: larger ones have more cells to be found by.
     """
     height, width = targets.labels.shape[-2:]
     boxes = instance_boxes(targets)
@@ -39,13 +40,13 @@ def cell_instances(targets: Targets, config: OSFormerConfig) -> Tensor:
 
 
 def _scale_ranges(config: OSFormerConfig, longer_side: int) -> list[tuple[float, float]]:
-    """In pixels of the image. Sizes beyond the outer limits count as the limits, so that none is left out."""
+    """Scale the ranges to pixels of the image."""
     scale = longer_side / REFERENCE_SIZE
     return [(low * scale, high * scale) for low, high in config.scale_ranges]
 
 
 def instance_boxes(targets: Targets) -> Tensor:
-    """Bounding boxes (B, K, 4) = (left, top, right, bottom) in pixels, right and bottom excluded; 0 where padded."""
+    """Find bounding boxes (B, K, 4) = (left, top, right, bottom) in pixels, the last two excluded; 0 where padded."""
     labels = targets.labels
     batch, height, width = labels.shape
     places = targets.valid.shape[1] + 1
@@ -53,7 +54,7 @@ def instance_boxes(targets: Targets) -> Tensor:
     y, x = torch.meshgrid(
         torch.arange(height, device=labels.device), torch.arange(width, device=labels.device), indexing="ij"
     )
-    # Corners that all grow outwards, so that one maximum finds the box.
+    # Signs are such that all corners grow outwards, so that one maximum finds the box.
     corners = torch.stack((-x, -y, x + 1, y + 1), dim=-1).float()
     corners = corners.expand(batch, -1, -1, -1).reshape(-1, 4)
     lowest = corners.new_full((batch * places, 4), -float(height + width))
@@ -62,7 +63,7 @@ def instance_boxes(targets: Targets) -> Tensor:
 
 
 def _centre_cells(centres: Tensor, region: Tensor, grid: int) -> tuple[Tensor, Tensor]:
-    """The 3×3 cells around each centre of mass.
+    """Find the 3×3 cells around each centre of mass.
 
     Args:
         centres: (B, K, 2), (x, y) in [0, 1].
@@ -70,7 +71,7 @@ def _centre_cells(centres: Tensor, region: Tensor, grid: int) -> tuple[Tensor, T
         grid: cells along a side.
 
     Returns:
-        Indices of the cells (B, K, 9), and whether each is on the grid and meets the region.
+        Indices of the cells (B, K, 9), and whether each is on the grid and overlaps the region.
     """
     steps = torch.arange(-1, 2, device=centres.device)
     cells = _cell(centres, grid)[..., None] + steps  # (B, K, 2, 3): columns, rows
@@ -83,12 +84,12 @@ def _centre_cells(centres: Tensor, region: Tensor, grid: int) -> tuple[Tensor, T
 
 
 def _cell(points: Tensor, grid: int) -> Tensor:
-    """The column or row of coordinates in [0, 1], the outermost for those outside."""
+    """Find the column or row of coordinates in [0, 1], the outermost for those outside."""
     return (points * grid).floor().long().clamp(0, grid - 1)
 
 
 def _smallest(cells: Tensor, claimed: Tensor, areas: Tensor, num_cells: int) -> Tensor:
-    """The id (B, num_cells) of the smallest instance that claims each cell, 0 for none.
+    """Find the id (B, num_cells) of the smallest instance that claims each cell, 0 for none.
 
     Args:
         cells: (B, K, 9).
@@ -105,7 +106,7 @@ def _smallest(cells: Tensor, claimed: Tensor, areas: Tensor, num_cells: int) -> 
 
 
 def instance_edges(labels: Tensor) -> Tensor:
-    """Pixels (B, H, W) that a 5×5 erosion takes from their instance.
+    """Find the pixels (B, H, W) that a 5×5 erosion takes from their instance.
 
     These are the pixels of an instance with another label in their 5×5 neighbourhood. What lies beyond the border
     of the image erodes nothing: an instance that a crop cuts has no edge there.
@@ -120,6 +121,6 @@ def instance_edges(labels: Tensor) -> Tensor:
 
 
 def downsampled_edges(edges: Tensor, shapes: Shapes) -> list[Tensor]:
-    """Whether any pixel of a cell is an edge, (B, h, w) float for each (h, w); (B, H, W) in multiples of each."""
+    """Mark the cells of each shape (h, w) that hold an edge, (B, h, w) float; H and W are multiples of h and w."""
     values = edges[:, None].float()
     return [F.max_pool2d(values, values.shape[-1] // width)[:, 0] for _, width in shapes]

@@ -1,8 +1,8 @@
 """Random training crops: one composed sampling grid per image, applied once to image and labels.
 
-geometry   where every pixel of the crop comes from (crop, scale, flips, transpose, rotation, elastic)
+geometry   the place in the image of every pixel of the crop (crop, scale, flips, transpose, rotation, elastic)
 sampling   reading an image at those places, reflected at its borders
-instances  which pixels of the crop are one instance
+instances  telling which pixels of the crop are one instance
 intensity  brightness, contrast and gamma
 """
 
@@ -34,7 +34,7 @@ def augment(
         image: (3, H, W) float in [0, 1], of any size, also smaller than the crop.
         labels: (H, W) int, 0 background, ids not necessarily contiguous; on the image's device.
         crop: side of the crop in pixels.
-        config: what may happen, and how often.
+        config: settings of what may happen, and how often.
         generator: a CPU generator, so that a seed gives the same crop on every device.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What may happen to a training image, and how often."""
+"""The settings of augmentation: what may happen to a training image, and how often."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
-    """The defaults are the protocol for fluorescence nuclei (BBBC039V1).
+    """The settings of one protocol; the defaults are those for fluorescence nuclei (BBBC039V1).
 
     The crop itself (position, `scale`, `aspect`, `pad`) is always drawn. The other steps form a chain that
     runs with `chain_probability`; within it every step happens on its own with `step_probability`.
@@ -74,7 +74,7 @@ class AugmentationConfig:
 
 
 NUCLEI = AugmentationConfig()
-"""BBBC039V1."""
+"""The protocol for BBBC039V1."""
 
 NONE = AugmentationConfig(
     chain_probability=0.0,
@@ -102,6 +102,6 @@ LEAVES = AugmentationConfig(
     aspect=(3 / 4, 4 / 3),
     pad=0,
 )
-"""CVPPP A1: two flips and a random resized crop, with the aspect ratios that torchvision's has by default."""
+"""The protocol for CVPPP A1: two flips and a random resized crop, with torchvision's default aspect ratios."""
 
 PRESETS = {"nuclei": NUCLEI, "leaves": LEAVES, "none": NONE}

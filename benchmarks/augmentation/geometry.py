@@ -1,4 +1,4 @@
-"""Where every pixel of a training crop comes from."""
+"""The geometry of a training crop: the place in the source image that each of its pixels comes from."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ Matrix = tuple[tuple[float, float], tuple[float, float]]
 
 @dataclass(frozen=True)
 class Geometry:
-    """source(p) = matrix · (p - middle of the crop) + centre + displacement(p), all as (y, x) in pixels.
+    """The map source(p) = matrix · (p - middle of the crop) + centre + displacement(p), all as (y, x) in pixels.
 
     Attributes:
-        matrix: from the crop's axes to the source's: flips, transpose, rotation and scale in one.
+        matrix: maps the crop's axes to the source's: flips, transpose, rotation and scale in one.
         centre: the place in the source that the middle of the crop shows.
         displacement: (2, crop, crop) in source pixels, on the CPU; None is none.
     """
@@ -29,7 +29,7 @@ class Geometry:
     displacement: Tensor | None = None
 
     def grid(self, crop: int, device: torch.device | str = "cpu") -> Tensor:
-        """(2, crop, crop) float32: the source place (y, x) of each pixel; it may lie outside the source."""
+        """Return the source place (y, x) of each pixel, (2, crop, crop) float32; it may lie outside the source."""
         offset = torch.arange(crop, device=device, dtype=torch.float32) - (crop - 1) / 2
         # Products and sums are separate kernels: a fused multiply-add would round differently on a GPU.
         axes = [row * offset[:, None] + column * offset[None, :] for row, column in self.matrix]
@@ -40,7 +40,7 @@ class Geometry:
 def draw_geometry(
     size: tuple[int, int], crop: int, config: AugmentationConfig, chain: bool, generator: torch.Generator
 ) -> Geometry:
-    """Draw a crop of an image of `size` (H, W); without `chain` only its position and scale."""
+    """Draw the geometry of a crop from an image of `size` (H, W); without `chain` only its position and scale."""
     window = _draw_window(size, crop, config, generator)
     centre = (
         _draw_position(size[0], window[0], config.pad, generator),
@@ -68,15 +68,15 @@ def draw_geometry(
 
 
 def rotation(angle: float) -> Matrix:
-    """Turns the picture counter-clockwise by `angle` in radians, as seen with y pointing down."""
+    """Return the matrix that turns the picture counter-clockwise by `angle` in radians, seen with y pointing down."""
     cosine, sine = math.cos(angle), math.sin(angle)
     return (cosine, sine), (-sine, cosine)
 
 
 def elastic_displacement(crop: int, alpha: float, sigma: float, generator: torch.Generator) -> Tensor:
-    """(2, crop, crop): alpha · Gaussian(sigma) * noise, the noise uniform in [-1, 1] (Simard et al., 2003).
+    """Draw alpha · Gaussian(sigma) * noise, (2, crop, crop), the noise uniform in [-1, 1] (Simard et al., 2003).
 
-    The noise reaches three sigmas beyond the crop on each side: the border is deformed like the middle.
+    The noise reaches three sigmas beyond the crop on each side, so that the border is deformed like the middle.
     """
     reach = math.ceil(3 * sigma)
     noise = torch.rand((2, crop + 2 * reach, crop + 2 * reach), generator=generator) * 2 - 1
@@ -92,7 +92,7 @@ def elastic_displacement(crop: int, alpha: float, sigma: float, generator: torch
 def _draw_window(
     size: tuple[int, int], crop: int, config: AugmentationConfig, generator: torch.Generator
 ) -> tuple[float, float]:
-    """Height and width, in source pixels, of the area that becomes the crop."""
+    """Draw the height and width, in source pixels, of the area that becomes the crop."""
     scale = uniform(*config.scale, generator)
     aspect = math.exp(uniform(math.log(config.aspect[0]), math.log(config.aspect[1]), generator))
     if config.scale_of == "crop":
@@ -103,9 +103,9 @@ def _draw_window(
 
 
 def _draw_position(length: int, window: float, pad: int, generator: torch.Generator) -> float:
-    """Middle of the window along one axis: any whole-pixel position within the padded image.
+    """Draw the middle of the window along one axis, at any whole-pixel position within the padded image.
 
-    Where the window is the longer one, the padded image lies anywhere within the window.
+    Where the window is longer than the padded image, the image lies anywhere within the window.
     """
     first, last = sorted((-pad, length + pad - math.ceil(window)))
     start = first + math.floor(uniform(0, last - first + 1, generator))

@@ -1,13 +1,13 @@
-"""Which pixels of a crop are one instance.
+"""Number the instances of a crop: tell which of its pixels belong together.
 
 An instance of the source may reach the crop in several pieces, for four reasons:
 
-- padding shows it and its mirrored copy: each copy is an instance, also where the two touch at the mirror;
+- padding shows it and its mirrored copy: each copy is an instance, even where the two touch at the mirror;
 - the crop's border cut it in two: each piece is an instance, as nothing in the crop shows that they belong
   together;
-- it was in several pieces already, as a leaf that another one covers: the pieces stay one instance;
-- sampling tore a thin part off: the parts stay one instance. Such a part differs from one that was cut, as
-  it does not reach the crop's border.
+- it was in several pieces already, like a leaf that another one covers: the pieces stay one instance;
+- sampling tore a thin part off: the parts stay one instance. Unlike a part that was cut, such a part does not reach
+  the crop's border.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def crop_instances(labels: Tensor, index: Tensor, reflections: Tensor, *, min_pi
     Args:
         labels: (H, W) int, the whole source; 0 background.
         index: (h, w) int, the pixel of the flattened source that each pixel of the crop was read from.
-        reflections: (2, h, w) int, the reflection of the source that it was read from.
-        min_pixels: instances below this many pixels in the crop become background.
+        reflections: (2, h, w) int, the reflection of the source that each pixel was read from.
+        min_pixels: instances with fewer pixels than this in the crop become background.
 
     Returns:
         (h, w) int64, ids 1..K without gaps, on the device of `labels`.
@@ -58,7 +58,7 @@ def crop_instances(labels: Tensor, index: Tensor, reflections: Tensor, *, min_pi
 def _further_parts(
     source: np.ndarray, owner: np.ndarray, pixel: np.ndarray, area: np.ndarray, *, at_border: np.ndarray
 ) -> np.ndarray:
-    """Those pieces `at_border` that are not the largest part of their connected piece of the source."""
+    """Find the pieces `at_border` that are not the largest part of their connected piece of the source."""
     further: list[int] = []
     owners, count = np.unique(owner[at_border], return_counts=True)
     for several in owners[count > 1]:
@@ -73,7 +73,7 @@ def _further_parts(
 
 
 def _connected(values: np.ndarray) -> np.ndarray:
-    """8-connected components of equal values, from 1; 0 is background."""
+    """Number the 8-connected components of equal values from 1; 0 is background."""
     return label(values, background=0, connectivity=2).astype(np.int64, copy=False)
 
 

@@ -10,7 +10,7 @@ from benchmarks.augmentation.randomness import happens, uniform
 
 
 def jitter_intensity(image: Tensor, config: AugmentationConfig, generator: torch.Generator) -> Tensor:
-    """An image in [0, 1] times 1 ± contrast, plus ± brightness, clipped to [0, 1], to the power 2^±gamma."""
+    """Multiply an image in [0, 1] by 1 ± contrast, add ± brightness, clip to [0, 1] and raise to 2^±gamma."""
 
     def step(strength: float) -> bool:
         return strength > 0 and happens(config.step_probability, generator)

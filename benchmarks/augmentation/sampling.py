@@ -1,4 +1,4 @@
-"""Reading an image at any place, reflected at its borders."""
+"""Read an image at any place, reflected at its borders."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 def reflect(places: Tensor, length: int) -> Tensor:
     """Fold float places along an axis into [0, length - 1].
 
-    Pixels 0 and length - 1 are the mirrors and are not repeated: the reflection of NumPy's and torch's pad
-    mode "reflect", here for any distance and for an axis of one pixel too.
+    Pixels 0 and length - 1 are the mirrors and are not repeated, as in the pad mode "reflect" of NumPy and torch, but
+    for any distance and for an axis of one pixel too.
     """
     period = max(2 * (length - 1), 1)
     folded = places.remainder(period)
@@ -18,7 +18,7 @@ def reflect(places: Tensor, length: int) -> Tensor:
 
 
 def reflection_index(pixels: Tensor, length: int) -> Tensor:
-    """Which copy of the axis whole-numbered places lie in: 0 is the original, ±1 its neighbours, and so on.
+    """Tell which copy of the axis whole-numbered places lie in: 0 is the original, ±1 its neighbours, and so on.
 
     A mirror pixel belongs to the copy nearer to the original, so that the original keeps all of its pixels.
     """
@@ -27,10 +27,10 @@ def reflection_index(pixels: Tensor, length: int) -> Tensor:
 
 
 def sample_bilinear(image: Tensor, grid: Tensor) -> Tensor:
-    """(C, H, W) at grid (2, h, w), places (y, x) in pixels -> (C, h, w).
+    """Sample an image (C, H, W) at grid (2, h, w), places (y, x) in pixels -> (C, h, w).
 
-    `torch.nn.functional.grid_sample` takes places as fractions of the image, which blurs even a plain crop by
-    rounding; this one returns the pixels themselves wherever places are whole.
+    `torch.nn.functional.grid_sample` takes places as fractions of the image, and rounding blurs even a plain crop; this
+    function returns the pixels themselves wherever places are whole.
     """
     channels, height, width = image.shape
     y, x = reflect(grid[0], height), reflect(grid[1], width)
@@ -51,7 +51,7 @@ def sample_bilinear(image: Tensor, grid: Tensor) -> Tensor:
 
 
 def nearest_pixels(grid: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """The pixel of an image of `size` (H, W) nearest to each place of grid (2, h, w).
+    """Find the pixel of an image of `size` (H, W) nearest to each place of grid (2, h, w).
 
     Returns:
         (h, w) int64, indices into the flattened image, and (2, h, w) int64, the reflections (down, across)

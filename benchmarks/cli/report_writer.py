@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from benchmarks.cli.experiments import Experiment
     from benchmarks.store.job_folder import JobFolder
-    from reports.folder import Folder
+    from reports.results_folder import ResultsFolder
     from reports.table import ReportPaths
 
 
@@ -125,11 +125,11 @@ def report_folder(console: Console, out: Path, tables_already_written: Collectio
         UserError: nothing was run into `out`.
     """
     from reports.claims import evaluate_claims, write_claims
-    from reports.folder import read_folder
     from reports.html import write_html
+    from reports.results_folder import read_results_folder
     from reports.table import write_combined
 
-    folder = read_folder(out)
+    folder = read_results_folder(out)
     for problem in folder.problems:
         _warn(console, problem)
     written = _tables(console, folder, tables_already_written)
@@ -149,7 +149,7 @@ def report_folder(console: Console, out: Path, tables_already_written: Collectio
     return [*files, *figures, combined, *claim_files, page]
 
 
-def _tables(console: Console, folder: Folder, already_written: Collection[str]) -> Mapping[str, ReportPaths]:
+def _tables(console: Console, folder: ResultsFolder, already_written: Collection[str]) -> Mapping[str, ReportPaths]:
     from reports.table import write_table
 
     written = {}

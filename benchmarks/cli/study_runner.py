@@ -22,20 +22,20 @@ from benchmarks.store.run_file import run_tables, save_run
 from benchmarks.tracking.store import shown
 from studies.confirmation import confirmation_jobs, record_confirmation
 from studies.display import StudyDisplay
-from studies.folder import enter_folder
 from studies.inference.final_look import look_at_test
 from studies.inference.plan import InferencePlan
 from studies.inference.trials import EvidenceTrials
 from studies.job_trials import JobTrials
 from studies.page import write_page
 from studies.plan import TrainingPlan
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 from studies.records import TrialRecord, best_trial, read_trials, unresolved_failures
 from studies.results import train_command, write_results
 from studies.running import StudyRun
 from studies.sections import Section, read_sections
 from studies.slots import create_or_join, queue_failed_again
 from studies.storage import journal, open_storage, other_studies
+from studies.study_folder import enter_folder
 from studies.tracking import StudyTracker
 from studies.trial import TrialRunner
 

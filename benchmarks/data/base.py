@@ -1,4 +1,4 @@
-"""What every dataset is: named splits of samples, checked as they are read, with a fingerprint."""
+"""The base of every dataset: named splits of samples, checked as they are read, with a fingerprint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class StoredSample:
         image: (H, W) or (H, W, 3), in the file's own type.
         labels: (H, W) int32, or None where no truth is public.
         image_name, label_name: what to call the two in errors.
-        turned: orientation tags of the two files, 1 where they have none; both arrays are upright.
+        turned: orientation tags of the two files, 1 where they have none; both arrays are upright already.
     """
 
     image: np.ndarray
@@ -42,13 +42,13 @@ class Dataset(ABC):
     Opening checks the layout and the membership of splits; `validate` reads everything.
 
     Attributes:
-        spec: as the user gave it.
-        name: short, for tables and captions.
+        spec: the spec as the user gave it.
+        name: short name for tables and captions.
         decoding: how labels become instances; "ids" where the files hold ids.
-        decodings: all that are in use for this data.
+        decodings: all decodings in use for this data.
         evaluation_split: the split that results are computed on.
-        protocol: "nuclei" or "leaves": whose crop, augmentation and thresholds fit.
-        notes: what a user may want to know and is no error.
+        protocol: "nuclei" or "leaves": the crop, augmentation and thresholds that fit.
+        notes: what a user may want to know but is not an error.
     """
 
     decoding: str = "ids"
@@ -57,7 +57,7 @@ class Dataset(ABC):
     protocol: str = "nuclei"
 
     def __init__(self, spec: str, name: str, splits: Mapping[str, Iterable[str]]) -> None:
-        """Args: splits: ids of each split; the order given does not matter."""
+        """Args: splits: ids of each split, in any order."""
         self.spec = spec
         self.name = name
         self.notes: list[str] = []
@@ -66,7 +66,7 @@ class Dataset(ABC):
         self._cache = SampleCache()
 
     def ids(self, split: str) -> tuple[str, ...]:
-        """Ids of one split, sorted.
+        """List the ids of one split, sorted.
 
         Raises:
             UserError: no such split.
@@ -76,10 +76,10 @@ class Dataset(ABC):
         return self._splits[split]
 
     def load(self, id: str) -> Sample:
-        """Sample `id`, checked, from memory if it was read before. Its arrays are read-only.
+        """Load sample `id`, checked, from memory if it was read before. Its arrays are read-only.
 
         Raises:
-            UserError: the sample cannot be used; names the file, what was found and what was expected.
+            UserError: the sample cannot be used; the message names the file, what was found and what was expected.
         """
         if id not in self._members:
             raise UserError(f"{self.spec}: no image {id!r} in any split.")
@@ -103,15 +103,14 @@ class Dataset(ABC):
     @property
     @abstractmethod
     def normalisation(self) -> str:
-        """What was done to images to reach [0, 1]."""
+        """The rule by which images are brought to [0, 1]."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (hex) over what is read: decoding, ids of each split, content of each image and label.
+        """The SHA-256 (hex) of what is read: decoding, ids of each split, content of each image and label.
 
-        Content is the bytes of the files (of the arrays, where samples come from HDF5 or a generator).
-        Neither the folder nor files outside the splits matter; saving the same pixels with other compression
-        does.
+        Content is the bytes of the files, or of the arrays where samples come from HDF5 or a generator. Neither the
+        folder nor files outside the splits matter; saving the same pixels with other compression does.
         """
         digest = hashlib.sha256(self.decoding.encode())
         for split in SPLITS:
@@ -129,7 +128,7 @@ class Dataset(ABC):
 
     @abstractmethod
     def content_digest(self, id: str) -> str:
-        """Hex digest of the content of one sample's image and label."""
+        """Return the hex digest of the content of one sample's image and label."""
 
     def _read_checked(self, id: str) -> Sample:
         return to_sample(id, self.read(id))
@@ -139,7 +138,7 @@ def to_sample(id: str, stored: StoredSample) -> Sample:
     """Normalise a stored sample and check that image and labels agree in size.
 
     Raises:
-        UserError: they do not, or the image holds values that are not finite.
+        UserError: the sizes differ, or the image holds values that are not finite.
     """
     image, labels = normalise(stored.image, stored.image_name), stored.labels
     if labels is not None:
@@ -153,12 +152,12 @@ def to_sample(id: str, stored: StoredSample) -> Sample:
 
 
 def digest_bytes(*contents: bytes) -> str:
-    """SHA-256 (hex) of several byte strings, each told apart from the next."""
+    """Return the SHA-256 (hex) of several byte strings, each told apart from the next."""
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
 def digest_arrays(*arrays: np.ndarray | None) -> str:
-    """SHA-256 (hex) of arrays: type, shape and content."""
+    """Return the SHA-256 (hex) of arrays: type, shape and content."""
     parts = []
     for array in arrays:
         parts.append(b"" if array is None else f"{array.dtype.str}{array.shape}".encode())
@@ -174,7 +173,7 @@ def check_splits(splits: Mapping[str, Iterable[str]], names: Mapping[str, str]) 
         names: what to call each split's list in errors.
 
     Raises:
-        UserError: one of these.
+        UserError: one of these checks fails.
     """
     seen: dict[str, str] = {}
     for split, listed in splits.items():

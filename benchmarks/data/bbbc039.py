@@ -2,8 +2,8 @@
 
 Its masks are colourings of touching nuclei, not ids, so a decoding is part of the dataset:
 
-- `pea`: 8-connected components of equal red value, components under 25 pixels dropped. PEA's, which the paper
-  follows.
+- `pea`: 8-connected components of equal red value, components under 25 pixels dropped. This is PEA's decoding, which
+  the paper follows.
 - `official`: 4-connected components of equal red value, all kept (12001 / 5896 / 5720 instances).
 """
 
@@ -28,7 +28,7 @@ _SPLIT_FILES = {"train": "training.txt", "val": "validation.txt", "test": "test.
 
 
 class BBBC039(PairedDataset):
-    """The folders images/, masks/ and metadata/ as extracted, or the three zips as downloaded (or a mix)."""
+    """BBBC039 in the folders images/, masks/ and metadata/ as extracted, or in the zips as downloaded, or a mix."""
 
     normalisation = MIN_MAX
     decodings = DECODINGS
@@ -58,7 +58,7 @@ class BBBC039(PairedDataset):
 
 
 def decode_mask(red: np.ndarray, decoding: str) -> np.ndarray:
-    """Instances of a BBBC039 mask.
+    """Find the instances of a BBBC039 mask.
 
     Args:
         red: (H, W), the red channel; 0 is background.

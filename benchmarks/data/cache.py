@@ -21,7 +21,7 @@ class SampleCache:
         self._lock = threading.Lock()
 
     def get(self, id: str, read: Callable[[str], Sample]) -> Sample:
-        """Sample `id` from memory, or from `read`, which is then kept if it fits."""
+        """Return sample `id` from memory, else call `read` and keep its sample if it fits."""
         with self._lock:
             if id in self._samples:
                 self._samples.move_to_end(id)

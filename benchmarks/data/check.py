@@ -1,4 +1,4 @@
-"""Everything in a dataset read once: counts, sizes, instances, and what is wrong with it."""
+"""Check a dataset by reading all of it once: counts, sizes, instances, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from benchmarks.errors import UserError
 
 @dataclass
 class SplitReport:
-    """One split.
+    """The report of one split.
 
     Attributes:
         images: number of images listed.
-        counts: instances of each image whose truth was read.
+        counts: number of instances in each image whose truth was read.
     """
 
     images: int
@@ -29,15 +29,15 @@ class SplitReport:
 
 @dataclass
 class DatasetReport:
-    """What `check_dataset` found.
+    """The findings of `check_dataset`.
 
     Attributes:
-        splits: by name.
+        splits: the report of each split, by name.
         sizes: number of images of each (height, width).
         types: number of images of each kind, such as "uint16 grey".
-        problems: each names a file; empty where the data can be used.
-        notes: worth knowing, no error.
-        fingerprint: of the dataset; empty where a file could not be read.
+        problems: sentences that each name a file; empty where the data can be used.
+        notes: what is worth knowing but is not an error.
+        fingerprint: the dataset's fingerprint; empty where a file could not be read.
     """
 
     dataset: Dataset
@@ -49,7 +49,7 @@ class DatasetReport:
     fingerprint: str = ""
 
     def render(self) -> str:
-        """The report as plain text."""
+        """Print the report as plain text."""
         dataset = self.dataset
         lines = [f"{dataset.spec}: {dataset.name}, labels decoded as {dataset.decoding}"]
         if self.fingerprint:
@@ -122,7 +122,7 @@ def _instances(labels: np.ndarray) -> int:
 
 
 def _is_one_mask(stored: StoredSample) -> bool:
-    """Whether one id covers several separate objects, and there is no other id."""
+    """Tell whether one id covers several separate objects, and there is no other id."""
     labels = stored.labels
     return labels is not None and _instances(labels) == 1 and int(label(labels > 0, connectivity=2).max()) > 1
 

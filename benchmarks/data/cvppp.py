@@ -1,7 +1,7 @@
-"""CVPPP A1 rosette leaves (Minervini et al. 2016; the leaf segmentation challenge of 2017), PNG or HDF5.
+"""CVPPP A1 rosette leaves (Minervini et al. 2016; the leaf segmentation challenge of 2017), as PNG or HDF5.
 
-The challenge keeps the truth of its test images, so results are computed on a fixed validation list. Terms:
-not for commercial use, no redistribution.
+The challenge withholds the truth of its test images, so results are computed on a fixed validation list. Terms:
+no commercial use, no redistribution.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def open_cvppp_a1(spec: str, root: Path) -> Dataset:
     """Open CVPPP A1 in whichever of its two layouts lies under `root`.
 
     Raises:
-        UserError: neither does, or a file is missing.
+        UserError: neither layout is there, or a file is missing.
     """
     if (root / TRAINING_IMAGES).is_file():
         return CVPPPHdf5(spec, root)
@@ -73,9 +73,9 @@ class _CVPPP(Dataset):
 
 
 class CVPPPPng(_CVPPP):
-    """One folder of plantNNN_rgb.png and plantNNN_label.png.
+    """CVPPP A1 as one folder of plantNNN_rgb.png and plantNNN_label.png.
 
-    Test images lie in `testing/A1` or, without truth, in the same folder. A label's palette index is the leaf
+    Test images lie in `testing/A1` or, without truth, in the same folder. The palette index of a label is the leaf's
     id.
     """
 
@@ -109,7 +109,7 @@ class CVPPPPng(_CVPPP):
 
 
 class CVPPPHdf5(_CVPPP):
-    """The challenge's HDF5 files: /A1/plantNNN/rgb in one, /A1/plantNNN/label in another."""
+    """CVPPP A1 as the challenge's HDF5 files: /A1/plantNNN/rgb in one, /A1/plantNNN/label in another."""
 
     def __init__(self, spec: str, root: Path) -> None:
         """Raises: UserError: a file or a label is missing, or a split is empty."""
@@ -163,7 +163,7 @@ def _open(path: Path) -> h5py.File:
 
 
 def _groups(path: Path, dataset: str) -> set[str]:
-    """Plants of /A1 that hold `dataset`."""
+    """List the plants of /A1 that hold `dataset`."""
     with _open(path) as file:
         plants = file.get("A1")
         if not isinstance(plants, h5py.Group):
@@ -173,12 +173,12 @@ def _groups(path: Path, dataset: str) -> set[str]:
 
 
 def _is_own(group: h5py.Group, name: str) -> bool:
-    """Whether `name` is in the file itself, not a link that may lead to another."""
+    """Tell whether `name` is in the file itself, and not a link that may lead to another file."""
     return isinstance(group.get(name, getlink=True), h5py.HardLink)
 
 
 def _read_array(path: Path, key: str) -> np.ndarray:
-    """Array stored in the file itself: links and storage that lead out of it are refused."""
+    """Read an array that is stored in the file itself: links and storage that lead out of it are refused."""
     with _open(path) as file:
         try:
             group, _, name = key.rpartition("/")

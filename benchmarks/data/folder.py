@@ -1,4 +1,4 @@
-"""Any data: a folder with images/, labels/ and splits/{train,val,test}.txt of stems."""
+"""Any data in a folder with images/, labels/ and splits/{train,val,test}.txt, which list stems."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LAYOUT = "expected a folder with images/, labels/ and splits/train.txt, splits/
 
 
 class FolderDataset(PairedDataset):
-    """PNG, TIFF or JPEG images with label maps (0 background, one id an instance), matched by stem.
+    """PNG, TIFF or JPEG images with label maps (0 background, one id for each instance), matched by stem.
 
     All three split files are required: validation watches the training and test gives the results, so neither
-    is made up from the other. Files in no split are ignored.
+    is derived from the other. Files in no split are ignored.
     """
 
     def __init__(self, spec: str, root: Path) -> None:
@@ -41,7 +41,7 @@ class FolderDataset(PairedDataset):
 
     @cached_property
     def normalisation(self) -> str:
-        """The rules met among the images, each read once to know."""
+        """The rules that apply to the images, all of which are read to find out."""
         rules = set()
         for split in SPLITS:
             for id in self.ids(split):

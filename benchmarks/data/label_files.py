@@ -1,4 +1,4 @@
-"""Label maps as files: one an image, found by their stems."""
+"""Label maps as files: one for each image, found by stem."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def write_labels(path: Path, labels: np.ndarray) -> None:
 
 
 def label_files(folder: Path, stems: Collection[str] | None = None) -> dict[str, Path]:
-    """The label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data.
+    """Find the label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data.
 
     Args:
-        stems: only these images, which the folder must have; None takes all.
+        stems: the images to find, which the folder must have; None for all.
 
     Raises:
-        UserError: no folder, no label map in it, one that is missing, or two of one stem.
+        UserError: there is no folder or no label map in it, one is missing, or two share a stem.
     """
     if not folder.is_dir():
         raise UserError(f"{folder}: not a folder, expected one of label maps ({_LISTED})")

@@ -14,7 +14,7 @@ from benchmarks.data.sources import Source
 
 
 class PairedDataset(Dataset):
-    """Images in one source, labels in another."""
+    """A dataset with its images in one source and its labels in another."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class PairedDataset(Dataset):
         return StoredSample(shown(image, image_name), labels, image_name, label_name, turned)
 
     def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
-        """Instances (H, W) int32 from a decoded label file."""
+        """Turn a decoded label file into instances (H, W) int32."""
         return as_labels(to_indices(raster, name), name)
 
     def content_digest(self, id: str) -> str:

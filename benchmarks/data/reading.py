@@ -1,4 +1,4 @@
-"""What an array from a file means: an image in [0, 1], or a map of instance ids."""
+"""Read an image file as an image in [0, 1], or as a map of instance ids."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from benchmarks.data.decoding.raster import Raster, to_image, to_indices
 from benchmarks.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
-# Of label maps: JPEG changes ids, so that a picture of the labels may lie beside them.
+# Suffixes of label maps. JPEG is left out, as it changes ids: a picture of the labels may lie beside them.
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 
 MIN_MAX = "min-max per image"
 BY_255 = "divide by 255"
 JOINT_MIN_MAX = "min-max per image over all channels jointly"
 
-# More colours than this is a photograph, not a label map that was saved in colour.
+# An image of more colours than this is a photograph, not a label map that was saved in colour.
 _PALETTE_COLOURS = 256
 
 
 def stem_of(name: str) -> str:
-    """File name without its folder and without a suffix that this package reads; other dots stay."""
+    """Return a file's name without its folder and without a suffix that this package reads; other dots stay."""
     base = Path(name).name
     suffix = Path(base).suffix
     return base[: -len(suffix)] if suffix.lower() in (*IMAGE_SUFFIXES, *SUFFIXES) else base
@@ -37,7 +37,7 @@ def read_image(path: Path) -> np.ndarray:
         (3, H, W) float32 in [0, 1]; see `normalise`.
 
     Raises:
-        UserError: the file is missing, damaged, not one image, or of channels that are neither grey nor RGB.
+        UserError: the file is missing, damaged, not one image, or has channels that are neither grey nor RGB.
     """
     return normalise(decode_image(read_bytes(path), str(path)), str(path))
 
@@ -49,13 +49,14 @@ def read_labels(path: Path) -> np.ndarray:
         (H, W) int32, 0 background.
 
     Raises:
-        UserError: missing, damaged, several channels, fractions, negative, or above 2^31 - 1.
+        UserError: the file is missing or damaged, or has several channels, fractions, or values that are negative or
+            above 2^31 - 1.
     """
     return decode_labels(read_bytes(path), str(path))
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
-    """Content of a file.
+    """Read the content of a file.
 
     Raises:
         UserError: it cannot be read, or is larger than `limit` bytes.
@@ -69,21 +70,24 @@ def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
 
 
 def decode_image(content: bytes, name: str) -> np.ndarray:
-    """(H, W) or (H, W, 3) array as a viewer shows it, without alpha, in the file's own type; see `raster.to_image`.
+    """Decode an image as a viewer shows it, without alpha, in the file's own type; see `raster.to_image`.
+
+    Returns:
+        (H, W) or (H, W, 3).
 
     Raises:
-        UserError: not an image that `decode` reads, or its channels are neither grey nor RGB.
+        UserError: the file is not an image that `decode` reads, or its channels are neither grey nor RGB.
     """
     return shown(decode(content, name), name)
 
 
 def shown(raster: Raster, name: str) -> np.ndarray:
-    """What `decode_image` gives, of an image that is decoded already."""
+    """Do what `decode_image` does, for an image that is decoded already."""
     return grey_if_equal(to_image(raster, name))
 
 
 def grey_if_equal(array: np.ndarray) -> np.ndarray:
-    """(H, W) where the three channels of (H, W, 3) are equal; else the array as it is."""
+    """Return (H, W) where the three channels of (H, W, 3) are equal, else the array as it is."""
     if array.ndim == 2:
         return array
     grey = np.array_equal(array[..., 0], array[..., 1]) and np.array_equal(array[..., 0], array[..., 2])
@@ -91,7 +95,7 @@ def grey_if_equal(array: np.ndarray) -> np.ndarray:
 
 
 def normalisation_rule(array: np.ndarray) -> str:
-    """How `normalise` treats an array that `decode_image` gave."""
+    """Name the rule by which `normalise` treats an array from `decode_image`."""
     if array.ndim == 2:
         return MIN_MAX
     return BY_255 if array.dtype == np.uint8 else JOINT_MIN_MAX
@@ -100,9 +104,9 @@ def normalisation_rule(array: np.ndarray) -> str:
 def normalise(array: np.ndarray, name: str) -> np.ndarray:
     """Bring an image as stored to [0, 1].
 
-    Grey is stretched from its own minimum and maximum, which also serves 12 bits kept in 16; a constant image
-    becomes 0. Eight-bit colour is divided by 255, so that colours stay comparable between images. Deeper
-    colour is stretched over all channels jointly, which keeps the hue.
+    Grey is stretched from its own minimum to its own maximum, which also serves 12 bits stored in 16; a constant image
+    becomes 0. Eight-bit colour is divided by 255, so that colours stay comparable between images. Deeper colour is
+    stretched over all channels jointly, which keeps the hue.
 
     Args:
         array: (H, W) or (H, W, 3) of any integer or float type.
@@ -112,7 +116,7 @@ def normalise(array: np.ndarray, name: str) -> np.ndarray:
         (3, H, W) float32 in [0, 1], read-only. Grey takes the memory of one channel: the three share it.
 
     Raises:
-        UserError: not-a-number or infinite values.
+        UserError: values are NaN or infinite.
     """
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise UserError(f"{name}: holds values that are not finite; replace NaN and infinity before use.")
@@ -140,7 +144,7 @@ def _stretch(array: np.ndarray) -> np.ndarray:
 
 
 def decode_labels(content: bytes, name: str) -> np.ndarray:
-    """Label map from a file's bytes; see `read_labels`."""
+    """Decode a label map from a file's bytes; see `read_labels`."""
     return as_labels(to_indices(decode(content, name), name), name)
 
 
@@ -148,7 +152,8 @@ def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     """Check that an array can be a label map and make it (H, W) int32.
 
     Raises:
-        UserError: several channels, fractions or values that are not finite, negative, or above 2^31 - 1.
+        UserError: the array has several channels, fractions, or values that are not finite, negative, or above
+            2^31 - 1.
     """
     if array.ndim == 3:
         raise UserError(f"{name}: a label image with {array.shape[2]} channels; {_advice_on_colour(array)}")

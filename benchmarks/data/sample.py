@@ -1,4 +1,4 @@
-"""The one thing every dataset yields."""
+"""The sample that every dataset yields."""
 
 from __future__ import annotations
 

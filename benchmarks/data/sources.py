@@ -1,4 +1,4 @@
-"""A folder of files, or the same folder inside a zip: names to bytes, and nothing is ever extracted."""
+"""Read the files of a folder, or of the same folder inside a zip, from which nothing is ever extracted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.data.decoding.limits import MAX_FILE_BYTES, MAX_LIST_BYTES
 from benchmarks.data.reading import read_bytes, stem_of
 from benchmarks.errors import UserError
 
-# Those whose inflation zipfile bounds; it unpacks bzip2 and LZMA whole, whatever the header says.
+# The compressions whose inflation zipfile bounds; it unpacks bzip2 and LZMA whole, whatever the header says.
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -29,18 +29,18 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
-        """Content of the file `name`.
+        """Read the content of the file `name`.
 
         Raises:
             UserError: it cannot be read, or is larger than `limit` bytes.
         """
 
     def describe(self, name: str) -> str:
-        """What to call a file of this source in errors."""
+        """Return what to call a file of this source in errors."""
         return f"{self.label}/{name}"
 
     def by_stem(self, suffixes: Collection[str]) -> dict[str, str]:
-        """File names by stem, of files with one of `suffixes` (lower case).
+        """Map stems to file names, of files with one of `suffixes` (lower case).
 
         Raises:
             UserError: two files share a stem.
@@ -105,7 +105,7 @@ class ZipSource(Source):
                 )
             try:
                 with archive.open(info) as member:
-                    # Reading to the end without a number would inflate up to 2 GiB, whatever the header says.
+                    # Reading to the end without a limit would inflate up to 2 GiB, whatever the header says.
                     return member.read(info.file_size + 1)
             except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
                 raise UserError(f"{self.describe(name)}: cannot be unpacked ({error}); download it again.") from error
@@ -118,7 +118,7 @@ class ZipSource(Source):
 
 
 def folder_or_zip(root: Path, folder: str, zip_name: str) -> Source:
-    """The folder `root/folder` if it is there, else the zip `root/zip_name`.
+    """Open the folder `root/folder` if it is there, else the zip `root/zip_name`.
 
     Raises:
         UserError: neither is there.
@@ -131,7 +131,7 @@ def folder_or_zip(root: Path, folder: str, zip_name: str) -> Source:
 
 
 def read_split(source: Source, name: str) -> list[str]:
-    """Stems listed in a split file: one a line, with or without the image's suffix; blank lines do not count.
+    """Read the stems that a split file lists; see `parse_split`.
 
     Raises:
         UserError: the file is missing, not text, or larger than `MAX_LIST_BYTES`.
@@ -145,7 +145,7 @@ def read_split(source: Source, name: str) -> list[str]:
 
 
 def parse_split(content: bytes) -> list[str]:
-    """Stems in a list of names, one a line, with or without suffix; blank lines do not count.
+    """Parse a list of names, one on each line, with or without suffix, into stems; blank lines do not count.
 
     Raises:
         UnicodeDecodeError: not UTF-8 text.
@@ -157,11 +157,11 @@ def match(listed: Collection[str], files: dict[str, str], split_name: str, folde
     """Check that each listed stem has a file.
 
     Args:
-        files: file names by stem, of `folder`.
-        what: "image" or "label image".
+        files: the file names of `folder`, by stem.
+        what: "image" or "label image", for the error.
 
     Raises:
-        UserError: one has none.
+        UserError: a stem has no file.
     """
     absent = [stem for stem in listed if stem not in files]
     if absent:

@@ -1,4 +1,4 @@
-"""Embedded, generated datasets: the same bytes for the same options on every run."""
+"""The base of generated datasets, which have the same bytes for the same options on every run."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _RANGES = {
 
 
 class SyntheticDataset(Dataset):
-    """Images, each drawn from a random stream that depends on the seed, the split and its number only.
+    """A dataset whose images are each drawn from a random stream of the seed, the split and the image's number.
 
-    So a longer split begins with the images of a shorter one, and any image can be drawn alone. Options of a
-    spec are size (pixels, height and width), train, val, test (numbers of images) and seed.
+    So a longer split begins with the images of a shorter one, and any image can be drawn alone. The options of a spec
+    are size (pixels, height and width), train, val, test (numbers of images) and seed.
     """
 
     defaults: ClassVar[Mapping[str, int]]
@@ -39,7 +39,7 @@ class SyntheticDataset(Dataset):
 
     @abstractmethod
     def draw(self, rng: np.random.Generator, empty: bool) -> tuple[np.ndarray, np.ndarray]:
-        """One image as a camera would store it and its labels (size, size) int32.
+        """Draw one image as a camera would store it, and its labels (size, size) int32.
 
         Args:
             rng: the image's own random stream.
@@ -47,7 +47,7 @@ class SyntheticDataset(Dataset):
         """
 
     def is_empty(self, split: str, index: int) -> bool:
-        """Whether an image of a split has no object."""
+        """Tell whether an image of a split has no object."""
         return False
 
     def read(self, id: str) -> StoredSample:

@@ -20,8 +20,8 @@ from benchmarks.data.reading import MIN_MAX
 from benchmarks.data.synthetic import SyntheticDataset
 
 _EMPTY_EVERY = 24
-_SMALLEST_VISIBLE = 30  # pixels; what an annotator would still outline
-_OFFSET, _FULL_SCALE = 120, 4095  # of the camera, in counts
+_SMALLEST_VISIBLE = 30  # pixels; an annotator would still outline this
+_OFFSET, _FULL_SCALE = 120, 4095  # counts of the camera
 
 
 class SyntheticNuclei(SyntheticDataset):
@@ -46,9 +46,9 @@ class Nucleus:
     Attributes:
         y, x: centre, pixels.
         long, short: half axes, pixels.
-        angle: of the long axis, radians.
-        bend: sideways shift at the tips, as a part of `short`.
-        lobes: (3, 2) cosine and sine weights of the outline's 2nd to 4th harmonic, parts of the radius.
+        angle: direction of the long axis, radians.
+        bend: sideways shift at the tips, as a fraction of `short`.
+        lobes: (3, 2) cosine and sine weights of the outline's 2nd to 4th harmonic, as fractions of the radius.
         brightness: 1 is the usual stain.
         texture: contrast of chromatin.
         nucleoli: (N, 3) centre in units of the half axes, radius in pixels.
@@ -67,12 +67,12 @@ class Nucleus:
 
     @property
     def radius(self) -> float:
-        """Of the circle of equal area."""
+        """The radius of the circle of equal area."""
         return float(np.sqrt(self.long * self.short))
 
 
 def _place(rng: np.random.Generator, size: int) -> list[Nucleus]:
-    """Nuclei of one field of view; crowding, size and clustering differ between fields."""
+    """Place the nuclei of one field of view; crowding, size and clustering differ between fields."""
     scale = rng.uniform(0.85, 1.2)
     wanted = round(rng.uniform(24, 62) * (size / 256) ** 2)
     clustering = rng.uniform(0.25, 0.65)
@@ -123,7 +123,7 @@ def _beside(rng: np.random.Generator, nucleus: Nucleus, other: Nucleus) -> Nucle
 
 
 def _reach(nucleus: Nucleus, direction: float) -> float:
-    """Radius of the ellipse towards `direction`."""
+    """Compute the radius of the ellipse towards `direction`."""
     across = direction - nucleus.angle
     return 1 / np.hypot(np.cos(across) / nucleus.long, np.sin(across) / nucleus.short)
 
@@ -142,7 +142,7 @@ def _fits(nucleus: Nucleus, placed: list[Nucleus], size: int) -> bool:
 
 
 def _render(rng: np.random.Generator, nuclei: list[Nucleus], size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fluorescence in focus (size, size) float64 and labels; a shared pixel is the deeper nucleus's."""
+    """Render fluorescence in focus (size, size) float64, and labels; a shared pixel goes to the deeper nucleus."""
     light = np.zeros((size, size))
     nearest = np.ones((size, size))
     labels = np.zeros((size, size), dtype=np.int32)
@@ -160,7 +160,7 @@ def _render(rng: np.random.Generator, nuclei: list[Nucleus], size: int) -> tuple
 
 
 def _depth(nucleus: Nucleus, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """0 at the centre, 1 on the outline, more outside; and the coordinates along and across, in half axes."""
+    """Compute the depth, 0 at the centre and 1 on the outline, and the coordinates along and across, in half axes."""
     cosine, sine = np.cos(nucleus.angle), np.sin(nucleus.angle)
     dy, dx = y - nucleus.y, x - nucleus.x
     u = (cosine * dx + sine * dy) / nucleus.long
@@ -183,7 +183,7 @@ def _stain(
     v: np.ndarray,
     chromatin: np.ndarray,
 ) -> np.ndarray:
-    """Fluorescence of one nucleus: thinner towards the rim, textured, dark at nucleoli."""
+    """Compute the fluorescence of one nucleus: thinner towards the rim, textured, dark at nucleoli."""
     thickness = np.sqrt(np.clip(1 - depth**2, 0, None))
     body = np.clip((1 - depth) * nucleus.short / 1.5, 0, 1) * (0.7 + 0.3 * thickness)
     top, left = rng.integers(0, np.array(chromatin.shape) - depth.shape)
@@ -195,7 +195,7 @@ def _stain(
 
 
 def _chromatin(rng: np.random.Generator, size: int = 160) -> np.ndarray:
-    """Texture of unit deviation: fine grains and coarser clumps."""
+    """Draw a texture of unit deviation: fine grains and coarser clumps."""
     noise = rng.standard_normal((2, size, size))
     fine, coarse = gaussian_filter(noise[0], 0.9), gaussian_filter(noise[1], 2.8)
     texture = fine / fine.std() * 0.6 + coarse / coarse.std()
@@ -216,7 +216,7 @@ def _tidy(labels: np.ndarray) -> np.ndarray:
 
 
 def _expose(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
-    """What the camera stores, (size, size) uint16 with 12 bits, of the light in focus."""
+    """Expose the camera to the light in focus; return what it stores, (size, size) uint16 with 12 bits."""
     focus = 0.7 + rng.gamma(1.6, 0.25)
     haze = 0.10 * gaussian_filter(light, 9) + 0.03 * gaussian_filter(light, 30, truncate=2)
     seen = gaussian_filter(light, focus) + haze + rng.uniform(0.02, 0.06)
@@ -226,7 +226,7 @@ def _expose(rng: np.random.Generator, light: np.ndarray) -> np.ndarray:
 
 
 def _illumination(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Uneven light: brightest somewhere near the middle, falling by up to 45 % to the corners."""
+    """Draw uneven light: brightest somewhere near the middle, falling by up to 45 % to the corners."""
     y, x = np.linspace(-1, 1, size)[:, None], np.linspace(-1, 1, size)[None, :]
     centre_y, centre_x = rng.uniform(-0.4, 0.4, 2)
     fall = 1 - rng.uniform(0.1, 0.28) * ((y - centre_y) ** 2 + (x - centre_x) ** 2) / 1.6

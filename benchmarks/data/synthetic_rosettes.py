@@ -2,7 +2,7 @@
 
 Leaves grow at the golden angle around a centre, the older ones longer, lower and further out, each with a
 stalk (petiole), a midrib, side veins and a shadow on what lies below it. Younger leaves hide parts of older
-ones, so a leaf may be seen in several pieces. Below is soil with grains in a pot with a rim.
+ones, so a leaf may be seen in several pieces. Below them is soil with grains, in a pot with a rim.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from benchmarks.data.reading import BY_255
 from benchmarks.data.synthetic import SyntheticDataset
 
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
-_SMALLEST_VISIBLE = 20  # pixels; what an annotator would still outline
+_SMALLEST_VISIBLE = 20  # pixels; an annotator would still outline this
 
 
 class SyntheticRosettes(SyntheticDataset):
-    """8-bit RGB images, one plant each, 5 to 19 leaves."""
+    """8-bit RGB images of one plant each, with 5 to 19 leaves."""
 
     protocol = "leaves"
 
@@ -48,7 +48,7 @@ class Leaf:
         width: half width of the blade, pixels.
         bend: sideways shift at the tip, pixels.
         colour: (3,) RGB in [0, 1].
-        wave: amplitude of the outline's undulation, a part of `width`.
+        wave: amplitude of the outline's undulation, as a fraction of `width`.
     """
 
     y: float
@@ -63,7 +63,7 @@ class Leaf:
 
 
 def _grow(rng: np.random.Generator, size: int) -> list[Leaf]:
-    """Leaves of one plant, oldest first."""
+    """Grow the leaves of one plant, oldest first."""
     count = int(rng.integers(5, 20))
     # A plant with more leaves is older, hence larger.
     reach = size * (0.31 + 0.0065 * count) * rng.uniform(0.85, 1.12)
@@ -118,7 +118,7 @@ def _paint(rng: np.random.Generator, scene: np.ndarray, labels: np.ndarray, leaf
 
 
 def _leaf_axes(leaf: Leaf, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels along the (bent) middle line from where the stalk begins, and across it."""
+    """Measure pixels along the (bent) middle line from the beginning of the stalk, and across it."""
     cosine, sine = np.cos(leaf.angle), np.sin(leaf.angle)
     along = cosine * (x - leaf.x) + sine * (y - leaf.y)
     across = cosine * (y - leaf.y) - sine * (x - leaf.x)
@@ -126,7 +126,7 @@ def _leaf_axes(leaf: Leaf, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _half_width(rng: np.random.Generator, leaf: Leaf, along: np.ndarray) -> np.ndarray:
-    """Half width of the leaf at each pixel's place along it; below 0 past either end."""
+    """Compute the half width of the leaf at each pixel's place along it; below 0 past either end."""
     part = (along - leaf.stalk) / leaf.blade
     inside = np.clip(part, 0, 1)
     # Spoon-shaped: widest past the middle, a blunt tip, tapering into the stalk.
@@ -141,7 +141,7 @@ def _half_width(rng: np.random.Generator, leaf: Leaf, along: np.ndarray) -> np.n
 def _surface(
     rng: np.random.Generator, leaf: Leaf, along: np.ndarray, across: np.ndarray, half: np.ndarray
 ) -> np.ndarray:
-    """Colour of the leaf at each pixel, (h, w, 3): two halves in different light, veins, a paler stalk."""
+    """Colour the leaf at each pixel, (h, w, 3): two halves in different light, veins, a paler stalk."""
     on_blade = np.clip((along - leaf.stalk) / (0.15 * leaf.blade), 0, 1)
     side = np.tanh(across / (0.3 * leaf.width)) * rng.uniform(0.04, 0.14) * rng.choice([-1, 1])
     edge = np.abs(across) / np.maximum(half, 1)
@@ -157,7 +157,7 @@ def _surface(
 
 
 def _background(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Soil in a pot, seen in the tray, (size, size, 3) in [0, 1]."""
+    """Draw soil in a pot, seen in the tray, (size, size, 3) in [0, 1]."""
     soil = np.array([0.25, 0.19, 0.145]) * rng.uniform(0.75, 1.2)
     clods = sum(
         weight * _unit(gaussian_filter(rng.standard_normal((size, size)), sigma))
@@ -175,7 +175,7 @@ def _unit(noise: np.ndarray) -> np.ndarray:
 
 
 def _scatter_grains(rng: np.random.Generator, scene: np.ndarray) -> None:
-    """Pale mineral grains and dark bits of peat, each a pixel or a few."""
+    """Scatter pale mineral grains and dark bits of peat, each of a few pixels."""
     size = scene.shape[0]
     for density, shade in ((0.004, [0.6, 0.56, 0.5]), (0.006, [0.08, 0.06, 0.05])):
         seeds = np.zeros((size, size))
@@ -186,14 +186,14 @@ def _scatter_grains(rng: np.random.Generator, scene: np.ndarray) -> None:
 
 
 def _grow_algae(rng: np.random.Generator, scene: np.ndarray) -> None:
-    """Green film on moist soil: greenness alone does not make a leaf."""
+    """Grow a green film on moist soil, so that greenness alone does not make a leaf."""
     coarse = zoom(rng.standard_normal((6, 6)), scene.shape[0] / 6, order=3, mode="nearest", grid_mode=True)
     cover = 0.45 * np.clip(_unit(coarse) - 0.6, 0, 1)[: scene.shape[0], : scene.shape[1], None]
     scene += cover * (np.array([0.2, 0.27, 0.1]) - scene)
 
 
 def _put_in_pot(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
-    """Frame the soil by the square pot's rim and, outside, the dark tray."""
+    """Frame the soil with the rim of the square pot and, outside, the dark tray."""
     size = scene.shape[0]
     offset = rng.uniform(-0.03, 0.03, 2)
     y, x = (np.abs(np.linspace(-1, 1, size) + shift) for shift in offset)
@@ -206,7 +206,7 @@ def _put_in_pot(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
 
 
 def _photograph(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
-    """Uneven light, white balance, lens blur and sensor noise; (size, size, 3) uint8."""
+    """Add uneven light, white balance, lens blur and sensor noise; return (size, size, 3) uint8."""
     size = scene.shape[0]
     direction = rng.normal(0, 0.06, 2)
     position = np.linspace(-1, 1, size)
@@ -218,7 +218,7 @@ def _photograph(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
 
 
 def _tidy(labels: np.ndarray) -> np.ndarray:
-    """Drop leaves of which next to nothing is seen; number the others 1..K, oldest first."""
+    """Drop leaves of which next to nothing is visible; number the others 1..K, oldest first."""
     kept = np.bincount(labels.ravel()) >= _SMALLEST_VISIBLE
     kept[0] = False
     return np.where(kept, np.cumsum(kept), 0).astype(np.int32)[labels]

@@ -1,14 +1,14 @@
-"""The paper's figures as data: which rows of which table are looked into, and how.
+"""The paper's figures as data: which rows of which table a figure shows, and how.
 
 A figure is a YAML file beside this module; its jobs are jobs of its table, so nothing is trained twice.
-`compute_figure` loads the trained models and keeps what they show under OUT/figures/<name>/, from where
-`reports.figures` draws it.
+`compute_figure` loads the trained models and stores what they show under OUT/figures/<name>/; `reports.figures`
+draws it from there.
 """
 
 from __future__ import annotations
 
 from benchmarks.figures.computing import compute_figure
 from benchmarks.figures.planning import figure_plan
-from benchmarks.figures.specs import FigureSpec, list_figures, load_figure, read_figure
+from benchmarks.figures.specification import FigureSpec, list_figures, load_figure, read_figure
 
 __all__ = ["FigureSpec", "compute_figure", "figure_plan", "list_figures", "load_figure", "read_figure"]

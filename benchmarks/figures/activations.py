@@ -26,7 +26,7 @@ Arrays = dict[str, np.ndarray]
 
 
 def compute(request: Request) -> tuple[Activations, list[RowFacts], Arrays]:
-    """The figure of the rows whose models have queries and attention weights over the image.
+    """Compute the figure for the rows whose models have queries and attention weights over the image.
 
     Arrays: `image` (h, w, 3) uint8, `truth` (h, w), and for each row R of the table `embedding_R` (h, w, 3) and
     `prediction_R` (h, w), for each target T from 0 `attention_R_T` and `activation_R_T` (h, w).
@@ -87,10 +87,10 @@ def _view(row: OpenRow, scene: Scene, targets: list[Target], device: str, arrays
 
 
 def embedding_colours(embedding: np.ndarray) -> tuple[np.ndarray, list[float]]:
-    """An embedding's first three principal components as red, green and blue.
+    """Show the first three principal components of an embedding as red, green and blue.
 
-    Fitted on the embedding itself. Each component is stretched from its 1st to its 99th percentile; its sign is that
-    which makes its largest loading positive.
+    The components are fitted on the embedding itself. Each is stretched from its 1st to its 99th percentile; its sign
+    makes its largest loading positive.
 
     Args:
         embedding: (D, h, w), D at least 3.

@@ -23,7 +23,7 @@ from pctrans.inspection import MASK_STRIDE
 
 
 def compute(request: Request) -> tuple[Candidates, list[RowFacts], Arrays]:
-    """The figure of the rows whose models have queries.
+    """Compute the figure for the rows whose models have queries.
 
     Arrays: `image` (h, w, 3) uint8, `truth` (h, w), and for each row R of the table and target T from 0
     `mask_R_T` (h, w), a probability.
@@ -57,9 +57,10 @@ def _view(row: OpenRow, scene: Scene, targets: list[Target], request: Request, a
 
 
 def _everywhere(row: OpenRow, request: Request) -> tuple[list[float], list[bool]]:
-    """Dice of the best query of each whole instance, and whether it covers another instance too.
+    """Find the best query of each whole instance: its Dice, and whether it covers another instance too.
 
-    In the most crowded window of each test image. Instances too thin for a cell of the masks are left out.
+    The instances are those in the most crowded window of each test image; any too thin for a cell of the masks is left
+    out.
     """
     dices, merges = [], []
     for image in request.dataset.ids(request.split):

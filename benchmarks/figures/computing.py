@@ -1,4 +1,4 @@
-"""From finished jobs to the data of a figure."""
+"""Compute the data of a figure from finished jobs."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.figures.facts import FigureFacts, RowFacts
 from benchmarks.figures.sources import Source, find_sources
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, read_facts, write_data
 from benchmarks.files import exclusive
 from benchmarks.plan.expansion import Plan
 
 FORMAT = 1
-"""Raised when a change of the code changes the data of an unchanged figure."""
+"""To be raised when a change of the code changes the data of an unchanged figure."""
 
 
 def compute_figure(spec: FigureSpec, plan: Plan, out: Path, device: str) -> Path:
-    """Look into the models of the figure's finished jobs and store what they show; returns the folder.
+    """Look into the models of the figure's finished jobs and store what they show; return the folder.
 
-    Nothing is computed where the data there are of the same specification, data and results. Jobs that are missing or
-    failed leave a gap with a reason.
+    Nothing is computed if what is stored has the same specification, data and results. Jobs that are missing or failed
+    leave a gap with a reason.
 
     Raises:
-        UserError: none of the jobs has a result, or nothing of them can be shown.
+        UserError: none of the jobs has a result, or none can be shown.
     """
     folder = figure_folder(out, spec.name)
     with exclusive(folder / "lock"):

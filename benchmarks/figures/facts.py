@@ -1,4 +1,4 @@
-"""What is known of a figure beside its arrays: written once, read by whoever draws it."""
+"""The facts of a figure beside its arrays: written once, read by whoever draws it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Facts(BaseModel):
-    """Immutable; what is not expected is an error."""
+    """The base of all facts: immutable, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -23,7 +23,7 @@ class RowFacts(Facts):
     trained: bool
     key: str
     reason: str | None = None
-    """Why nothing is shown of it; None where something is."""
+    """Why the row is not shown; None where it is."""
 
 
 class Window(Facts):
@@ -35,7 +35,7 @@ class Window(Facts):
     bottom: int = Field(gt=0)
     right: int = Field(gt=0)
     whole: bool
-    """Whether that is all of the image."""
+    """Whether the window is the whole image."""
 
 
 class TargetFacts(Facts):
@@ -47,7 +47,7 @@ class TargetFacts(Facts):
     bottom: int
     right: int
     crowding: float
-    """Share of its surroundings that other instances cover."""
+    """Share of the instance's surroundings that other instances cover."""
 
 
 class QueryFacts(Facts):
@@ -61,7 +61,7 @@ class QueryFacts(Facts):
 
 
 class ActivationView(Facts):
-    """What one row shows of each target."""
+    """The view that one row's model has of each target."""
 
     row: RowFacts
     queries: list[QueryFacts]
@@ -70,10 +70,12 @@ class ActivationView(Facts):
     embedding_stride: int
     attention_stride: int
     pq: float
-    """Of the window."""
+    """PQ of the window."""
 
 
 class Activations(Facts):
+    """The view of each row's best query of each target."""
+
     kind: Literal["activations"] = "activations"
     window: Window
     targets: list[TargetFacts]
@@ -81,7 +83,7 @@ class Activations(Facts):
 
 
 class Candidates(Facts):
-    """One query's mask for each target and row, and how often that happens in all test images."""
+    """The mask of one query for each target and row, and how such masks do over all test images."""
 
     kind: Literal["candidates"] = "candidates"
     window: Window
@@ -90,15 +92,17 @@ class Candidates(Facts):
 
 
 class CandidateView(Facts):
+    """The best queries of one row, for each target and over all test images."""
+
     row: RowFacts
     queries: list[QueryFacts]
     num_queries: int
     instances: int
     """Whole instances in the most crowded window of each test image."""
     mean_dice: float
-    """Of their best queries."""
+    """Mean Dice of these instances with their best queries."""
     merged: float
-    """Share of them whose best query covers another instance as well."""
+    """Share of these instances whose best query covers another instance as well."""
 
 
 class SimilarityView(Facts):
@@ -108,29 +112,33 @@ class SimilarityView(Facts):
     group_sizes: list[int]
     """Queries of each group, in the order of the matrix."""
     within: float | None
-    """Mean cosine similarity of two queries of one group, the mean over the most crowded windows of test images."""
+    """Mean cosine similarity of two queries of one group, averaged over the most crowded windows of test images."""
     between: float | None
+    """The same of two queries of different groups."""
     mask_within: float | None
-    """The same of the soft Dice similarity of their masks, as MCC has it: below 1 also for equal soft masks."""
+    """Like `within`, of the soft Dice similarity of masks, as in MCC: below 1 even for equal soft masks."""
     mask_between: float | None
+    """Like `between`, of the soft Dice similarity of masks."""
     images: int
     """Test images over which these are means."""
 
 
 class SimilarMasks(Facts):
-    """Members of the largest group of the last row: its anchor, then the most similar queries."""
+    """Masks of the largest group of the last row: that of its anchor, then those of the most similar queries."""
 
     row: RowFacts
     target: TargetFacts
     queries: list[int]
     cosines: list[float]
-    """With the anchor."""
+    """Cosine similarity of each query with the anchor."""
     dices: list[float]
-    """Of each mask with the anchor's, both at 0.5; 0 where both are empty."""
+    """Dice of each mask with the anchor's, both at 0.5; 0 where both are empty."""
     group_size: int
 
 
 class Similarity(Facts):
+    """The similarity of the queries of each row, and masks of similar queries."""
+
     kind: Literal["similarity"] = "similarity"
     window: Window
     views: list[SimilarityView]
@@ -138,16 +146,18 @@ class Similarity(Facts):
 
 
 class SegmentedImage(Facts):
-    """A test image, whole in the arrays, and the window of it to be shown."""
+    """A test image, stored whole, and the window of it to be shown."""
 
     window: Window
     difficulty: float
     """Median PQ over the rows."""
     pq: dict[int, float]
-    """By row, of the whole image."""
+    """PQ of the whole image, by row."""
 
 
 class Segmentations(Facts):
+    """Test images that all rows segmented."""
+
     kind: Literal["segmentations"] = "segmentations"
     images: list[SegmentedImage]
 
@@ -157,12 +167,12 @@ class FigureFacts(Facts):
 
     figure: str
     stamp: str
-    """Digest of the specification, the data and the state of the jobs: another one, and all is computed anew."""
+    """Digest of the specification, the data and the state of the jobs; where it differs, all is computed anew."""
     scale: str
     data: str
     overrides: dict[str, Any]
-    """What the user changed of the scale's settings, nested."""
+    """The scale's settings that the user changed, nested."""
     arrays: str
-    """Name of the file beside this one."""
+    """Name of the file of arrays beside this one."""
     rows: list[RowFacts]
     shown: Activations | Candidates | Similarity | Segmentations = Field(discriminator="kind")

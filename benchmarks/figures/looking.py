@@ -1,4 +1,4 @@
-"""Trained models of a figure's rows, and what they see in a part of an image."""
+"""Look into the trained models of a figure's rows: what they see in a part of an image."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.errors import UserError
 from benchmarks.figures.facts import RowFacts, Window
 from benchmarks.figures.selection import Box, by_difficulty, crowded_window
 from benchmarks.figures.sources import Source
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.plan.methods import get_method
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.saved_model import SavedModel, load_model
@@ -23,12 +23,12 @@ from pctrans.inspection import Inspection
 
 @dataclass(frozen=True)
 class Request:
-    """What a figure is computed from.
+    """A request to compute a figure.
 
     Attributes:
-        sources: its rows, at least one of them finished.
-        split: the images that the jobs were tested on.
-        tile: side in pixels of the windows that models are shown, as in testing.
+        sources: the figure's rows, at least one of them finished.
+        split: the split that the jobs were tested on.
+        tile: side in pixels of the windows that models see, as in testing.
     """
 
     spec: FigureSpec
@@ -54,7 +54,7 @@ class Scene:
 
     @property
     def objects(self) -> int:
-        """True instances in the window, also cut ones."""
+        """The number of true instances in the window, cut ones included."""
         return int(np.count_nonzero(np.unique(self.truth)))
 
 
@@ -66,7 +66,7 @@ class OpenRow:
     model: SavedModel | None
 
     def without(self, reason: str) -> OpenRow:
-        """The row as one that is not shown."""
+        """Mark the row as not shown, for this reason."""
         return OpenRow(self.facts.model_copy(update={"reason": reason}), None)
 
     @property
@@ -76,7 +76,7 @@ class OpenRow:
 
 
 def open_rows(request: Request) -> list[OpenRow]:
-    """Each row, with its model where that can be looked into."""
+    """Open each row, with its model where that can be looked into."""
     return [_open(source, request.device) for source in request.sources]
 
 
@@ -94,7 +94,7 @@ def _open(source: Source, device: str) -> OpenRow:
 
 
 def typical_scene(request: Request) -> Scene:
-    """The most crowded window of the test image of middling difficulty, as large as a tile.
+    """Take the most crowded window, as large as a tile, of the test image of middling difficulty.
 
     Raises:
         UserError: no test image with objects was scored by every finished row.
@@ -106,13 +106,13 @@ def typical_scene(request: Request) -> Scene:
 
 
 def crowded_test_scene(request: Request) -> Scene:
-    """The window as large as a tile that holds the most objects of all windows of all test images."""
+    """Take the window as large as a tile that holds the most objects of all windows of all test images."""
     scenes = [window_of_most(request.dataset, image, request.tile) for image in request.dataset.ids(request.split)]
-    return max(scenes, key=lambda scene: scene.objects)  # of equals the first
+    return max(scenes, key=lambda scene: scene.objects)  # the first of equals
 
 
 def window_of_most(dataset: Dataset, image: str, side: int) -> Scene:
-    """The window of at most `side` by `side` pixels that holds the most centres of objects."""
+    """Take the window of at most `side` by `side` pixels of an image that holds the most centres of objects."""
     sample = dataset.load(image)
     assert sample.labels is not None, "a split that is evaluated has truth"
     box = crowded_window(sample.labels, side)
@@ -126,7 +126,10 @@ def window_facts(image: str, box: Box, shape: tuple[int, ...]) -> Window:
 
 
 def look(row: OpenRow, image: np.ndarray, device: str) -> Inspection:
-    """What the row's queries see in an image (3, h, w), computed as the job tests; on the CPU, without the batch."""
+    """Inspect what the row's queries see in an image (3, h, w), computed as in testing.
+
+    The result is on the CPU and without the batch dimension.
+    """
     assert row.model is not None, "only rows with one are asked"
     pixels = torch.from_numpy(np.array(image, np.float32))[None].to(device)
     low = row.model.precision == "bfloat16"
@@ -135,19 +138,19 @@ def look(row: OpenRow, image: np.ndarray, device: str) -> Inspection:
 
 
 def segment(row: OpenRow, image: np.ndarray, device: str) -> np.ndarray:
-    """The row's label map (h, w) of an image (3, h, w) no larger than a tile."""
+    """Segment an image (3, h, w) no larger than a tile with the row's model into a label map (h, w)."""
     assert row.model is not None, "only rows with one are asked"
     model = row.model
     return segment_sample(model.segmenter, image, model.tile, model.testing, device, model.precision)
 
 
 def enlarged(maps: np.ndarray, stride: int, size: tuple[int, int]) -> np.ndarray:
-    """Maps (h, w, ...) with every cell as a square of `stride` pixels, cut to `size`."""
+    """Enlarge every cell of maps (h, w, ...) to a square of `stride` pixels, and cut the maps to `size`."""
     return maps.repeat(stride, axis=0).repeat(stride, axis=1)[: size[0], : size[1]]
 
 
 def soft_mask(logits: Tensor, stride: int, size: tuple[int, int]) -> np.ndarray:
-    """One query's mask probability (*size) float32 from its logits (h, w), interpolated as for segmentation."""
+    """Compute one query's mask probability (*size) float32 from its logits (h, w), interpolated as in segmentation."""
     soft = torch.nn.functional.interpolate(
         logits.sigmoid()[None, None], scale_factor=stride, mode="bilinear", align_corners=False
     )

@@ -1,11 +1,11 @@
-"""From a figure to the jobs of its table."""
+"""Plan the jobs that a figure shows, which are jobs of its table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
@@ -14,9 +14,9 @@ from benchmarks.plan.tables import load_table
 def figure_plan(
     spec: FigureSpec, context: JobContext, overrides: Mapping[str, Any] | None = None, *, allow_unequal: bool = False
 ) -> Plan:
-    """The jobs that the figure shows: those of its rows with seed 0, with the keys that they have in the table.
+    """Plan the jobs that the figure shows: those of its rows with seed 0, under their keys in the table.
 
-    Args are as `expand_table` takes them, and so is what it raises.
+    Arguments and errors are those of `expand_table`.
     """
     table = load_table(spec.table)
     rows = None

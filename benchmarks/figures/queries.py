@@ -1,4 +1,4 @@
-"""Which query stands for which instance, and what its mask takes in."""
+"""Find the query that stands for each instance, and the instances that its mask takes in."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from pctrans.inspection import MASK_STRIDE
 
 
 def cells_of(truth: np.ndarray) -> np.ndarray:
-    """The labels (H, W) at the centres of the masks' cells, sizes rounded up; the last pixel's where a centre is
-    beyond the border."""
+    """Sample labels (H, W) at the centres of the masks' cells, sizes rounded up.
+
+    A centre beyond the border takes the label of the last pixel.
+    """
     places = (np.minimum(np.arange(MASK_STRIDE // 2, side + 2, MASK_STRIDE), side - 1) for side in truth.shape)
     return truth[np.ix_(*places)]
 
 
 def soft_dice(masks: np.ndarray, truths: np.ndarray) -> np.ndarray:
-    """2 Σ p t / (Σ p + Σ t) of soft masks (N, P) with binary ones (K, P); (N, K) in [0, 1]."""
+    """Compute 2 Σ p t / (Σ p + Σ t) of soft masks (N, P) with binary ones (K, P): (N, K) in [0, 1]."""
     areas = masks.sum(1)[:, None] + truths.sum(1)[None, :]
     return 2 * (masks @ truths.T) / np.maximum(areas, 1e-6)
 
 
 def best_queries(masks: np.ndarray, cells: np.ndarray, ids: Sequence[int]) -> list[QueryFacts]:
-    """For each instance the query whose soft mask has the highest Dice with it.
+    """Find for each instance the query whose soft mask has the highest Dice with it.
 
     Args:
         masks: (N, h, w), mask probabilities of all queries.
         cells: (h, w), labels at the masks' resolution.
-        ids: of the instances to find.
+        ids: ids of the instances.
     """
     flat, labels = masks.reshape(len(masks), -1), cells.ravel()
     dice = soft_dice(flat, (labels[None] == np.asarray(ids)[:, None]).astype(flat.dtype))
@@ -41,7 +43,7 @@ def best_queries(masks: np.ndarray, cells: np.ndarray, ids: Sequence[int]) -> li
 
 
 def _covered(mask: np.ndarray, labels: np.ndarray) -> list[int]:
-    """Ids of the instances of which the mask has at least half."""
+    """List the ids of the instances of which the mask covers at least half."""
     ids, place, areas = np.unique(labels, return_inverse=True, return_counts=True)
     inside = np.bincount(place[mask], minlength=len(ids))
     return [int(id) for id in ids[(2 * inside >= areas) & (ids > 0)]]

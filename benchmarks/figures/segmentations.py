@@ -17,11 +17,11 @@ from benchmarks.figures.sources import Source
 from benchmarks.store.overlays import stretch
 
 OBJECTS_ACROSS = 6
-"""Side of the window in sides of a typical object: what can still be judged in print."""
+"""Side of the window in sides of a typical object; larger windows cannot be judged in print."""
 
 
 def compute(request: Request) -> tuple[Segmentations, list[RowFacts], Arrays]:
-    """The figure of all finished rows, however their label maps were made.
+    """Compute the figure for all finished rows, however their label maps were made.
 
     Arrays, whole images: for each image I from 0 `image_I` (H, W, 3) uint8 and `truth_I` (H, W), and for each row R
     of the table `prediction_I_R` (H, W).

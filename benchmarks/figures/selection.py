@@ -1,4 +1,4 @@
-"""Which images, which part of them and which instances a figure shows: rules, so that nobody picks by hand."""
+"""Rules that select the images, windows and instances a figure shows, so that nobody picks by hand."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ Box = tuple[slice, slice]
 
 
 def by_difficulty(scores: Sequence[Mapping[str, float]], count: int) -> list[str]:
-    """`count` images from hard to easy, evenly over the order of their median score over rows; one is the median.
+    """Select images from hard to easy, evenly spaced by rank of their median score over rows; one is the median.
 
     Args:
-        scores: of each row, by image. Only images that every row has count; ties go by name.
+        scores: scores of each row by image; only images that every row has are ranked, and ties go by name.
+        count: number of images.
 
     Returns:
         Fewer than `count` where there are fewer images.
@@ -29,7 +30,7 @@ def by_difficulty(scores: Sequence[Mapping[str, float]], count: int) -> list[str
 
 
 def crowded_window(truth: np.ndarray, size: int) -> Box:
-    """The window of at most `size` by `size` pixels that holds the most centres of true objects."""
+    """Find the window of at most `size` by `size` pixels that holds the most centres of true objects."""
     ids, inverse, areas = np.unique(truth, return_inverse=True, return_counts=True)
     centres = np.zeros(truth.shape, int)
     sums = (np.bincount(inverse.ravel(), index.ravel()) for index in np.indices(truth.shape))
@@ -44,7 +45,7 @@ def crowded_window(truth: np.ndarray, size: int) -> Box:
 
 
 def typical_side(truth: np.ndarray) -> float:
-    """The side in pixels of a square with the median area of the objects; there has to be one."""
+    """Return the side in pixels of a square with the median area of the objects, of which there must be one."""
     _, areas = np.unique(truth[truth > 0], return_counts=True)
     return float(np.sqrt(np.median(areas)))
 
@@ -66,10 +67,10 @@ class Target:
 
 
 def crowded_targets(truth: np.ndarray, count: int) -> list[Target]:
-    """The `count` instances with the most crowded surroundings, no two neighbours as long as that can be had.
+    """Select the `count` instances with the most crowded surroundings; neighbours only if there are no others.
 
-    Left out are instances that the border of the map may cut, unless there are no others, and of these the ones smaller
-    than half their median area: specks of dirt are crowded too.
+    Instances that the border of the map may cut are left out, unless there are no others; of the rest, so are those
+    smaller than half their median area: specks of dirt are crowded too.
     """
     ids = whole_ids(truth)
     areas = np.array([(truth == id).sum() for id in ids])
@@ -84,7 +85,7 @@ def crowded_targets(truth: np.ndarray, count: int) -> list[Target]:
 
 
 def whole_ids(truth: np.ndarray) -> np.ndarray:
-    """Ids of the instances that do not touch the border of the map, ascending; of all where all do."""
+    """List the ids of the instances that do not touch the border of the map, ascending; all ids where all do."""
     border = np.concatenate([truth[0], truth[-1], truth[:, 0], truth[:, -1]])
     ids = np.unique(truth[truth > 0])
     inside = np.setdiff1d(ids, border)
@@ -92,7 +93,7 @@ def whole_ids(truth: np.ndarray) -> np.ndarray:
 
 
 def _target(truth: np.ndarray, id: int) -> Target:
-    """With the surroundings: the bounding box with half its height and width added on each side."""
+    """Describe an instance; its surroundings are its bounding box with half a height and width added on each side."""
     rows, columns = (np.flatnonzero((truth == id).any(axis=axis)) for axis in (1, 0))
     box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
     surroundings = truth[tuple(_widened(part, length) for part, length in zip(box, truth.shape, strict=True))]

@@ -30,11 +30,11 @@ from pctrans.matcher import Matching, matching_cost
 
 @dataclass(frozen=True)
 class Grouping:
-    """Queries in groups, as the contrastive losses make them: a matched query and the unmatched ones nearest to it.
+    """Queries in groups, as the contrastive losses form them: a matched query and the unmatched ones nearest to it.
 
     Attributes:
-        anchor: (N,) the matched query that each query belongs to, itself for a matched one.
-        instance: (N,) id of that query's instance.
+        anchor: (N,) the matched query that each query belongs to; a matched query belongs to itself.
+        instance: (N,) id of the anchor's instance.
         cosine: (N, N) similarity of the queries.
         dice: (N, N) soft Dice similarity of their masks.
     """
@@ -46,7 +46,7 @@ class Grouping:
 
 
 def compute(request: Request) -> tuple[Similarity, list[RowFacts], Arrays]:
-    """The figure of the rows whose models give their queries.
+    """Compute the figure for the rows whose models give their queries.
 
     Arrays: `image` (h, w, 3) uint8, `truth` (h, w), for each row R of the table `cosine_R` (N, N), ordered by group,
     and `mask_T` (h, w) of the last row's similar queries.
@@ -75,9 +75,9 @@ def compute(request: Request) -> tuple[Similarity, list[RowFacts], Arrays]:
 
 
 def group(found: Inspection, truth: np.ndarray) -> Grouping | None:
-    """The groups of one image's queries; None where queries are not given or the image has no instance.
+    """Group the queries of one image; None where the model does not give queries or the image has no instance.
 
-    Queries are matched with instances by their masks (eq. 1), at every cell in place of random points.
+    Queries are matched with instances by their masks (eq. 1), compared at every cell in place of random points.
     """
     cells = cells_of(truth)
     ids = np.unique(cells[cells > 0])
@@ -106,7 +106,7 @@ def _one(batch: Tensor) -> np.ndarray:
 
 
 def group_order(grouping: Grouping) -> tuple[np.ndarray, list[int]]:
-    """The queries group by group, the largest first; in each its anchor, then by falling similarity to that.
+    """Order the queries by group, the largest first; in each the anchor leads, then similarity to it falls.
 
     Returns:
         Indices of the queries (N,), and the sizes of the groups.
@@ -123,7 +123,7 @@ def group_order(grouping: Grouping) -> tuple[np.ndarray, list[int]]:
 
 
 def within_and_between(similarity: np.ndarray, anchor: np.ndarray) -> tuple[float, float] | None:
-    """Mean similarity of two queries of one group, and of two groups; None where one of the two has no pair."""
+    """Average the similarity of two queries of one group, and of two groups; None where either has no pair."""
     first, second = np.triu_indices(len(anchor), 1)
     same = anchor[first] == anchor[second]
     if same.all() or not same.any():
@@ -133,7 +133,7 @@ def within_and_between(similarity: np.ndarray, anchor: np.ndarray) -> tuple[floa
 
 
 def _view(row: OpenRow, sizes: list[int], request: Request) -> SimilarityView:
-    """With means over the most crowded windows of all test images."""
+    """Describe a row, with means over the most crowded windows of all test images."""
     found = []
     for image in request.dataset.ids(request.split):
         scene = window_of_most(request.dataset, image, request.tile)
@@ -175,7 +175,7 @@ def _similar_masks(
 
 
 def binary_dices(logits: Tensor) -> list[float]:
-    """Dice of each mask (M, h, w) with the first, at a probability of 0.5; 0 where both are empty."""
+    """Compute the Dice of each mask (M, h, w) with the first, at a probability of 0.5; 0 where both are empty."""
     masks = (logits > 0).flatten(1).float()
     return (2 * (masks @ masks[0]) / (masks.sum(1) + masks[0].sum()).clamp(min=1)).tolist()
 

@@ -1,4 +1,4 @@
-"""What a results folder holds of the jobs of a figure."""
+"""The finished and unfinished jobs of a figure in a results folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.figures.facts import RowFacts
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.plan.expansion import Plan
 from benchmarks.plan.job import EXTERNAL
 from benchmarks.plan.methods import get_method
@@ -20,7 +20,7 @@ class Source:
     """A row of a figure and its job's folder.
 
     Attributes:
-        scores: PQ by test image, of images with true objects; empty without a result.
+        scores: PQ of each test image that has true objects; empty without a result.
     """
 
     facts: RowFacts
@@ -33,9 +33,9 @@ class Source:
 
 
 def find_sources(spec: FigureSpec, plan: Plan, out: Path) -> list[Source]:
-    """The rows in the order in which they are drawn, finished or not.
+    """Find the figure's rows, finished or not, in the order in which they are drawn.
 
-    A figure of all rows also has the label maps from elsewhere that the table was run with on these data.
+    A figure of all rows also shows the label maps made elsewhere that the table was run with on these data.
     """
     chosen = [
         _source(planned.row, planned.label, planned.job.method, JobFolder.of(planned.job, out))
@@ -50,7 +50,7 @@ def _external(plan: Plan, out: Path) -> list[Source]:
     try:
         run = read_run(out, plan.table.name)
     except UserError:
-        return []  # the report of the table itself is where a damaged file is complained of
+        return []  # the report of the table itself complains of a damaged file
     if run is None or run.data.fingerprint != plan.data.fingerprint:
         return []
     rows = [row for row in run.rows if row.method == EXTERNAL and row.keys]
@@ -58,15 +58,15 @@ def _external(plan: Plan, out: Path) -> list[Source]:
 
 
 def _source(row: int, label: str, method: str, folder: JobFolder) -> Source:
-    scores, reason = _outcome(folder)
+    scores, reason = _read_scores(folder)
     trained = method != EXTERNAL and get_method(method).trained
     return Source(
         RowFacts(row=row, label=label, method=method, trained=trained, key=folder.key, reason=reason), folder, scores
     )
 
 
-def _outcome(folder: JobFolder) -> tuple[dict[str, float], str | None]:
-    """PQ by image of a finished job, or why there is none."""
+def _read_scores(folder: JobFolder) -> tuple[dict[str, float], str | None]:
+    """Read the PQ of each image of a finished job, or say why there is none."""
     try:
         if result := folder.read_result():
             return {str(image["id"]): float(image["pq"]) for image in result.images if image["truth"]}, None

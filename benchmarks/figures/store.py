@@ -19,7 +19,7 @@ DATA = "data.json"
 
 @dataclass(frozen=True)
 class FigureData:
-    """What a figure is drawn from."""
+    """The facts and arrays that a figure is drawn from."""
 
     facts: FigureFacts
     arrays: Mapping[str, np.ndarray]
@@ -30,7 +30,7 @@ def figure_folder(out: Path, name: str) -> Path:
 
 
 def write_data(folder: Path, data: FigureData) -> None:
-    """Write arrays, then facts; an interrupt leaves the data that were there before."""
+    """Write arrays, then facts; an interrupt leaves the data as they were before."""
     with atomic_path(folder / data.facts.arrays) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **data.arrays)
     write_json(folder / DATA, data.facts.model_dump(mode="json"))
@@ -40,7 +40,7 @@ def write_data(folder: Path, data: FigureData) -> None:
 
 
 def read_facts(folder: Path) -> FigureFacts | None:
-    """The facts in a figure's folder; None where there are none that this version can read."""
+    """Read the facts in a figure's folder; None where there are none that this version can read."""
     try:
         return FigureFacts.model_validate_json((folder / DATA).read_bytes())
     except (OSError, ValidationError):
@@ -48,10 +48,10 @@ def read_facts(folder: Path) -> FigureFacts | None:
 
 
 def load_facts(out: Path, name: str) -> FigureFacts:
-    """The facts of a figure.
+    """Load the facts of a figure.
 
     Raises:
-        UserError: none there, or damaged.
+        UserError: they are missing or damaged.
     """
     folder = figure_folder(out, name)
     if not (folder / DATA).is_file():
@@ -63,10 +63,10 @@ def load_facts(out: Path, name: str) -> FigureFacts:
 
 
 def read_data(out: Path, name: str) -> FigureData:
-    """The facts and arrays of a figure.
+    """Read the facts and arrays of a figure.
 
     Raises:
-        UserError: none there, or damaged.
+        UserError: they are missing or damaged.
     """
     folder, facts = figure_folder(out, name), load_facts(out, name)
     try:

@@ -1,4 +1,4 @@
-"""What figures would be under other protocols: stored predictions scored once more, never predicted again."""
+"""Figures under other protocols: stored predictions are scored once more, and nothing is predicted again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One job's stored predictions under every variant."""
+"""Score the stored predictions of one job under every variant."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmarks.metrics.derived import pool, within_foreground
 from benchmarks.protocol.variants import FAMILIES, OWN, Variant
 
 POOLED = "pooled"
-"""What stands for the image where a figure is of all of them."""
+"""The name in place of an image's where a figure is of all images."""
 
 # A change of one pixel moves Dice by more, in the largest image that is read (2^27 pixels).
 _ROUNDING = 1e-9
@@ -22,10 +22,10 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Score:
-    """One figure of one image, or of all as one.
+    """One figure of one image, or of all images pooled.
 
     Attributes:
-        image: id, or `POOLED`.
+        image: id of the image, or `POOLED`.
         variant: name of the variant.
         metric: name of the metric whose variant it is.
     """
@@ -37,10 +37,10 @@ class Score:
 
 
 def open_decodings(spec: str, decoding: str) -> dict[str, Dataset]:
-    """The data set in its own decoding, first, and in every other that it has.
+    """Open the data set in this decoding, which comes first, and in every other that it has.
 
     Raises:
-        UserError: as `open_dataset`.
+        UserError: as `open_dataset` raises it.
     """
     own = open_dataset(spec, decoding=decoding)
     path, _, _ = spec.partition("?")
@@ -52,7 +52,7 @@ def rescore(predictions: Path, datasets: Mapping[str, Dataset], split: str, vari
     """Score <id>.tif of every image of a split under every variant; each file is read once.
 
     Args:
-        datasets: by decoding, that of the job first; see `open_decodings`.
+        datasets: data sets by decoding, the job's first; see `open_decodings`.
 
     Raises:
         UserError: a prediction is missing, damaged or of another size than its truth, or there is no truth.
@@ -75,12 +75,12 @@ def rescore(predictions: Path, datasets: Mapping[str, Dataset], split: str, vari
 
 
 def disagreement(scores: Sequence[Score], images: Sequence[Mapping[str, Any]]) -> str | None:
-    """How this project's own figures differ from those that the job stored; None where they are the same.
+    """Say how this project's own figures differ from those that the job stored; None where they are the same.
 
-    A difference means that a prediction or the data changed after the job was scored, or the code did.
+    A difference means that a prediction, the data or the code changed after the job was scored.
 
     Args:
-        images: as in result.json: `id` and metrics of each image.
+        images: `id` and metrics of each image, as in result.json.
     """
     stored = {str(image.get("id")): image for image in images}
     found = {(score.image, score.metric): score.value for score in scores if score.variant == OWN.name}
@@ -94,7 +94,7 @@ def disagreement(scores: Sequence[Score], images: Sequence[Mapping[str, Any]]) -
 
 
 def _tables(path: Path, datasets: Mapping[str, Dataset], id: str) -> dict[tuple[str, bool], ContingencyTable]:
-    """Tables by decoding and by whether the prediction is cut to the truth's foreground."""
+    """Count the tables by decoding and by whether the prediction is cut to the truth's foreground."""
     prediction = read_labels(path)
     tables = {}
     for decoding, dataset in datasets.items():

@@ -1,4 +1,4 @@
-"""The protocols that published figures of these metrics come from: one change at a time from this project's own."""
+"""The protocols behind published figures of these metrics, each as a change of this project's own."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ FAMILIES: Mapping[str, Compute] = {
 """The metrics that are compared, as this project computes them."""
 
 _RELEASED = "code released with PEA (weih527/Pixel-Embedded-Affinity) and PCTrans (qic999/PCTrans)"
-"""Repositories on GitHub. Theirs adds 1e-6 to the matches that SQ divides by; here PQ is without."""
+"""Repositories on GitHub. Their code adds 1e-6 to the matches that SQ divides by; PQ here leaves that out."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way from predictions and their truth to figures.
+    """One way to compute figures from predictions and their truth.
 
     Attributes:
         name: key in files.
         title: heading of a column.
         what: how it differs from this project's own.
-        source: who counts so.
-        metrics: how each metric that it touches is computed.
-        decoding: of the truth; None is that of the job.
-        pooled: metrics are of all images as one (`benchmarks.metrics.derived.pool`), else means over images.
-        foreground: predictions are multiplied by the truth's foreground mask.
-        leak: that mask is not the method's to know, so the figures are of no fair protocol.
+        source: who scores this way.
+        metrics: how each metric that it affects is computed.
+        decoding: decoding of the truth; None for the job's.
+        pooled: whether metrics pool all images (`benchmarks.metrics.derived.pool`) or are means over images.
+        foreground: whether predictions are multiplied by the truth's foreground mask.
+        leak: whether the method could not know that mask, so that the protocol is not fair.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Choice:
     """The variants of one data set.
 
     Attributes:
-        variants: that apply, this project's own first.
+        variants: those that apply, this project's own first.
         refused: those that do not, each with the reason.
     """
 
@@ -165,13 +165,13 @@ class Choice:
 
 
 def choose(*, data: str, decoding: str, decodings: tuple[str, ...], protocol: str) -> Choice:
-    """The variants that a data set has.
+    """Choose the variants that apply to a data set.
 
     Args:
         data: name of the data set; only CVPPP A1 gives the foreground with its images.
-        decoding: of the truth that the jobs were scored with; it is no variant of itself.
-        decodings: all that the data has.
-        protocol: "nuclei" or "leaves": which released evaluation is meant.
+        decoding: decoding of the truth that the jobs were scored with; it is not a variant of itself.
+        decodings: all decodings that the data set has.
+        protocol: "nuclei" or "leaves", which selects the released evaluation.
     """
     single = [variant for variant in SINGLE_CHANGES if variant.decoding is None or variant.decoding in decodings]
     refused = [variant for variant in SINGLE_CHANGES if variant not in single]
@@ -186,7 +186,7 @@ def choose(*, data: str, decoding: str, decodings: tuple[str, ...], protocol: st
 
 
 def _marked(variant: Variant, data: str) -> Variant:
-    """The variant, called a leak where it tells the method what its users cannot."""
+    """Mark the variant as a leak where it tells the method what its users cannot."""
     if not variant.foreground or data == _GIVES_FOREGROUND:
         return variant
     reason = f"{data} gives no such mask: a leak, as it tells the method where objects are"

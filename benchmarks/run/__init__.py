@@ -13,6 +13,7 @@ validation    the whole validation split, for studies
 cost          parameters and FLOPs
 recording     how far a job is, written while it runs
 failures      failures on record
+rescoring     metrics that came later, from stored predictions
 user_images   `predict`: a user's own images
 measurements  `predict`: one row an object
 """

@@ -22,10 +22,9 @@ from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.overlays import overlay
 from benchmarks.tiling import segment_image
 from benchmarks.training.curves import Curve, read_curve
+from benchmarks.training.watcher import ImageProgress
 
 OVERLAYS = 3
-Progress = Callable[[int, int], None]
-"""Called with images done and images in all."""
 Labeller = Callable[[str, np.ndarray], np.ndarray]
 """From an image's id and its pixels (3, H, W) to its label map (H, W)."""
 
@@ -47,7 +46,7 @@ def segment_sample(
 
 
 def predict_split(
-    label: Labeller, job: Job, dataset: Dataset, folder: JobFolder, progress: Progress | None = None
+    label: Labeller, job: Job, dataset: Dataset, folder: JobFolder, progress: ImageProgress | None = None
 ) -> float | None:
     """Store predictions/<id>.tif for every image of the job's split that has none yet, and some overlays.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,6 +23,7 @@ from benchmarks.store.documents import UnreadableError, read_document, write_doc
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import ThresholdChoice, ThresholdTrial
 from benchmarks.store.saved_model import load_model
+from benchmarks.training.watcher import ImageProgress
 
 SEED = 0
 """The seed of the sample of settings. All jobs share it, so that rows with the same thresholds try the same values."""
@@ -30,12 +31,10 @@ DECIMALS = 4
 
 Values = dict[str, float | None]
 """Fields of a method's inference; None stands for what the method then takes."""
-Progress = Callable[[int, int], object]
-"""Called with images done and images in all."""
 
 
 def settle_thresholds(
-    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None = None
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: ImageProgress | None = None
 ) -> ThresholdChoice | None:
     """Choose the thresholds of the job's model and write them into it, unless thresholds.json has them.
 
@@ -72,7 +71,9 @@ def set_thresholds(model: Path, values: Mapping[str, float | None]) -> None:
     write_json(path, content)
 
 
-def _choose(job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None) -> ThresholdChoice:
+def _choose(
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: ImageProgress | None
+) -> ThresholdChoice:
     segmenter = load_model(folder.model, device).segmenter
     if not isinstance(segmenter, Tunable):
         raise UserError(
@@ -94,7 +95,7 @@ def try_thresholds(
     dataset: Dataset,
     ids: Sequence[str],
     device: str,
-    progress: Progress | None = None,
+    progress: ImageProgress | None = None,
 ) -> tuple[ThresholdTrial, ...]:
     """Score every setting on some images, tiled as the job tests; the network sees each image once."""
     tried = trial_values(job.model["inference"], job.searched or {}, job.testing.threshold_trials)

@@ -11,10 +11,11 @@ from benchmarks.errors import UserError
 from benchmarks.machine.threads import computing_with
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
-from benchmarks.run.prediction import Progress, segment_sample
+from benchmarks.run.prediction import segment_sample
 from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
+from benchmarks.training.watcher import ImageProgress
 
 
 class ValidationScores(Document):
@@ -28,7 +29,7 @@ class ValidationScores(Document):
 
 
 def validation_scores(
-    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None = None
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: ImageProgress | None = None
 ) -> dict[str, float]:
     """Mean metrics of a finished job's model over the validation split, each image tested as the job tests.
 
@@ -63,7 +64,7 @@ def read_validation_scores(folder: JobFolder) -> dict[str, float] | None:
 
 
 def _scores(
-    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: Progress | None
+    job: Job, dataset: Dataset, folder: JobFolder, device: str, progress: ImageProgress | None
 ) -> list[dict[str, Any]]:
     """A row for each image of the validation split: id, counts and metrics."""
     model = load_model(folder.model, device)

@@ -15,7 +15,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_json
 from benchmarks.plan.job import Job, parse_job
 from benchmarks.store.documents import UnreadableError, read_document, write_document
-from benchmarks.store.result import SCHEMA, Failure, Result
+from benchmarks.store.result import SCHEMA, AddedMetrics, Failure, Result
 
 State = Literal["done", "failed", "unfinished", "not run"]
 LINES = 20
@@ -142,6 +142,11 @@ class JobFolder:
         return self.path / "error.json"
 
     @property
+    def added_metrics(self) -> Path:
+        """Metrics that were defined after the job had finished."""
+        return self.path / "added_metrics.json"
+
+    @property
     def validation_scores(self) -> Path:
         """Metrics of the finished model on the whole validation split, where a study asked for them."""
         return self.path / "validation_scores.json"
@@ -209,7 +214,15 @@ class JobFolder:
             raise UnreadableError(f"result.json has schema {result.version}; this version reads {SCHEMA}")
         if result.key != self.key:
             raise UnreadableError(f"result.json belongs to job {result.key}")
-        return result
+        return self._with_added_metrics(result)
+
+    def _with_added_metrics(self, result: Result) -> Result:
+        try:
+            return read_document(self.added_metrics, AddedMetrics).joined(result)
+        except FileNotFoundError:
+            return result
+        except ValueError as error:
+            raise UnreadableError(f"added_metrics.json cannot be used: {error}; delete it and rescore") from error
 
     def read_failure(self) -> Failure | None:
         """None where there is none.
@@ -234,6 +247,9 @@ class JobFolder:
     def write_result(self, result: Result) -> None:
         """Last of all: with it the job is done."""
         write_document(self.result, result)
+
+    def write_added_metrics(self, metrics: AddedMetrics) -> None:
+        write_document(self.added_metrics, metrics)
 
     def write_failure(self, kind: str, message: str, details: str) -> Failure:
         """For a process that has the folder to itself.

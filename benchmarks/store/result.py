@@ -128,6 +128,27 @@ class Result(Document):
         return found
 
 
+class AddedMetrics(Document):
+    """A job's added_metrics.json: metrics that were defined after its result was written, which never changes."""
+
+    key: Key
+    metrics: dict[str, float | None]
+    """Means over the images."""
+    images: list[dict[str, Any]]
+    """A row for each image of the result, in its order: id and metrics."""
+
+    def joined(self, result: Result) -> Result:
+        """The result with these metrics beside its own; it has the last word where both have one.
+
+        Raises:
+            ValueError: they are of another job or of other images.
+        """
+        if self.key != result.key or [row.get("id") for row in self.images] != [row.get("id") for row in result.images]:
+            raise ValueError("added_metrics.json is of another job or of other images")
+        images = [added | row for added, row in zip(self.images, result.images, strict=True)]
+        return result.model_copy(update={"metrics": {**self.metrics, **result.metrics}, "images": images})
+
+
 class Failure(Document):
     """A job's error.json."""
 

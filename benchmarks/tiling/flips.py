@@ -1,4 +1,4 @@
-"""One label map out of several views of the same image, by vote."""
+"""Voting: several views of the same image make one label map."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def vote(views: list[np.ndarray]) -> np.ndarray:
     Label maps have no common ids, so objects are matched first. The view that the others agree with most is
     the reference; an object of another view counts for the reference's object with which its IoU is above
     0.5. An object is kept if at least half of the views have it; a pixel belongs to it if more than half of
-    the views that have the object say so, the reference deciding where they are even.
+    the views that have the object say so, and where they are even, the reference decides.
 
     Args:
         views: V maps, (h, w) integers, 0 background.

@@ -1,4 +1,4 @@
-"""Where tiles lie."""
+"""The grid of tiles that covers an image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 @dataclass(frozen=True)
 class Tile:
-    """A window of the image, and how much of it was covered when it is stitched in raster order.
+    """A window of the image, and how much of it earlier tiles cover when tiles are stitched in raster order.
 
     Attributes:
         top: first row.

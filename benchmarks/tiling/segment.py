@@ -28,9 +28,9 @@ def segment_image(
     flips: bool = False,
     device: str | torch.device = "cpu",
 ) -> np.ndarray:
-    """Segment an image, whole where it fits a tile, else in overlapping tiles that are stitched.
+    """Segment an image: whole if it fits a tile, else in overlapping tiles that are stitched.
 
-    All tiles are tile×tile: an axis shorter than that is extended by reflection, and the result cut back.
+    All tiles are tile×tile: a shorter axis is extended by reflection, and the result is cut back.
     Objects no larger than the overlap are seen whole by at least one tile. Beside the label map, only
     `batch_size` tiles are in memory, so `image` may be a memory map.
 
@@ -38,9 +38,9 @@ def segment_image(
         segment: (B, 3, h, w) float32 on `device` to (B, h, w) integers, 0 background, ids 1..K per image.
         image: (3, H, W), values in [0, 1].
         tile: side of a tile in pixels, the crop the model was trained on.
-        overlap: pixels that neighbouring tiles share at least, below `tile`.
-        batch_size: tiles segmented at once.
-        flips: segment each tile as it is, mirrored, upside down and both, and let the four results vote.
+        overlap: pixels that neighbouring tiles share at least; below `tile`.
+        batch_size: number of tiles segmented at once.
+        flips: whether to segment each tile as it is, mirrored, upside down and both, and let the four results vote.
         device: where `segment` computes.
 
     Returns:

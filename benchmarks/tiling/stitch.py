@@ -1,7 +1,7 @@
 """Stitching of tiles' label maps by agreement where they overlap.
 
-Tiles come in raster order. An object that ends at the border of a tile may go on behind it, so wherever a
-neighbour has seen beyond that border, the neighbour knows better.
+Tiles come in raster order. An object that ends at the border of a tile may go on beyond it, so a neighbour that has
+seen beyond that border knows better.
 """
 
 from __future__ import annotations

@@ -24,15 +24,13 @@ from benchmarks.training.gradients import average_over_processes
 from benchmarks.training.nonfinite import not_finite
 from benchmarks.training.optimisation import build_optimiser, learning_rate, set_learning_rate
 from benchmarks.training.synchronised import synchronise
-from benchmarks.training.watcher import StopRequested
+from benchmarks.training.watcher import StopRequested, TrainingProgress
 from pctrans.distributed import rank, world_size
 
 if TYPE_CHECKING:
     from benchmarks.plan.settings import TrainingSettings
 
 Validate = Callable[[nn.Module], dict[str, float]]
-Progress = Callable[[int, dict[str, float], float], None]
-"""Called with the iterations done, the last losses and the learning rate."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def train(
     folder: JobFolder,
     device: torch.device,
     validate: Validate | None = None,
-    progress: Progress | None = None,
+    progress: TrainingProgress | None = None,
     stopping: Callable[[], bool] | None = None,
 ) -> TrainingReport:
     """Train in place, from the folder's checkpoint if it has one; leaves a checkpoint of the end.

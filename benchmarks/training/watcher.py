@@ -7,6 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+ImageProgress = Callable[[int, int], object]
+"""Called with images done and images in all."""
+TrainingProgress = Callable[[int, dict[str, float], float], object]
+"""Called with iterations done, losses and learning rate."""
+
 
 class StopRequested(BaseException):
     """Whoever watches wants an end. No `Exception`: to a job it is an interrupt, which leaves its last checkpoint."""

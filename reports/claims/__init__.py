@@ -1,7 +1,7 @@
 """The paper's claims, each compared with measured rows: supported, contradicted, undecided, or missing results.
 
-`claims.yaml` beside this package is the list; `verdicts.RULE` says how a verdict is reached; statistics are defined in
-`reports.statistics`.
+`claims.yaml` beside this package lists them; `verdicts.RULE` says how a verdict is reached; `reports.statistics`
+defines the statistics.
 """
 
 from reports.claims.evaluation import ClaimsReport, ClaimVerdict, evaluate_claims

@@ -16,13 +16,13 @@ from reports.claims.verdicts import RULE, PartVerdict, Verdict
 from reports.claims.writing import comparison_cells, count_verdicts, pairs, says, where
 
 LONGEST_WORD = 12
-"""Of a row's label that is not broken; longer ones would leave figures no place."""
+"""Words of a label up to this length are not broken; longer ones would leave no room for figures."""
 
 _COLOURS: dict[Verdict, str] = {"supported": "green", "contradicted": "red", "undecided": "yellow", "missing": "dim"}
 
 
 def render_claims(report: ClaimsReport) -> Group:
-    """Claim by claim under its table, then all verdicts at a glance: anything `rich` can print."""
+    """Render each claim under its table, then all verdicts at a glance."""
     parts: list[RenderableType] = []
     for _, of_table in groupby(report.verdicts, lambda claim: claim.table):
         claims = list(of_table)
@@ -47,7 +47,7 @@ def _claim(claim: ClaimVerdict) -> Iterator[RenderableType]:
 
 
 def _comparisons(part: PartVerdict) -> Table:
-    """What fits a terminal of 80 columns; the rest is in the files."""
+    """Tabulate what fits a terminal of 80 columns; the files have the rest."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     words = [word for one, _ in part.judged() for word in one.worse.split()]
     table.add_column("vs", overflow="fold", min_width=min(LONGEST_WORD, max(map(len, words))))

@@ -1,4 +1,4 @@
-"""Evaluates claims against the results in a folder."""
+"""Evaluate claims against the results in a folder."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from reports.caption import comparability, unequal
 from reports.claims.missing import command, first_command, missing_jobs
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
 from reports.claims.verdicts import PartVerdict, Verdict, joint
-from reports.collect import Outcome, RowResults, TableResults, collect
+from reports.collect import Found, RowResults, TableResults, collect
 from reports.comparisons import ALPHA, Comparison, compare, compare_gains, corrected
 from reports.statistics import least_p
 
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """What measured rows say of a claim.
+    """The verdict of measured rows on a claim.
 
     Attributes:
         id, text, table: as in `claims.yaml`.
-        verdict: by `reports.claims.verdicts.RULE`.
+        verdict: the verdict by `reports.claims.verdicts.RULE`.
         parts: each with its comparisons; where a job is missing, those comparisons that could be made.
         missing: a line for each job that the claim needs and that has no result.
-        command: what runs them; None where nothing is missing.
-        scale, data: of the table's run; None where it was not run.
-        notes: what limits its comparisons, as sentences.
-        conditions: what a reader has to know of the whole table: in what rows were not given the same, and whether its
-            figures are the paper's kind.
+        command: the command that runs the missing jobs; None where nothing is missing.
+        scale, data: those of the table's run; None where it was not run.
+        notes: sentences on what limits the comparisons.
+        conditions: sentences on the whole table: in what its rows were not trained alike, and whether its figures may
+            be compared with the paper's.
     """
 
     id: str
@@ -54,7 +54,7 @@ class ClaimVerdict:
 
 @dataclass(frozen=True)
 class ClaimsReport:
-    """All claims, and what does not fit in the paper's own figures."""
+    """The verdicts on all claims, and the oddities in the paper's own figures."""
 
     out: Path
     verdicts: tuple[ClaimVerdict, ...]
@@ -68,23 +68,23 @@ class ClaimsReport:
 def evaluate_claims(
     out: Path, claims: Claims | None = None, collected: Mapping[str, TableResults] | None = None
 ) -> ClaimsReport:
-    """Evaluate claims (those of `claims.yaml` where none are given) against what `out` holds.
+    """Evaluate claims, by default those of `claims.yaml`, against what `out` holds.
 
-    A table that was not run is missing; tables may be on different data. Every result is read once, also one that two
-    tables share.
+    Claims about a table that was not run are missing; tables may be on different data. Every result is read once, even
+    if two tables share it.
 
     Args:
         collected: tables that were read from `out` already, by name.
 
     Raises:
-        UserError: `out` is no folder, or a run or result in it contradicts its table.
+        UserError: `out` is not a folder, or a run or result in it contradicts its table.
     """
     if not out.is_dir():
-        raise UserError(f"{out} is no folder of results: give --out the folder that `pctrans-bench run` wrote into.")
+        raise UserError(f"{out} is not a results folder: give --out the folder that `pctrans-bench run` wrote into.")
     claims = claims or load_claims()
     names = dict.fromkeys(claim.table for claim in claims.claims)
-    outcomes: dict[str, Outcome] = {}
-    tables = {name: _Table(out, load_table(name), (collected or {}).get(name), outcomes) for name in names}
+    known: dict[str, Found] = {}
+    tables = {name: _Table(out, load_table(name), (collected or {}).get(name), known) for name in names}
     runs = [table.run for table in tables.values() if table.run]
     verdicts = tuple(_evaluate(claim, tables[claim.table], runs) for claim in claims.claims)
     oddities = tuple(f"{oddity.text} (Paper, {oddity.source}.)" for oddity in claims.oddities)
@@ -93,12 +93,12 @@ def evaluate_claims(
 
 @dataclass(frozen=True)
 class _Table:
-    """What a folder holds of a table, read when it is first asked for, but for jobs that another table has read."""
+    """A table in a results folder, read when it is first asked for; jobs that another table has read are shared."""
 
     out: Path
     spec: TableSpec
     collected: TableResults | None
-    outcomes: dict[str, Outcome]
+    known: dict[str, Found]
 
     @cached_property
     def run(self) -> RunFile | None:
@@ -106,7 +106,7 @@ class _Table:
 
     @cached_property
     def results(self) -> TableResults | None:
-        return self.collected or (collect(self.out, self.spec.name, self.outcomes) if self.run else None)
+        return self.collected or (collect(self.out, self.spec.name, self.known) if self.run else None)
 
     @cached_property
     def conditions(self) -> tuple[str, ...]:
@@ -155,11 +155,11 @@ def _missing(needed: Sequence[str], table: _Table, rows: dict[str, RowResults]) 
 
 
 Attempt = Comparison | UserError
-"""A comparison, or why it cannot be made."""
+"""A comparison, or the error that says why it cannot be made."""
 
 
 def _attempts(part: Part, rows: dict[str, RowResults]) -> Iterator[Attempt]:
-    """Every comparison of a part, by row and metric; none where the table was not run."""
+    """Try every comparison of a part, by metric and row; none where the table was not run."""
     if not rows:
         return
     row = rows[part.row]
@@ -187,7 +187,7 @@ def _attempt(comparing: Callable[..., Comparison], first: object, second: object
 
 
 def _corrected(claim: Claim, attempts: Sequence[Sequence[Attempt]], *, complete: bool) -> tuple[PartVerdict, ...]:
-    """The comparisons that could be made, with Holm's correction over all parts of the claim."""
+    """Correct the comparisons that could be made by Holm's method, over all parts of the claim."""
     made = [[one for one in of_part if isinstance(one, Comparison)] for of_part in attempts]
     family = iter(corrected(comparison for of_part in made for comparison in of_part))
     return tuple(
@@ -197,7 +197,7 @@ def _corrected(claim: Claim, attempts: Sequence[Sequence[Attempt]], *, complete:
 
 
 def _notes(parts: Sequence[PartVerdict]) -> Iterator[str]:
-    """What limits a claim's comparisons."""
+    """Say what limits a claim's comparisons."""
     comparisons = [comparison for part in parts for comparison in part.comparisons]
     if not comparisons:
         return

@@ -1,4 +1,4 @@
-"""Which jobs a claim still needs, and the command that runs them."""
+"""The jobs that a claim still needs, and the command that runs them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.collect import RowResults, TableResults
 
 
 def missing_jobs(rows: Sequence[RowResults], run: RunFile) -> list[str]:
-    """A line for each job without a result: row, label, seed, key and why."""
+    """Describe each job without a result on one line: row, label, seed, key and reason."""
     return [_line(row, gap.key, run.seed_of(gap.key), gap.reason) for row in rows for gap in row.gaps]
 
 
@@ -25,10 +25,10 @@ def _line(row: RowResults, key: str | None, seed: int | None, reason: str) -> st
 
 
 def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Sequence[RunFile]) -> str:
-    """The command that runs the rows of these labels of a table that was not run.
+    """Compose the command that runs the rows of these labels of a table that was not run.
 
     Args:
-        others: runs of other tables into `out`; if all are on the same data with the same scale and seeds, so is this.
+        others: runs of other tables into `out`; if they agree on data, scale and seeds, the command takes these too.
     """
     words = ["pctrans-bench", "run", spec.name]
     shared = {(other.data.spec, other.scale, len(other.seeds)) for other in others}
@@ -39,7 +39,7 @@ def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Seq
 
 
 def command(out: Path, spec: TableSpec, run: RunFile, results: TableResults, labels: Sequence[str]) -> str:
-    """The command that runs the rows of these labels, with the data and settings the table was run with."""
+    """Compose the command that runs the rows of these labels, with the data and settings of the table's run."""
     words = ["pctrans-bench", "run", spec.name, *_data_words(run)]
     words += ["--rows", _rows([row.number for row in results.rows if row.label in labels])]
     for path, value in flatten(run.overrides):

@@ -1,4 +1,4 @@
-"""Claims as data: what is compared with what, read from `reports/claims.yaml`."""
+"""The specification of claims in `reports/claims.yaml`: what is compared with what."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Frozen(BaseModel):
 
 
 class Step(_Frozen):
-    """From one row to another that has more."""
+    """A step from row `over` to row `row`, which has more components."""
 
     row: str
     over: str
@@ -48,7 +48,7 @@ class BestOf(_Part):
 
 
 class LargestGain(_Part):
-    """What `row` gains over `over` is more than what each of `than` gains."""
+    """`row` gains more over `over` than each step of `than` gains."""
 
     kind: Literal["largest-gain"]
     over: str
@@ -85,14 +85,14 @@ class Claim(_Frozen):
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
 
     def labels(self, spec: TableSpec) -> list[str]:
-        """The rows of its table that it needs, in the table's order."""
+        """List the rows of its table that the claim needs, in the table's order."""
         rows = _run(spec)
         needed = {label for part in self.parts for label in _labels(part, rows)}
         return [row for row in rows if row in needed]
 
 
 class Oddity(_Frozen):
-    """Something in the paper's own figures that does not fit."""
+    """A contradiction or gap in the paper's own figures."""
 
     id: Id
     text: str
@@ -131,11 +131,11 @@ def _check(path: Path, claim: Claim) -> None:
             raise UserError(f"{where} names row '{unknown[0]}'; rows of {claim.table} that are run: {', '.join(rows)}.")
         without = [name for name in part.metrics if name not in METRICS or METRICS[name].direction == "none"]
         if without:
-            raise UserError(f"{where} names {without[0]}, which is no metric with a better direction.")
+            raise UserError(f"{where} names {without[0]}, which is not a metric with a better direction.")
 
 
 def _run(spec: TableSpec) -> list[str]:
-    """Labels of the rows that are run; the others quote the paper."""
+    """List the labels of the rows that are run; the others quote the paper."""
     return [row.label for row in spec.rows if spec.method_of(row)]
 
 

@@ -1,4 +1,4 @@
-"""From the comparisons of a claim to its verdict: the rule, and nothing else."""
+"""The rule that turns the comparisons of a claim into its verdict, and nothing else."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class PartVerdict:
     """One part of a claim with the comparisons it rests on.
 
     Attributes:
-        comparisons: by metric and row, corrected within the claim.
-        complete: whether the claim has all it needs; without, there is no verdict on what is there.
+        comparisons: ordered by metric and row, corrected within the claim.
+        complete: whether the claim has all results it needs; if not, there is no verdict on the others.
     """
 
     part: Part
@@ -42,12 +42,12 @@ class PartVerdict:
         return joint(verdict for _, verdict in self.judged())
 
     def judged(self) -> list[tuple[Comparison, Verdict]]:
-        """Each comparison with what it alone says."""
+        """Pair each comparison with its verdict by itself."""
         return [(one, _judge(self.part, one) if self.complete else "missing") for one in self.comparisons]
 
 
 def joint(verdicts: Iterable[Verdict]) -> Verdict:
-    """Of several that all have to be supported; one that is contradicted is enough. Nothing to judge is missing."""
+    """Join verdicts that all have to be supported: one that is contradicted decides; no verdict at all is missing."""
     found = set(verdicts) or {"missing"}
     order: tuple[Verdict, ...] = ("missing", "contradicted", "undecided", "supported")
     return next(verdict for verdict in order if verdict in found)

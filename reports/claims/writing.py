@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 from typing import Any
-
-from tabulate import tabulate
 
 from benchmarks.files import write_atomic
 from benchmarks.metrics import METRICS
@@ -18,14 +15,14 @@ from reports.claims.evaluation import ClaimsReport, ClaimVerdict
 from reports.claims.specification import BestOf, Better, Close, LargestGain, NoGain, Part
 from reports.claims.verdicts import RULE, PartVerdict, Verdict
 from reports.comparisons import Comparison
-from reports.markdown import escape
+from reports.markdown_text import escape, format_table
 
 SCHEMA = 1
 VERDICTS: tuple[Verdict, ...] = ("supported", "contradicted", "undecided", "missing")
 
 
 def write_claims(report: ClaimsReport) -> tuple[Path, Path]:
-    """Write OUT/reports/claims.md and claims.json; returns both paths."""
+    """Write OUT/reports/claims.md and claims.json; return both paths."""
     folder = report.out / "reports"
     write_atomic(folder / "claims.md", to_markdown(report))
     write_atomic(folder / "claims.json", json.dumps(to_json(report), indent=2, allow_nan=False) + "\n")
@@ -33,7 +30,7 @@ def write_claims(report: ClaimsReport) -> tuple[Path, Path]:
 
 
 def to_json(report: ClaimsReport) -> dict[str, Any]:
-    """What claims.json holds: everything of the report; figures that are not known are null."""
+    """Convert the whole report to what claims.json holds; unknown figures become null."""
     return {
         "schema": SCHEMA,
         "out": str(report.out),
@@ -45,7 +42,7 @@ def to_json(report: ClaimsReport) -> dict[str, Any]:
 
 
 def count_verdicts(report: ClaimsReport) -> dict[str, int]:
-    """How many claims have each verdict."""
+    """Count the claims with each verdict."""
     found = [claim.verdict for claim in report.verdicts]
     return {verdict: found.count(verdict) for verdict in VERDICTS}
 
@@ -65,14 +62,14 @@ def _finite(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def to_markdown(report: ClaimsReport) -> str:
-    """Verdicts at a glance, then each claim with its comparisons, then the rule and the paper's oddities."""
+    """Write out all verdicts at a glance, the rule, each claim with its comparisons, and the paper's oddities."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in count_verdicts(report).items() if count)
     overview = [
         [f"`{claim.id}`", escape(claim.text), claim.table, f"**{claim.verdict}**", pairs(claim), claim.scale or "-"]
         for claim in report.verdicts
     ]
     headings = ["claim", "text", "table", "verdict", "pairs", "scale"]
-    parts = ["# Claims", f"{counts}.", _table(overview, headings), "## How a verdict is reached", escape(RULE)]
+    parts = ["# Claims", f"{counts}.", format_table(headings, overview), "## How a verdict is reached", escape(RULE)]
     for _, of_table in groupby(report.verdicts, lambda claim: claim.table):
         claims = list(of_table)
         parts += [f"## {escape(where(claims[0]))}", escape(" ".join(claims[0].conditions))]
@@ -82,7 +79,7 @@ def to_markdown(report: ClaimsReport) -> str:
 
 
 def where(claim: ClaimVerdict) -> str:
-    """Which results a claim was compared with."""
+    """Name the results that a claim was compared with."""
     return f"{claim.table} on {claim.data}, scale {claim.scale}" if claim.data else f"{claim.table}, not run here"
 
 
@@ -91,7 +88,7 @@ def _claim_markdown(claim: ClaimVerdict) -> list[str]:
     for part in claim.parts:
         if part.comparisons:
             lines = [[*(escape(cell) for cell in comparison_cells(one)), verdict] for one, verdict in part.judged()]
-            parts += [escape(f"{says(part.part)}: {part.verdict}."), _table(lines, COMPARISON_HEADINGS)]
+            parts += [escape(f"{says(part.part)}: {part.verdict}."), format_table(COMPARISON_HEADINGS, lines)]
     parts += ["\n".join(f"- missing: {escape(line)}" for line in claim.missing)]
     parts += [f"```sh\n{claim.command}\n```"] if claim.command else []
     return [*parts, escape(" ".join(claim.notes))]
@@ -103,7 +100,7 @@ COMPARISON_HEADINGS = (
 
 
 def comparison_cells(one: Comparison) -> list[str]:
-    """A comparison as text, in the order of `COMPARISON_HEADINGS` but for its verdict; in the metric's own unit."""
+    """Print a comparison under all `COMPARISON_HEADINGS` but the verdict, in the metric's own unit."""
     interval = "unknown" if math.isnan(one.low) else f"{one.low:+.4f} to {one.high:+.4f}"
     return [
         f"{one.better} vs {one.worse}",
@@ -119,7 +116,7 @@ def comparison_cells(one: Comparison) -> list[str]:
 
 
 def says(part: Part) -> str:
-    """What a part of a claim asks of its comparisons."""
+    """State in words what a part of a claim asks of its comparisons."""
     match part:
         case Close():
             return f"{part.row} is within ±{part.margin:g} of {', '.join(part.to)} ({part.reason})"
@@ -134,7 +131,7 @@ def says(part: Part) -> str:
 
 
 def pairs(claim: ClaimVerdict) -> str:
-    """How many images and seeds its comparisons rest on."""
+    """Print how many images and seeds a claim's comparisons rest on."""
     if not claim.comparisons:
         return "-"
     images, seeds = ({getattr(one, name) for one in claim.comparisons} for name in ("images", "seeds"))
@@ -147,7 +144,3 @@ def _counted(values: set[int], noun: str) -> str:
 
 def _range(values: set[int]) -> str:
     return "–".join(map(str, dict.fromkeys((min(values), max(values)))))
-
-
-def _table(lines: list[list[str]], headings: Sequence[str]) -> str:
-    return tabulate(lines, headings, tablefmt="github", disable_numparse=True)

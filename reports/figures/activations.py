@@ -1,4 +1,4 @@
-"""Figure 1: pixel embeddings, attention weights, activation map and errors, a line of panels a method."""
+"""Figure 1: pixel embeddings, attention weights, activation map and errors, a line of panels for each method."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WEIGHTS, ACTIVATION = "magma", "viridis"
 
 
 def draw(data: FigureData) -> tuple[Canvas, list[str]]:
-    """The picture, and what its caption has to say beside the specification's."""
+    """Draw the picture; return it with the sentences that its caption needs beside the specification's."""
     shown = data.facts.shown
     assert isinstance(shown, Activations)
     rows = data.facts.rows
@@ -55,7 +55,7 @@ def _scene(data: FigureData) -> Scene:
 
 
 def _inputs(canvas: Canvas, shown: Activations, scene: Scene) -> None:
-    """The image, and below it the truth."""
+    """Draw the image, and below it the truth."""
     size = scene.truth.shape[0], scene.truth.shape[1]
     for line, (panel, note) in enumerate(((scene.image_panel(), "image"), (scene.truth_panel(), "truth"))):
         axes = canvas.axes(_left(0), _top(line), PANEL, PANEL)

@@ -1,4 +1,4 @@
-"""Figure 4: the mask of the best query for each target, a column a method."""
+"""Figure 4: the mask of the best query for each target, a column for each method."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ PLAIN = "white"
 
 
 def draw(data: FigureData) -> tuple[Canvas, list[str]]:
-    """The picture, and what its caption has to say beside the specification's."""
+    """Draw the picture; return it with the sentences that its caption needs beside the specification's."""
     shown, rows = data.facts.shown, data.facts.rows
     assert isinstance(shown, Candidates)
     columns = 1 + len(rows)

@@ -1,4 +1,4 @@
-"""A page measured in inches from its upper left corner, and what all figures draw alike."""
+"""A page measured in inches from its upper left corner, and the parts that all figures share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from benchmarks.figures.facts import QueryFacts, RowFacts, TargetFacts, Window
 from benchmarks.files import atomic_path
 
 DPI = 300
-WIDTH = 7.0  # of a page of two columns
+WIDTH = 7.0  # inches: a page of two columns
 FONT, SMALL = 7.5, 6.5  # points
 TARGET = "#ffd60a"
 OTHER = "#ff5a36"  # instances that a mask takes in beside its target
 GREY = "0.92"
-BOLD = 0.7  # points: outlines of this width or more
+BOLD = 0.7  # points: outlines this wide or wider are bold
 
 
 class Canvas:
@@ -34,7 +34,7 @@ class Canvas:
         self.figure = Figure(figsize=(width, height), dpi=DPI)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
-        """Axes without ticks, in inches."""
+        """Add axes without ticks at a place in inches."""
         box = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
         axes = self.figure.add_axes(box)
         axes.set_xticks([])
@@ -47,14 +47,14 @@ class Canvas:
         self, x: float, y: float, text: str, *, size: float = FONT, align: str = "center", bold: bool = False,
         rotation: float = 0,
     ) -> None:  # fmt: skip
-        """Text at a place in inches: its middle, or with `align` its left or right end."""
+        """Write text at a place in inches: that of its middle or, by `align`, of its left or right end."""
         self.figure.text(
             x / self.width, 1 - y / self.height, text, fontsize=size, ha=align, va="center", rotation=rotation,
             fontweight="bold" if bold else "normal", linespacing=1.15, parse_math=False,
         )  # fmt: skip
 
     def missing(self, row: RowFacts, left: float, top: float, width: float, height: float) -> None:
-        """In place of panels: why there are none."""
+        """Fill the place of a row's panels with the reason why there are none."""
         axes = self.axes(left, top, width, height)
         axes.set_facecolor(GREY)
         lines = textwrap.wrap(str(row.reason), max(12, int(18 * width)))
@@ -62,7 +62,7 @@ class Canvas:
         axes.text(0.5, 0.5, text, fontsize=SMALL, ha="center", va="center", transform=axes.transAxes, parse_math=False)
 
     def bar(self, colours: str, left: float, top: float, width: float, label: str, ends: tuple[str, str]) -> None:
-        """A horizontal bar of a colour map, with texts at its two ends and a label between them."""
+        """Draw a horizontal bar of a colour map, with texts at its two ends and a label between them."""
         axes = self.axes(left, top, width, 0.07)
         axes.imshow(np.linspace(0, 1, 256)[None], aspect="auto", cmap=colours)
         self.text(left, top + 0.14, ends[0], size=SMALL, align="left")
@@ -70,21 +70,21 @@ class Canvas:
         self.text(left + width, top + 0.14, ends[1], size=SMALL, align="right")
 
     def legend(self, handles: Sequence[Artist], middle: float, x: float) -> None:
-        """A line of patches, its middle at a place in inches."""
+        """Draw the legend on one line, its middle at a place in inches."""
         self.figure.legend(
             handles=handles, loc="center", bbox_to_anchor=(x / self.width, 1 - middle / self.height),
             ncols=len(handles), fontsize=SMALL, frameon=False, handlelength=1.6, columnspacing=1.5,
         )  # fmt: skip
 
     def save(self, path: Path) -> None:
-        """Write as the suffix says; the same picture gives the same file."""
+        """Write the format that the suffix names; the same picture gives the same file."""
         metadata = {"Software": None} if path.suffix == ".png" else {"CreationDate": None}
         with atomic_path(path) as temporary:
             self.figure.savefig(temporary, metadata=metadata)
 
 
 def show(axes: Axes, array: np.ndarray, size: tuple[int, int], **options: object) -> AxesImage:
-    """An array over a window of `size` (height, width) pixels, in whose coordinates the axes then are."""
+    """Show an array over a window of `size` (height, width) pixels, whose coordinates the axes take."""
     height, width = size
     image = axes.imshow(array, extent=(0, width, height, 0), interpolation="nearest", **options)  # type: ignore[arg-type]
     axes.set_xlim(0, width)
@@ -93,7 +93,7 @@ def show(axes: Axes, array: np.ndarray, size: tuple[int, int], **options: object
 
 
 def mark_target(axes: Axes, target: TargetFacts, margin: float = 2.0) -> None:
-    """A dashed yellow box around an instance, inside the axes, legible on dark and on light."""
+    """Draw a dashed yellow box around an instance, inside the axes, legible on dark and on light."""
     (_, width), (height, _) = axes.get_xlim(), axes.get_ylim()
     left, top = max(target.left - margin, 0), max(target.top - margin, 0)
     right, bottom = min(target.right + margin, width), min(target.bottom + margin, height)
@@ -105,9 +105,9 @@ def mark_target(axes: Axes, target: TargetFacts, margin: float = 2.0) -> None:
 
 
 def outline(axes: Axes, labels: np.ndarray, colour: str, width: float) -> None:
-    """The outlines of instances (h, w), each on its own so that neighbours do not lose theirs.
+    """Outline the instances of a map (h, w), each by itself, so that touching ones keep their common border.
 
-    Bold ones have a black seam, to be legible on masks of their own colour.
+    Bold outlines have a black seam, to be legible on masks of their own colour.
     """
     seam: list[AbstractPathEffect] = [withStroke(linewidth=width + 0.8, foreground="black")] if width >= BOLD else []
     for id in np.unique(labels[labels > 0]):
@@ -120,7 +120,7 @@ def outline(axes: Axes, labels: np.ndarray, colour: str, width: float) -> None:
 
 
 def describe_window(window: Window) -> str:
-    """Where in which image."""
+    """Name the image and the place of the window in it."""
     if window.whole:
         return f"test image {window.image}"
     return (
@@ -130,7 +130,7 @@ def describe_window(window: Window) -> str:
 
 
 def how_chosen(window: Window, targets: int) -> str:
-    """The rules by which image, window and targets were chosen, as `benchmarks.figures.selection` has them."""
+    """Explain the rules of `benchmarks.figures.selection` by which image, window and targets were chosen."""
     who = "target is the instance" if targets == 1 else f"{targets} targets are the instances, no two neighbours,"
     return (
         f"Shown: {describe_window(window)}. Chosen by rule: of all windows of all test images that are as large as a "
@@ -140,7 +140,7 @@ def how_chosen(window: Window, targets: int) -> str:
 
 
 def fit(query: QueryFacts, target: TargetFacts) -> str:
-    """How well a query's mask fits its target, and what else it takes in."""
+    """Say how well a query's mask fits its target, and how many other objects it takes in."""
     others = len(set(query.covered) - {target.id})
     more = f", {others} more object{'s' if others > 1 else ''}" if others else ""
     return f"Dice {query.dice:.2f}{more}"

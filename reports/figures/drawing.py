@@ -1,4 +1,4 @@
-"""From a figure's data to OUT/reports/<figure>.png and .pdf, and what other reports need to show them."""
+"""Draw a figure's data into OUT/reports/<figure>.png and .pdf, with a record for other reports that show them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.figures.facts import FigureFacts, RowFacts
-from benchmarks.figures.specs import FigureSpec
+from benchmarks.figures.specification import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, load_facts, read_data
 from benchmarks.files import write_json
 from benchmarks.plan.nested import flatten
 from reports.pictures import Picture
 
 DRAWING = 1
-"""Raised when a change of the code changes the picture of unchanged data."""
+"""To be raised when a change of the code changes the picture of unchanged data."""
 
 
 def draw_figure(spec: FigureSpec, out: Path) -> Picture:
     """Draw a figure from OUT/figures/<name>/, unless its picture is there already.
 
-    Last, figure.json is written beside the data: name, title, caption, jobs, and the pictures' names in OUT/reports.
+    At the end figure.json is written beside the data: name, title, caption, jobs, and the pictures' names in
+    OUT/reports.
 
     Raises:
-        UserError: no data, or damaged ones.
+        UserError: the data are missing or damaged.
     """
     facts = load_facts(out, spec.name)
     folder, png = figure_folder(out, spec.name), out / "reports" / f"{spec.name}.png"
@@ -51,7 +52,7 @@ def draw_figure(spec: FigureSpec, out: Path) -> Picture:
 
 
 def _drawn(folder: Path, state: str) -> str | None:
-    """The caption of the picture that was last drawn, if it is of this state."""
+    """Return the caption of the last picture if it was drawn from this state, else None."""
     try:
         record = json.loads((folder / "figure.json").read_text())
         return str(record["caption"]) if record["state"] == state else None

@@ -1,4 +1,4 @@
-"""Figure 3: several test images, a line an image and a column a method."""
+"""Figure 3: several test images, a line for each image and a column for each method."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNTRAINED, EXTERNAL = "‡", "§"
 
 
 def draw(data: FigureData) -> tuple[Canvas, list[str]]:
-    """The picture, and what its caption has to say beside the specification's."""
+    """Draw the picture; return it with the sentences that its caption needs beside the specification's."""
     shown, rows = data.facts.shown, data.facts.rows
     assert isinstance(shown, Segmentations)
     columns = 2 + len(rows)

@@ -21,13 +21,13 @@ from reports.figures.canvas import (
 )
 
 GAP, TITLE, NOTE, BAR = 0.3, 0.22, 0.42, 0.34  # inches
-MATRIX, MOST, BESIDE = 2.9, 1.3, 0.05  # side of a matrix, most side of a mask and gap between masks
+MATRIX, MOST, BESIDE = 2.9, 1.3, 0.05  # inches: side of a matrix, largest side of a mask, gap between masks
 COSINE, ACTIVATION = "RdBu_r", "viridis"
 LETTERS = "abcdefgh"
 
 
 def draw(data: FigureData) -> tuple[Canvas, list[str]]:
-    """The picture, and what its caption has to say beside the specification's."""
+    """Draw the picture; return it with the sentences that its caption needs beside the specification's."""
     shown, rows = data.facts.shown, data.facts.rows
     assert isinstance(shown, Similarity)
     side = min(MATRIX, (WIDTH - GAP) / len(rows) - GAP)
@@ -67,7 +67,7 @@ def _matrix(
 
 
 def _blocks(axes: Axes, sizes: list[int]) -> None:
-    """A square around each group."""
+    """Draw a square around each group."""
     for size, start in zip(sizes, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True):
         axes.add_patch(Rectangle((start, start), size, size, fill=False, edgecolor="black", linewidth=0.6))
 

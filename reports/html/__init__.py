@@ -1,4 +1,4 @@
-"""One page of everything a results folder holds: it needs no network, and trusts nothing that it shows."""
+"""One HTML page of everything in a results folder: it needs no network, and trusts nothing that it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a metric is distributed over test images: a strip a row, as coordinates for a small SVG."""
+"""The distribution of a metric over test images: a strip for each row, as coordinates for a small SVG."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from benchmarks.plan.tables import Display
 from reports.cells import ARROWS
 from reports.collect import RowResults, TableResults
 from reports.origins import marked_label
+from reports.pairing import image_means
 from reports.statistics import mean_interval
 
-WIDTH, HEIGHT = 600, 46  # of a strip, in its own units
+WIDTH, HEIGHT = 600, 46  # size of a strip, in its own units
 MIDDLE, TRACK = 19, 40  # heights of the dots, and of the mean below them
 MARGIN = 14
 RADIUS = 3.2
-MOST_DOTS = 200  # of more images only the lowest and highest are drawn
+MOST_DOTS = 200  # where there are more images, only the lowest and highest are drawn
 EXTREMES = 10
 _TICKS = MaxNLocator(5, steps=[1, 2, 5, 10])
 
 
 @dataclass(frozen=True)
 class Dot:
-    """One image."""
+    """The dot of one image."""
 
     x: float
     y: float
@@ -35,13 +36,13 @@ class Dot:
 
 @dataclass(frozen=True)
 class Strip:
-    """One row: its images, quartiles, mean and the mean's interval; x in the strip's own units."""
+    """The strip of one row: its images, quartiles, mean and the mean's interval; x in the strip's own units."""
 
     number: int
     label: str
     images: int
     mean: str
-    low: str  # of the 95 % interval of the mean over images; a dash where one image says nothing of others
+    low: str  # lower end of the 95 % interval of the mean over images; a dash for a single image
     high: str
     dots: tuple[Dot, ...]
     quartiles: tuple[float, float, float]
@@ -52,7 +53,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Distribution:
-    """One metric of a table."""
+    """The distributions of one metric, row by row."""
 
     title: str
     ticks: tuple[tuple[float, str], ...]
@@ -61,22 +62,15 @@ class Distribution:
 
 
 def distributions(results: TableResults) -> list[Distribution]:
-    """Of each of the table's metrics that any row has, PQ first: the paper's headline metric where it is measured."""
+    """Make the distribution of each metric that any row has, PQ first, as it is the paper's headline metric."""
     metrics = sorted(results.spec.metrics, key=lambda metric: metric != "pq")
     found = (_distribution(results, metric) for metric in metrics)
     return [one for one in found if one.strips]
 
 
-def image_scores(row: RowResults, metric: str) -> dict[str, float]:
-    """Image -> mean over seeds, of the images that every seed of the row was tested on."""
-    scores = [result.scores.get(metric, {}) for result in row.results]
-    shared = sorted(set.intersection(*map(set, scores))) if scores else []
-    return {image: math.fsum(of_seed[image] for of_seed in scores) / len(scores) for image in shared}
-
-
 def _distribution(results: TableResults, metric: str) -> Distribution:
     display = results.spec.shown(metric)
-    scores = {row.number: image_scores(row, metric) for row in results.rows}
+    scores = {row.number: image_means(row, metric) for row in results.rows}
     rows = [row for row in results.rows if scores[row.number]]
     values = [value * display.factor for row in rows for value in scores[row.number].values()]
     axis = _Axis.around(values) if values else _Axis((0.0, 1.0))
@@ -87,7 +81,7 @@ def _distribution(results: TableResults, metric: str) -> Distribution:
 
 @dataclass(frozen=True)
 class _Axis:
-    values: tuple[float, ...]  # where its ticks are, the ends among them
+    values: tuple[float, ...]  # the ticks, both ends among them
 
     @classmethod
     def around(cls, values: list[float]) -> _Axis:
@@ -133,7 +127,7 @@ def _strip(row: RowResults, scores: dict[str, float], axis: _Axis, display: Disp
 
 
 def _dots(places: list[tuple[float, str]]) -> tuple[Dot, ...]:
-    """Dots that would cover each other are set above and below each other, as far as the strip is high."""
+    """Place the dots; those that would cover each other are stacked, as far as the strip is high."""
     stacked: dict[int, int] = {}
     dots = []
     for x, title in places:

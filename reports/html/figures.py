@@ -32,7 +32,7 @@ class _Record(BaseModel):
 
 @dataclass(frozen=True)
 class FigureSection:
-    """One figure; where it cannot be shown, `picture` says why."""
+    """The section of one figure; where it cannot be shown, `picture` says why."""
 
     name: str
     title: str
@@ -41,7 +41,7 @@ class FigureSection:
 
 
 def figure_sections(out: Path) -> list[FigureSection]:
-    """Every figure that was drawn, by name."""
+    """Read every figure that was drawn, in the order of their names."""
     return [_section(out, path) for path in sorted((out / "figures").glob("*/figure.json"))]
 
 

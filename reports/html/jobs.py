@@ -1,4 +1,4 @@
-"""Every job of the folder: configuration, machine, and why it failed."""
+"""All jobs of a results folder: their configurations, machines and failures."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any
 from benchmarks.plan.nested import flatten
 from benchmarks.store.job_folder import JobFolder, State, all_job_folders
 from benchmarks.store.result import Result
-from reports.folder import Folder
+from reports.results_folder import ResultsFolder
 
 LONGEST = 20_000  # characters of a traceback, message or output
 STATES: dict[State, str] = {"done": "finished", "failed": "failed", "unfinished": "not finished", "not run": "not run"}
-# Colours and cursor movements of a terminal, then every control character but tab and line feed.
+# The colours and cursor movements of a terminal, then every control character but tab and line feed.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """What error.json and output.log say."""
+    """The failure of a job, from error.json and output.log."""
 
     key: str
     label: str
@@ -35,7 +35,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where jobs ran; `number` counts from 1."""
+    """The machine and software that some jobs ran on; `number` counts from 1."""
 
     number: int
     facts: tuple[tuple[str, str], ...]
@@ -44,19 +44,19 @@ class Environment:
 
 @dataclass(frozen=True)
 class JobEntry:
-    """One folder under OUT/jobs."""
+    """One job, that is one folder under OUT/jobs."""
 
     key: str
     label: str
     state: str
     rows: tuple[str, ...]  # "table4, row 3"
     configuration: tuple[tuple[str, str], ...]
-    environment: int | None  # an Environment's number; None where it is not known
+    environment: int | None  # the number of its `Environment`; None where it is not known
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """All jobs of a folder; `problems` are files that cannot be read."""
+    """All jobs of a folder; `problems` names files that cannot be read."""
 
     entries: tuple[JobEntry, ...]
     failures: tuple[Failure, ...]
@@ -64,8 +64,8 @@ class Jobs:
     problems: tuple[str, ...]
 
 
-def read_jobs(folder: Folder) -> Jobs:
-    """Jobs in the order of the tables' rows, then those of no table by key; results are not read again."""
+def read_jobs(folder: ResultsFolder) -> Jobs:
+    """Read the jobs in the order of the tables' rows, then those of no table by key; results are not read again."""
     rows, results, labels = _of_tables(folder)
     present = [job.key for job in all_job_folders(folder.out)]
     keys = dict.fromkeys([*(key for key in rows if key in set(present)), *present])
@@ -95,8 +95,8 @@ def read_jobs(folder: Folder) -> Jobs:
     return Jobs(tuple(entries), tuple(failures), environments, tuple(reader.problems))
 
 
-def _of_tables(folder: Folder) -> tuple[dict[str, list[str]], dict[str, Result], dict[str, str]]:
-    """By key: the rows that show a job, its result, and the label of its first row."""
+def _of_tables(folder: ResultsFolder) -> tuple[dict[str, list[str]], dict[str, Result], dict[str, str]]:
+    """Find, by key, the rows that show a job, its result, and the label of its first row."""
     rows: dict[str, list[str]] = {}
     results: dict[str, Result] = {}
     labels: dict[str, str] = {}
@@ -116,13 +116,13 @@ def _failure(folder: JobFolder, label: str, reader: _Reader) -> Failure:
 
 
 def _shown(text: str) -> str:
-    """The end of a text, where it says what went wrong, without what a terminal would obey."""
+    """Keep the end of a text, which says what went wrong, without what a terminal would obey."""
     plain = _CONTROL.sub("", text)
     return plain if len(plain) <= LONGEST else f"… {plain[-LONGEST:]}"
 
 
 class _Reader:
-    """Reads JSON objects; what cannot be read is noted and empty."""
+    """Read JSON objects; one that cannot be read is noted in `problems` and taken as empty."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -142,6 +142,6 @@ class _Reader:
 
 
 def commits(jobs: Jobs) -> Iterator[str]:
-    """The commits the jobs were run from, each once."""
+    """List the commits that the jobs were run from, each once."""
     found = (dict(environment.facts).get("commit") for environment in jobs.environments)
     return iter(dict.fromkeys(commit for commit in found if commit and commit != "null"))

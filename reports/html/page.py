@@ -1,4 +1,4 @@
-"""Renders the page: reads the folder, where a caller has not, and fills the templates."""
+"""Render the page: read the folder, unless a caller has, and fill the templates."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchmarks.files import write_atomic
 from reports.cells import SIGNS
 from reports.claims import RULE, ClaimsReport, evaluate_claims
 from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells, count_verdicts, pairs, says
-from reports.folder import Folder, read_folder
 from reports.html import distributions
 from reports.html.figures import figure_sections
 from reports.html.jobs import commits, read_jobs
-from reports.html.neighbours import neighbours
+from reports.html.links import report_links
 from reports.html.tables import table_section
+from reports.results_folder import ResultsFolder, read_results_folder
 from reports.table import ReportPaths
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -30,24 +30,24 @@ def write_html(
     out: Path,
     path: Path | None = None,
     *,
-    folder: Folder | None = None,
+    folder: ResultsFolder | None = None,
     claims: ClaimsReport | None = None,
     written: Mapping[str, ReportPaths] | None = None,
 ) -> Path:
-    """Write one page of everything `out` holds, with style, script and pictures inside; returns its path.
+    """Write one page of everything `out` holds, with style, script and pictures inside; return its path.
 
     A file that cannot be read becomes a note on the page. Pictures are those that lie in OUT/reports.
 
     Args:
-        path: where to; OUT/reports/index.html where none is given.
-        folder: what `read_folder(out)` gave, where it was read already.
-        claims: what `evaluate_claims(out)` gave.
-        written: by table, the reports that were just written from `folder`.
+        path: where to write; by default OUT/reports/index.html.
+        folder: the result of `read_results_folder(out)`, if it was read already.
+        claims: the result of `evaluate_claims(out)`, if they were evaluated already.
+        written: the reports that were just written from `folder`, by table.
 
     Raises:
         UserError: nothing was run into `out`.
     """
-    folder = folder or read_folder(out)
+    folder = folder or read_results_folder(out)
     path = path or out / "reports" / "index.html"
     problems = list(folder.problems)
     if claims is None:
@@ -65,7 +65,7 @@ def write_html(
             claims=claims,
             counts=count_verdicts(claims) if claims else {},
             figures=figure_sections(out),
-            neighbours=neighbours(out, path),
+            links=report_links(out, path),
             jobs=jobs,
             commits=list(commits(jobs)),
             problems=[*problems, *jobs.problems],
@@ -102,7 +102,7 @@ def _environment() -> Environment:
 
 
 def _policy(style: str, script: str) -> str:
-    """Content-Security-Policy: no network, no frames, no forms, and no script or style but the page's own."""
+    """Compose the Content-Security-Policy: no network, frames or forms, and no script or style but the page's own."""
     return (
         f"default-src 'none'; img-src data:; style-src {_digest(style)}; script-src {_digest(script)}; "
         "base-uri 'none'; form-action 'none'"

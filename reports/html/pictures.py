@@ -1,4 +1,4 @@
-"""Pictures inside the page, as data URIs of a reasonable size."""
+"""Pictures embedded in the page, as data URIs of a reasonable size."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from reports.pictures import Picture
 
 WIDTH = 1600  # pixels; wider pictures are reduced
 COLOURS = 256
-QUALITY = 88  # of JPEG
+QUALITY = 88  # JPEG quality
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """A picture as the page shows it: its data, or why there is none."""
+    """A picture as the page shows it: its data, or the reason why there is none."""
 
     data: str | None
     caption: str
@@ -26,7 +26,7 @@ class Embedded:
 
 
 def embed(picture: Picture) -> Embedded:
-    """The PNG of a picture as a data URI: as palette PNG or JPEG, whichever is smaller."""
+    """Encode a picture as a data URI: as a palette PNG or a JPEG, whichever is smaller."""
     if picture.path is None:
         return Embedded(None, picture.caption)
     try:
@@ -42,7 +42,7 @@ def embed(picture: Picture) -> Embedded:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """The picture without transparency, which a dark page would shine through."""
+    """Replace transparency by white: a dark page would shine through."""
     if image.mode in ("RGB", "L"):
         return image.convert("RGB")
     layered = image.convert("RGBA")

@@ -1,4 +1,4 @@
-"""A table of the paper as its section shows it."""
+"""The section of one of the paper's tables."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells
 from reports.collect import RowResults, TableResults
 from reports.comparisons import against_reference
 from reports.costs import COST_NOTE, cost_table
-from reports.folder import RunTable
 from reports.html.distributions import Distribution, distributions
 from reports.html.pictures import Embedded, embed
 from reports.learning import RULE, learning_table, read_learning
 from reports.origins import legend, marked_label
 from reports.pictures import Picture, drawn_caption
+from reports.results_folder import RunTable
 from reports.table import ReportPaths
 from reports.thresholds import threshold_rule, threshold_table
 
@@ -29,7 +29,7 @@ GAP = "–"
 
 @dataclass(frozen=True)
 class Measure:
-    """What a row has of one metric, as printed."""
+    """The figures of one row by one metric, as printed."""
 
     published: str
     measured: str
@@ -41,7 +41,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the table."""
+    """One row of the table."""
 
     number: int
     label: str
@@ -53,7 +53,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of plain text; under the headings of `text`, words instead of figures."""
+    """A table of plain text; the columns under the headings in `text` hold words, the others figures."""
 
     headings: Sequence[str]
     lines: Sequence[Sequence[str]]
@@ -62,7 +62,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class TableSection:
-    """Everything the page says of one table."""
+    """Everything the page shows of one table."""
 
     name: str
     title: str
@@ -88,12 +88,12 @@ class TableSection:
 
     @property
     def short(self) -> str:
-        """ "Table 4"."""
+        """The short title, such as "Table 4"."""
         return f"Table {number}" if (number := self.name.removeprefix("table")).isdigit() else self.name
 
 
 def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) -> TableSection:
-    """What is shown of a table; its pictures are those in OUT/reports."""
+    """Make the section of a table, with the pictures in OUT/reports."""
     results = run.results
     spec = results.spec
     columns = metric_columns(results)
@@ -145,7 +145,7 @@ def _learning(results: TableResults, out: Path, written: Mapping[str, ReportPath
 
 
 def _picture(name: str, kind: str, out: Path, written: Mapping[str, ReportPaths]) -> Picture:
-    """The picture that was just drawn, or one that lies there from before, with the caption it carries."""
+    """Find the picture that was just drawn, or one from before, with the caption it carries."""
     if paths := written.get(name):
         return paths.segmentations if kind == "segmentations" else paths.learning
     path = out / "reports" / f"{name}_{kind}.png"

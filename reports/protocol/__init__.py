@@ -1,4 +1,4 @@
-"""How much of a table is protocol: figures, differences and ranking under every variant that published ones use."""
+"""How much of a table is protocol: its figures, differences and ranking under every published variant of scoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table's own metrics under every variant, on the terminal."""
+"""A table's own metrics under every protocol variant, on the terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LABEL_WIDTH = 24
 
 
 def render_protocol(table: RescoredTable) -> Group:
-    """A table for each of the table's metrics, a sentence for every metric; to be printed without cropping."""
+    """Render a grid for each of the table's metrics and a sentence for every metric; print it without cropping."""
     found = families(table)
     parts: list[RenderableType] = [Text(f"{table.spec.title}: how much of it is protocol", "bold"), Text(HOW)]
     parts.append(Text(tested(table)))
@@ -43,7 +43,7 @@ def _figures(spec: TableSpec, family: Family) -> Table:
     for row in family.rows:
         cells = [_cell(family, row, variant.name, display) for variant in family.variants]
         table.add_row(str(row.number), Text(row.label), *cells, plain(row.spread, display))
-    # As wide as it needs: on a narrow terminal lines wrap, while rich would leave columns out.
+    # The table is as wide as it needs: on a narrow terminal its lines wrap, while rich would leave columns out.
     table.width = Console(width=1000).measure(table).maximum
     return table
 

@@ -1,4 +1,4 @@
-"""Writes what was found: Markdown, CSV and, where asked for, JSON."""
+"""Write the figures under every protocol variant as Markdown, CSV and, if asked for, JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class ProtocolPaths:
-    """Where the reports are."""
+    """The paths of the reports."""
 
     markdown: Path
     csv: Path
@@ -30,8 +30,8 @@ def write_protocol(
     """Write OUT/reports/<table>_protocol.md and .csv.
 
     Args:
-        csv: where else the CSV goes: a line for each figure of `score_lines`, in full precision.
-        json: where what `protocol_document` returns goes.
+        csv: where to write the CSV as well: a line for each figure of `score_lines`, in full precision.
+        json: where to write what `protocol_document` returns.
     """
     folder, name = out / "reports", f"{table.spec.name}_protocol"
     paths = ProtocolPaths(folder / f"{name}.md", folder / f"{name}.csv")
@@ -45,7 +45,7 @@ def write_protocol(
 
 
 def protocol_document(table: RescoredTable) -> dict[str, Any]:
-    """Variants, means, differences and changes of places, as JSON holds them; figures in the metric's own unit."""
+    """Collect variants, means, differences and swaps for JSON; figures are in the metric's own unit."""
     return {
         "schema": SCHEMA,
         "table": table.spec.name,

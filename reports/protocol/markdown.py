@@ -1,13 +1,9 @@
-"""Every metric under every variant, as GitHub Markdown."""
+"""The Markdown report of a table's figures under every protocol variant."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from tabulate import tabulate
-
 from benchmarks.plan.tables import Display, TableSpec
-from reports.markdown import escape
+from reports.markdown_text import escape, escape_cells, format_table
 from reports.protocol.rescored import RescoredTable
 from reports.protocol.sensitivity import Difference, Family, families
 from reports.protocol.sentences import (
@@ -25,7 +21,7 @@ from reports.protocol.sentences import (
 
 
 def protocol_markdown(table: RescoredTable) -> str:
-    """The variants, then for each metric its summary, figures and differences to the reference row."""
+    """Write out the variants, then for each metric its summary, figures and differences to the reference row."""
     found = families(table)
     parts = [
         f"# {escape(table.spec.title)}: how much of it is protocol",
@@ -41,8 +37,8 @@ def protocol_markdown(table: RescoredTable) -> str:
 
 
 def _variants(table: RescoredTable) -> str:
-    lines = [[escape(variant.title), escape(variant.what), escape(variant.source)] for variant in table.choice.variants]
-    return _grid(lines, ["variant", "what", "source"])
+    lines = [[variant.title, variant.what, variant.source] for variant in table.choice.variants]
+    return format_table(["variant", "what", "source"], escape_cells(lines))
 
 
 def _family(spec: TableSpec, family: Family) -> list[str]:
@@ -70,12 +66,12 @@ def _figures(spec: TableSpec, family: Family, display: Display) -> str:
         ]
         for row in family.rows
     ]
-    return _grid(lines, ["#", spec.row_heading, "seeds", *_titles(family), "spread"])
+    return format_table(["#", spec.row_heading, "seeds", *_titles(family), "spread"], lines)
 
 
 def _differences(spec: TableSpec, family: Family, display: Display) -> str:
     lines = [_difference(family, difference, display) for difference in family.differences]
-    return _grid(lines, ["#", spec.row_heading, *_titles(family), "range", "moved by", "share"])
+    return format_table(["#", spec.row_heading, *_titles(family), "range", "moved by", "share"], lines)
 
 
 def _difference(family: Family, difference: Difference, display: Display) -> list[str]:
@@ -92,8 +88,3 @@ def _difference(family: Family, difference: Difference, display: Display) -> lis
 
 def _titles(family: Family) -> list[str]:
     return [escape(variant.title) for variant in family.variants]
-
-
-def _grid(lines: Sequence[Sequence[str]], headings: Sequence[str]) -> str:
-    # Figures are strings that say what is to be printed: tabulate must not parse and print them again.
-    return tabulate(lines, headings, tablefmt="github", disable_numparse=True)

@@ -1,4 +1,4 @@
-"""A table's finished jobs, scored again under every protocol that their data has."""
+"""A table's finished jobs, scored again under every protocol variant that applies to their data."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
 from reports.collect import Gap, RowResults, TableResults
 
-Progress = Callable[[int, int], None]
-"""Called with jobs done and jobs in all."""
-
 
 @dataclass(frozen=True)
 class RescoredJob:
-    """Every figure of one job."""
+    """All figures of one job."""
 
     key: str
     seed: int
     scores: tuple[Score, ...]
 
     def figure(self, variant: str, metric: str) -> float:
-        """The mean over images, or the pooled figure."""
+        """Return the mean over images, or the pooled figure."""
         return self._figures[variant, metric]
 
     @cached_property
@@ -44,10 +41,10 @@ class RescoredJob:
 
 @dataclass(frozen=True)
 class RescoredRow:
-    """One row of the table that is run here.
+    """One row of the table, scored again.
 
     Attributes:
-        jobs: by seed.
+        jobs: jobs that were scored again, ordered by seed.
         gaps: jobs without a result.
         problems: jobs with a result that could not be scored again, or gave other figures than it says.
     """
@@ -63,7 +60,7 @@ class RescoredTable:
     """A table under every variant.
 
     Attributes:
-        tested: what the jobs were tested on, for people.
+        tested: the data, split and scale of the jobs, in words.
         choice: variants that apply and those that do not.
     """
 
@@ -77,11 +74,16 @@ class RescoredTable:
         return [(row, problem) for row in self.rows for problem in row.problems]
 
 
-def rescore_table(results: TableResults, out: Path, progress: Progress | None = None) -> RescoredTable:
-    """Score OUT/jobs/<key>/predictions of every finished job again; writes nothing.
+def rescore_table(
+    results: TableResults, out: Path, progress: Callable[[int, int], None] | None = None
+) -> RescoredTable:
+    """Score OUT/jobs/<key>/predictions of every finished job again; nothing is written.
 
     A job whose predictions are missing or damaged, or whose figures under this project's own protocol are no longer
-    those of its result.json, becomes a problem of its row and no figure of it is shown.
+    those of its result.json, becomes a problem of its row, and none of its figures is shown.
+
+    Args:
+        progress: called with jobs done and jobs in all.
 
     Raises:
         UserError: no job is finished or none can be scored again, or the data of the jobs cannot be opened.
@@ -120,7 +122,7 @@ def rescore_table(results: TableResults, out: Path, progress: Progress | None = 
 
 
 def score_lines(table: RescoredTable) -> list[dict[str, Any]]:
-    """Every figure as one line: row, label, seed, job, image (or `pooled`), variant, metric, value."""
+    """List every figure on one line: row, label, seed, job, image (or `pooled`), variant, metric, value."""
     return [
         {
             "row": row.row.number,
@@ -172,6 +174,6 @@ def _rescored(
 
 
 def _data(result: Result) -> tuple[Any, ...]:
-    """What makes the truth of two jobs the same."""
+    """The facts that have to agree for two jobs to have the same truth."""
     fingerprint = lookup(result.job, "data.fingerprint")
     return fingerprint, result.dataset.decoding, result.dataset.split

@@ -1,7 +1,7 @@
-"""How much of a figure, of a difference and of a ranking is protocol.
+"""The sensitivity of figures, differences and rankings to the protocol.
 
-Spreads, ranges and `moved` are over fair variants: under a leak, figures rise whatever the method. Changes of places
-are looked for under all.
+Spreads, ranges and `moved` are taken over fair variants: under a leak, figures rise whatever the method. Swaps of two
+rows are looked for under all variants.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Values = Mapping[str, float]
 
 @dataclass(frozen=True)
 class RowFigures:
-    """One metric of one row.
+    """The figures of one row by one metric.
 
     Attributes:
-        number: of the row, from 1.
+        number: number of the row, from 1.
         values: means over the seeds that the row has.
         fair: names of the variants without a leak, this project's own first.
     """
@@ -42,7 +42,7 @@ class RowFigures:
 
     @property
     def spread(self) -> float:
-        """Highest less lowest value."""
+        """The highest less the lowest value."""
         values = [self.values[name] for name in self.fair]
         return max(values) - min(values)
 
@@ -69,25 +69,25 @@ class Difference:
 
     @property
     def highest(self) -> str:
-        """The variant under which it is largest; this project's own where none is larger."""
+        """The variant under which the difference is largest; this project's own where none is larger."""
         return max(self.reference.fair, key=lambda name: self.values[name])
 
     @property
     def moved(self) -> tuple[float, str]:
-        """How far a variant moves the figure of either row from this project's own at most, and the first that does."""
+        """The most that a variant moves the figure of either row from this project's own, and that variant's name."""
         rows = (self.reference, self.other)
         moves = ((abs(row.values[name] - row.own), name) for row in rows for name in row.fair)
         return max(moves, key=lambda move: move[0])
 
     @property
     def share(self) -> float | None:
-        """`moved` over the difference by this project's protocol; None where there is no difference."""
+        """`moved` divided by the difference under this project's protocol; None where there is no difference."""
         return self.moved[0] / abs(self.own) if self.own else None
 
 
 @dataclass(frozen=True)
 class Swap:
-    """Two rows, the better first by this project's protocol, and the variants under which the second is better."""
+    """Two rows that change places: `better` by this project's protocol is worse under `variants`."""
 
     better: RowFigures
     worse: RowFigures
@@ -96,7 +96,7 @@ class Swap:
 
 @dataclass(frozen=True)
 class Family:
-    """One metric of a table under every variant that touches it.
+    """The figures of all rows by one metric, under every variant that affects it.
 
     Attributes:
         rows: those with a figure.
@@ -114,20 +114,20 @@ class Family:
 
     @property
     def differences(self) -> list[Difference]:
-        """The reference less each other row."""
+        """The differences of the reference from each other row."""
         if self.reference is None:
             return []
         return [Difference(self.reference, row) for row in self.rows if row is not self.reference]
 
     @property
     def rival(self) -> Difference | None:
-        """The difference to the best other row by this project's protocol."""
+        """The difference of the reference from the best other row by this project's protocol."""
         sign = _sign(self.metric)
         return max(self.differences, key=lambda difference: sign * difference.other.own, default=None)
 
     @property
     def swaps(self) -> list[Swap]:
-        """Every pair of rows that changes places; equal figures are no change of places."""
+        """Every pair of rows that changes places; rows with equal figures do not."""
         sign, swaps = _sign(self.metric), []
         for pair in combinations(self.rows, 2):
             better, worse = sorted(pair, key=lambda row: -sign * row.own)
@@ -140,7 +140,7 @@ class Family:
 
 
 def families(table: RescoredTable) -> list[Family]:
-    """The table's own metrics in its order, then the others."""
+    """Make a family for each of the table's own metrics in its order, then for the others."""
     own = [metric for metric in table.spec.metrics if metric in FAMILIES]
     return [_family(table, metric) for metric in (*own, *(name for name in FAMILIES if name not in own))]
 
@@ -164,5 +164,5 @@ def _reference(spec: TableSpec, rows: tuple[RowFigures, ...]) -> RowFigures | No
 
 
 def _sign(metric: str) -> int:
-    """1 where more is better, -1 where less is."""
+    """1 where more of the metric is better, -1 where less is."""
     return -1 if METRICS[metric].direction == "min" else 1

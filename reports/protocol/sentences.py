@@ -1,4 +1,4 @@
-"""What a reader has to know of a family, as plain sentences for each report to escape."""
+"""Plain sentences about the figures under every variant, which each report escapes in its own way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOW = (
 
 
 def tested(table: RescoredTable) -> str:
-    """Data and seeds behind every figure."""
+    """Name the data and seeds behind every figure."""
     jobs = sum(len(row.jobs) for row in table.rows)
     seeds = sorted({job.seed for row in table.rows for job in row.jobs})
     return (
@@ -27,7 +27,7 @@ def tested(table: RescoredTable) -> str:
 
 
 def missing(table: RescoredTable) -> list[str]:
-    """What jobs without a result lack: one sentence for each row and reason."""
+    """Name the jobs without a result, in one sentence for each row and reason."""
     sentences = []
     for row in table.rows:
         for reason in dict.fromkeys(gap.reason for gap in row.gaps):
@@ -38,7 +38,7 @@ def missing(table: RescoredTable) -> list[str]:
 
 
 def problems(table: RescoredTable) -> list[str]:
-    """One sentence for each finished job that is left out."""
+    """Explain in one sentence each finished job that is left out."""
     return [
         f"Row {row.row.number} ({row.row.label}): job {problem.key} is left out: {problem.reason}."
         for row, problem in table.problems
@@ -46,7 +46,7 @@ def problems(table: RescoredTable) -> list[str]:
 
 
 def summary(family: Family, display: Display) -> str:
-    """The difference between the reference and the best other row, and what protocol does to it and to the ranking."""
+    """Say how protocol changes the ranking, and the difference between the reference and the best other row."""
     difference = family.rival
     if difference is None:
         lacking = "no difference, for want of a figure of the reference row or of any other"
@@ -55,7 +55,7 @@ def summary(family: Family, display: Display) -> str:
 
 
 def range_of(family: Family, difference: Difference, display: Display) -> str:
-    """The lowest and the highest value of a difference over fair variants, each with its variant."""
+    """Print the lowest and the highest value of a difference over fair variants, each with its variant."""
     lowest, highest = difference.lowest, difference.highest
     if lowest == highest:
         return f"{signed(difference.own, display)} throughout"
@@ -66,7 +66,7 @@ def range_of(family: Family, difference: Difference, display: Display) -> str:
 
 
 def places(family: Family) -> str:
-    """Which rows change places, and under which variants."""
+    """Name the rows that change places, and the variants under which they do."""
     swaps = family.swaps
     if not swaps:
         return "No two rows change places."
@@ -79,7 +79,7 @@ def places(family: Family) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share of a difference; a dash where there is no difference."""
+    """Print a share of a difference; a dash where there is no difference."""
     return "-" if share is None else f"{100 * share:.0f}%"
 
 
@@ -88,13 +88,13 @@ def plain(value: float, display: Display) -> str:
 
 
 def signed(value: float, display: Display) -> str:
-    """With its sign; a value that prints as zero has none."""
+    """Print a value with its sign; one that prints as zero has none."""
     text = f"{display.factor * value:+.{display.digits}f}"
     return text[1:] if not float(text) else text
 
 
 def heading(family: Family, name: str) -> str:
-    """Title of a variant by its name."""
+    """Look up the title of a variant by its name."""
     return next(variant.title for variant in family.variants if variant.name == name)
 
 

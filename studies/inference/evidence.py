@@ -16,9 +16,7 @@ from benchmarks.files import atomic_path
 from benchmarks.metrics.scoring import score_image
 from benchmarks.plan.settings import TestingSettings
 from benchmarks.run.evidence import ImageEvidence, record_evidence, segment_evidence
-
-Progress = Callable[[int, int], None]
-"""Called with images done and images in all."""
+from benchmarks.training.watcher import ImageProgress
 
 
 class EvidenceStore:
@@ -40,7 +38,9 @@ class EvidenceStore:
         """Ids of a split that nothing is stored of."""
         return [id for id in dataset.ids(split) if not self.path(split, id).exists()]
 
-    def fill(self, model: Tunable, dataset: Dataset, split: str, device: str, progress: Progress | None = None) -> None:
+    def fill(
+        self, model: Tunable, dataset: Dataset, split: str, device: str, progress: ImageProgress | None = None
+    ) -> None:
         """Run the network over the images of a split that are not stored yet."""
         ids = self.missing(dataset, split)
         for done, id in enumerate(ids, 1):
@@ -64,7 +64,7 @@ class EvidenceStore:
         return segment_evidence(self.model(), evidence, inference, self.tile, self.testing, "cpu")
 
     def scores(
-        self, dataset: Dataset, split: str, inference: Any, progress: Progress | None = None
+        self, dataset: Dataset, split: str, inference: Any, progress: ImageProgress | None = None
     ) -> list[dict[str, float]]:
         """A row for each image of a split: id, counts and metrics."""
         rows = []

@@ -11,9 +11,9 @@ from benchmarks.files import exclusive
 from benchmarks.machine.threads import computing_with
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.scoring import mean_scores
+from benchmarks.training.watcher import ImageProgress
 from reports.statistics import PairedDifference, paired_difference
 from studies.documents import read_document, write_document
-from studies.inference.evidence import Progress
 from studies.inference.plan import InferencePlan
 from studies.records import TrialRecord, best_trial
 
@@ -45,7 +45,7 @@ class FinalLook:
 
 
 def look_at_test(
-    plan: InferencePlan, trials: Sequence[TrialRecord], folder: Path, progress: Progress | None = None
+    plan: InferencePlan, trials: Sequence[TrialRecord], folder: Path, progress: ImageProgress | None = None
 ) -> FinalLook | None:
     """The test split under the best trial's thresholds and the model's own; from test.json if these were tested before.
 
@@ -68,7 +68,7 @@ def look_at_test(
 
 
 def _look(
-    plan: InferencePlan, best: TrialRecord, before: FinalLook | None, folder: Path, progress: Progress | None
+    plan: InferencePlan, best: TrialRecord, before: FinalLook | None, folder: Path, progress: ImageProgress | None
 ) -> FinalLook:
     split = plan.dataset.evaluation_split
     plan.fill(folder, split, progress)

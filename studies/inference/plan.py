@@ -22,9 +22,10 @@ from benchmarks.plan.job import NUMERICS, Job, parse_job
 from benchmarks.plan.methods import describe, get_method
 from benchmarks.plan.nested import nest
 from benchmarks.store.saved_model import HARNESS_FILE, find_model, load_model
-from studies.inference.evidence import EvidenceStore, Progress
+from benchmarks.training.watcher import ImageProgress
+from studies.inference.evidence import EvidenceStore
 from studies.plan import StudySettings, digest, study_folder
-from studies.specs import Choice, Search, StudySpec
+from studies.specification import Choice, Search, StudySpec
 
 PREFIX = "model.inference."
 
@@ -106,7 +107,7 @@ class InferencePlan:
         place = folder / "evidence" / self.digest
         return EvidenceStore(place, lambda: self.segmenter, job.tile, job.testing, job.training.precision)
 
-    def fill(self, folder: Path, split: str, progress: Progress | None = None) -> None:
+    def fill(self, folder: Path, split: str, progress: ImageProgress | None = None) -> None:
         """Have the evidence of a split, running the network where it is not stored yet."""
         store = self.store(folder)
         if store.missing(self.dataset, split):
@@ -114,7 +115,7 @@ class InferencePlan:
             with computing_with(self.threads):
                 store.fill(model, self.dataset, split, self.settings.device, progress)
 
-    def values(self, params: Mapping[str, Choice], out: Path, progress: Progress | None = None) -> list[float]:
+    def values(self, params: Mapping[str, Choice], out: Path, progress: ImageProgress | None = None) -> list[float]:
         """One trial: label maps of the validation split from its stored evidence, scored."""
         store = self.store(study_folder(out, self.spec.name))
         with computing_with(self.threads):

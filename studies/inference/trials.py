@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from benchmarks.machine.children import environment_for_children
 from studies.inference.plan import InferencePlan, plan_inference
 from studies.plan import StudySettings
-from studies.specs import Choice, parse_study
+from studies.specification import Choice, parse_study
 from studies.trial import TrialEnd
 
 if TYPE_CHECKING:

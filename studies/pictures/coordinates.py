@@ -1,4 +1,4 @@
-"""Parallel coordinates: a line a trial through all that was searched, coloured by what it reached."""
+"""Parallel coordinates: one line for each trial through all searched settings, coloured by its objective."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from matplotlib.colors import Normalize
 from benchmarks.errors import UserError
 from studies.pictures.style import MAP, SMALL, completed, new_figure, positions, save
 from studies.records import TrialRecord
-from studies.specs import StudySpec, maximised, objective_title, short_name
+from studies.specification import StudySpec, maximised, objective_title, short_name
 
 PAPER = {"facecolor": "w", "edgecolor": "none", "alpha": 0.75, "pad": 0.8}
-"""Behind labels, which lie on lines."""
+"""The box behind labels, which lie on lines."""
 
 
 def draw_coordinates(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:
-    """Draw all complete trials, the best ones on top; returns the caption.
+    """Draw all complete trials, the best ones on top; return the caption.
 
     Raises:
         UserError: no trial is complete.
@@ -59,7 +59,7 @@ def draw_coordinates(spec: StudySpec, trials: Sequence[TrialRecord], path: Path)
     bar.ax.tick_params(labelsize=SMALL)
     bar.set_label(objective_title(spec.objectives[0]), fontsize=SMALL)
     save(figure, path)
-    return f"A line a complete trial ({len(done)}), coloured by {objective_title(spec.objectives[0])}."
+    return f"One line for each complete trial ({len(done)}), coloured by {objective_title(spec.objectives[0])}."
 
 
 def _wrapped(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Quality against cost: every complete trial, and those that no other beats in both."""
+"""Quality against cost: all complete trials, and those that no other beats in both."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from studies.pictures.style import BEST, MAP, SMALL, completed, new_figure, save, tidy
 from studies.records import TrialRecord, pareto_front
-from studies.specs import StudySpec, objective_title
+from studies.specification import StudySpec, objective_title
 
 
 def draw_front(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:
-    """Draw the first objective over the second; colour is the number of parameters. Returns the caption.
+    """Draw the first objective over the second, coloured by the number of parameters; return the caption.
 
     Raises:
-        UserError: no complete trial.
+        UserError: no trial is complete.
     """
     done = completed(trials)
     if not done:

@@ -1,4 +1,4 @@
-"""What each trial reached, and the best so far."""
+"""The history of a study: the objective of each trial, and the best so far."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from matplotlib.ticker import MaxNLocator
 from benchmarks.errors import UserError
 from studies.pictures.style import BEST, OTHER, SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord
-from studies.specs import StudySpec, maximised, objective_title
+from studies.specification import StudySpec, maximised, objective_title
 
 
 def draw_history(spec: StudySpec, trials: Sequence[TrialRecord], path: Path) -> str:
-    """Draw the first objective of every trial; returns the caption.
+    """Draw the first objective of every trial; return the caption.
 
     Raises:
         UserError: no trial is complete.

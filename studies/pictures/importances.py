@@ -1,4 +1,4 @@
-"""Which setting decides: shares of the variance over a grid, else PED-ANOVA (Watanabe et al., IJCAI 2023)."""
+"""The importance of settings: shares of the variance over a grid, else PED-ANOVA (Watanabe et al., IJCAI 2023)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import numpy as np
 from benchmarks.errors import UserError
 from studies.pictures.style import SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord, read_trials
-from studies.specs import StudySpec, maximised, objective_title, short_name
+from studies.specification import StudySpec, maximised, objective_title, short_name
 
 if TYPE_CHECKING:
     import optuna
 
 FEWEST = 8
-"""Complete trials below which importances are noise."""
+"""With fewer complete trials than this, importances are noise."""
 
 
 def importances(study: optuna.Study, spec: StudySpec) -> dict[str, float]:
-    """How much each setting decides, in falling order: `main_effects` of a grid, else `being_among_the_best`.
+    """Weigh how much each setting decides, in falling order: `main_effects` of a grid, else `being_among_the_best`.
 
     Raises:
         UserError: there is nothing to weigh.
@@ -35,12 +35,13 @@ def importances(study: optuna.Study, spec: StudySpec) -> dict[str, float]:
 
 
 def main_effects(spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, float]:
-    """Share of the variance over a whole grid that each setting explains by itself, the others averaged out.
+    """Compute the share of the variance over a whole grid that each setting explains by itself.
 
-    What is missing from 1 is their interplay, and noise. (The main effects of a full factorial design.)
+    These are the main effects of a full factorial design, the other settings averaged out. What is missing from 1 is
+    their interplay, and noise.
 
     Raises:
-        UserError: a point has no figure, or all have the same.
+        UserError: a point of the grid has no figure, or all have the same.
     """
     choices = [search.values or [] for search in spec.search.values()]
     values = np.full([len(values) for values in choices], np.nan)
@@ -58,12 +59,12 @@ def main_effects(spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, floa
 
 
 def being_among_the_best(study: optuna.Study, spec: StudySpec, done: Sequence[TrialRecord]) -> dict[str, float]:
-    """Share of each setting in whether a trial is among the best tenth (PED-ANOVA).
+    """Compute the share of each setting in whether a trial is among the best tenth (PED-ANOVA).
 
-    The evaluator takes low targets for good ones, so a figure that is to be high goes in with its sign changed.
+    The evaluator takes low targets for good ones, so a figure that should be high is given with its sign changed.
 
     Raises:
-        UserError: too few trials, or all with the same figure.
+        UserError: there are too few trials, or all have the same figure.
     """
     import optuna
 
@@ -73,7 +74,7 @@ def being_among_the_best(study: optuna.Study, spec: StudySpec, done: Sequence[Tr
         raise UserError("No importances: all trials reached the same.")
     sign = -1.0 if maximised(spec.objectives[0]) else 1.0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that says what the sign is for
+        warnings.simplefilter("ignore", UserWarning)  # it warns of what the sign takes care of
         return optuna.importance.get_param_importances(
             study,
             evaluator=optuna.importance.PedAnovaImportanceEvaluator(),
@@ -82,10 +83,10 @@ def being_among_the_best(study: optuna.Study, spec: StudySpec, done: Sequence[Tr
 
 
 def draw_importances(study: optuna.Study, spec: StudySpec, _: Sequence[TrialRecord], path: Path) -> str:
-    """Draw a bar a setting; returns the caption.
+    """Draw a bar for each setting; return the caption.
 
     Raises:
-        UserError: as `importances`.
+        UserError: as `importances` raises it.
     """
     found = importances(study, spec)
     figure = new_figure(5.0, 0.8 + 0.28 * len(found))

@@ -1,4 +1,4 @@
-"""What the pictures of a study share."""
+"""The style that the pictures of a study share."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.files import atomic_path
 from studies.records import TrialRecord
-from studies.specs import Choice, Search
+from studies.specification import Choice, Search
 from studies.trial import printed
 
 DPI = 200
@@ -20,12 +20,12 @@ SMALL = 7.5
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure, in inches."""
+    """Make an empty figure of a size in inches."""
     return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def tidy(axes: Axes) -> None:
-    """Small ticks, and no frame where there is nothing to read."""
+    """Make ticks small, and remove the frame where there is nothing to read."""
     axes.tick_params(labelsize=SMALL, length=2)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -37,7 +37,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def positions(search: Search, values: Sequence[Choice]) -> tuple[list[float], list[tuple[float, str]]]:
-    """Where values lie on an axis from 0 to 1, and the ticks of that axis (position, text)."""
+    """Place values on an axis from 0 to 1; return their positions, and the axis's ticks (position, text)."""
     from math import log
 
     if search.values is not None:

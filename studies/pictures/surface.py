@@ -1,4 +1,4 @@
-"""What was reached over the settings: a curve over one, a heat map over a grid of two, contours else."""
+"""The objective over the settings: a curve over one, a heat map over a grid of two, contours otherwise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from matplotlib.tri import Triangulation
 from benchmarks.errors import UserError
 from studies.pictures.style import BEST, MAP, OTHER, SMALL, TRIAL, completed, new_figure, save, tidy
 from studies.records import TrialRecord
-from studies.specs import Choice, Search, StudySpec, maximised, objective_title, short_name
+from studies.specification import Choice, Search, StudySpec, maximised, objective_title, short_name
 from studies.trial import printed
 
 Point = tuple[Choice, ...]
@@ -26,11 +26,11 @@ Published = dict[Point, float]
 def draw_surface(
     spec: StudySpec, trials: Sequence[TrialRecord], pair: Sequence[str], published: Published, path: Path
 ) -> str:
-    """Draw what fits the study; returns the caption.
+    """Draw the kind of picture that fits the study; return the caption.
 
     Args:
-        pair: which two settings, where more were searched.
-        published: empty where the paper has no such figures.
+        pair: the two settings to draw where more were searched.
+        published: the paper's figures; empty where it has none.
 
     Raises:
         UserError: there are too few complete trials.
@@ -92,7 +92,7 @@ def _heat_maps(spec: StudySpec, done: list[TrialRecord], published: Published, p
 
 
 def _heat_map(figure: Figure, axes: Axes, table: np.ndarray, high_is_good: bool) -> None:
-    """A coloured table of numbers with the best framed; its colours are its own."""
+    """Draw a coloured table of numbers with the best framed; each table has its own range of colours."""
     image = axes.imshow(table, cmap=MAP, aspect="auto")
     low, high = np.nanmin(table), np.nanmax(table)
     for (row, column), value in np.ndenumerate(table):
@@ -149,7 +149,7 @@ def _contours(
 
 
 def _fill(axes: Axes, spec: StudySpec, pair: Sequence[str], x: np.ndarray, y: np.ndarray, values: np.ndarray) -> None:
-    """Interpolate between trials where they span an area; on logarithmic axes between the logarithms."""
+    """Interpolate between trials if they span an area; on logarithmic axes, between the logarithms."""
     flat = [np.vectorize(log10)(v) if spec.search[name].log else v for name, v in zip(pair, (x, y), strict=False)]
     if len(x) < 4 or len(np.unique(values)) < 2:
         return
@@ -161,14 +161,14 @@ def _fill(axes: Axes, spec: StudySpec, pair: Sequence[str], x: np.ndarray, y: np
 
 
 def _place(search: Search, value: Choice) -> float:
-    """Choices by their place in the list, numbers as they are."""
+    """Place choices by their position in the list, and numbers as they are."""
     if search.values is not None:
         return float(search.values.index(value))
     return float(value or 0)
 
 
 def _limits(search: Search) -> tuple[float, float]:
-    """Of an axis with all that is searched, and a twentieth to either side, so that nothing on the border is cut."""
+    """Set the limits of an axis to what is searched and a twentieth to either side, so that no point is cut."""
     if search.values is not None:
         return -0.3, len(search.values) - 0.7
     assert search.low is not None and search.high is not None

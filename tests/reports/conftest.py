@@ -9,7 +9,7 @@ from synthesis import synthesise, write_folder_dataset
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Specification of a small dataset on disk."""
+    """The spec of a small dataset on disk."""
     return write_folder_dataset(tmp_path_factory.mktemp("data") / "discs")
 
 
@@ -42,5 +42,5 @@ def one_seed(_one_seed: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def three_seeds(_three_seeds: Path, tmp_path: Path) -> Path:
-    """The same with three seeds."""
+    """Table 4, all rows finished, three seeds; a copy to be changed at will."""
     return Path(shutil.copytree(_three_seeds, tmp_path / "three"))

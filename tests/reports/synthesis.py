@@ -39,7 +39,7 @@ ENVIRONMENT = {"cpu": "Test CPU @ 2 GHz", "cores": 2, "threads": 1, "accelerator
 
 
 def write_folder_dataset(folder: Path, images: int = 5, size: int = 96) -> str:
-    """A dataset of discs on a dark ground, all but two images for testing; returns its spec."""
+    """Write a dataset of discs on a dark ground, all but two images for testing; return its spec."""
     rng = np.random.default_rng(0)
     for name in ("images", "labels", "splits"):
         (folder / name).mkdir(parents=True)
@@ -100,7 +100,7 @@ def synthesise(
 
 
 Effects = Mapping[str, float]
-"""Label of a row -> what is added to each of its scores, between 0 and 1; `|DiC|` falls by ten times as much."""
+"""What is added to each score of a row, by its label, between 0 and 1; `|DiC|` falls by ten times as much."""
 
 
 def synthesise_scores(
@@ -117,7 +117,7 @@ def synthesise_scores(
     """Write runs/<table>.json and a finished job for each row and seed of many tables, with curves but no label maps.
 
     Args:
-        effects: by table; rows that are not in it all have the same true score, and what tells them apart is noise.
+        effects: effects by table; rows without one have the same true score and differ only by noise.
         scatter: standard deviation of a score around its image's difficulty, which all rows share.
     """
     for table in tables:
@@ -166,7 +166,7 @@ def write_run(
 
 
 def job(spec: TableSpec, number: int, method: str, seed: int, data: str, scale: str) -> dict[str, Any]:
-    """A job.json: PCTrans less what the row leaves out, or another method that shares what rows have to share."""
+    """Make a job.json: PCTrans less what the row leaves out, or another method that shares what rows have to share."""
     trained = method not in ("watershed", EXTERNAL)
     return {
         "method": method,
@@ -200,7 +200,7 @@ def _model(spec: TableSpec, number: int, method: str) -> dict[str, Any]:
 
 
 def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, Any]]) -> None:
-    """A finished job's result.json; its metrics are the means over `images`."""
+    """Make a finished job's result.json; its metrics are the means over `images`."""
     iterations, external = job["training"]["iterations"], job["method"] == EXTERNAL
     result = {
         "schema": 1,
@@ -233,7 +233,7 @@ def write_job(out: Path, key: str, job: dict[str, Any], images: list[dict[str, A
 
 
 def write_curves(out: Path, key: str, rng: np.random.Generator) -> None:
-    """losses.csv with a falling, noisy loss every 10 iterations, validation.csv with two rows."""
+    """Write losses.csv with a falling, noisy loss every 10 iterations, and validation.csv with two rows."""
     iterations = np.arange(10, ITERATIONS + 1, 10)
     losses = (3 + 20 * np.exp(-iterations / 90)) * rng.lognormal(0, 0.1, len(iterations))
     lines = [f"{iteration},{loss},{loss}" for iteration, loss in zip(iterations, losses, strict=True)]
@@ -264,7 +264,7 @@ def fail(out: Path, key: str, message: str) -> None:
 
 
 def damaged(rng: np.random.Generator, truth: np.ndarray, share: float) -> np.ndarray:
-    """The truth with a `share` of objects dropped, shifted far or joined to a neighbour; ids change."""
+    """Damage the truth: a `share` of objects is dropped, shifted far or joined to a neighbour; ids change."""
     result = np.zeros(truth.shape, int)
     ids = [int(id) for id in np.unique(truth) if id > 0]
     for new, id in enumerate(rng.permutation(ids), 1):

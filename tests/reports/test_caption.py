@@ -36,7 +36,7 @@ def test_says_what_marks_mean_and_how_they_are_found(tmp_path: Path) -> None:
     assert "Wilcoxon signed-rank test of the differences of images" in said
     assert "p < 0.05 after Holm's correction over this table's 28 comparisons (7 rows × 4 metrics)" in said
     assert "bootstrap interval of the difference, over images and seeds, beyond 0." in said
-    assert "The CSV's 95 % intervals are another thing: they are bootstrapped over images." in said
+    assert "The CSV's 95 % intervals are bootstrapped over images instead." in said
     assert "other trainings" not in said
 
 

@@ -13,7 +13,7 @@ from reports.collect import collect
 
 
 def test_mean_and_spread_by_hand() -> None:
-    """Deviations of 0.1, 0.2, 0.6 from 0.3 are -0.2, -0.1, 0.3: variance (0.04 + 0.01 + 0.09) / 2 = 0.07."""
+    """0.1, 0.2 and 0.6 deviate from 0.3 by -0.2, -0.1 and 0.3: the variance is (0.04 + 0.01 + 0.09) / 2 = 0.07."""
     figure = Figure.of([0.1, 0.2, 0.6])
     assert figure is not None
     assert figure.mean == pytest.approx(0.3)

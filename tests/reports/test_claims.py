@@ -1,4 +1,4 @@
-"""Claims: the rule written out again, folders in which all are true and all are false, and what is missing."""
+"""Claims: the rule written out again, folders in which all are true and all are false, and missing results."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ TRUE = {
     "table7": {"C_mask = 8": 0.05, "C_mask = 16": 0.1},
     "table8": {"N = 300": 0.1, "N = 600": 0.097},
 }  # fmt: skip
-"""What makes every claim true; a row that is not named gains nothing."""
+"""Gains that make every claim true; a row that is not named gains nothing."""
 
 FALSE = {
     **{table: {row: -gain for row, gain in gains.items()} for table, gains in TRUE.items()},
@@ -64,7 +64,7 @@ def true(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(true: Path, tmp_path: Path) -> Path:
-    """All claims are true in it; a copy to be changed at will."""
+    """A folder in which all claims are true; a copy to be changed at will."""
     return Path(shutil.copytree(true, tmp_path / "copy"))
 
 
@@ -151,7 +151,7 @@ def test_what_makes_no_difference_is_undecided(tmp_path: Path) -> None:
 
 
 def test_comparisons_of_a_claim_are_one_family(true: Path) -> None:
-    """12 of transformed-position, over both of its parts; 3 + 7 × 3 of relative-coordinates."""
+    """transformed-position has 12 over both of its parts; relative-coordinates has 3 + 7 × 3."""
     report = evaluate_claims(true)
     for id, size in (("transformed-position", 12), ("relative-coordinates", 24), ("best-temperatures", 8)):
         comparisons = claim(report, id).comparisons
@@ -279,8 +279,8 @@ def test_a_job_of_two_tables_is_read_once(tmp_path: Path, monkeypatch: pytest.Mo
     path = tmp_path / "runs" / "table8.json"
     path.write_text(path.read_text().replace("table8-row2-seed0", "table7-row3-seed0"))
     read: list[str] = []
-    outcome = reports.collect._outcome
-    monkeypatch.setattr("reports.collect._outcome", lambda folder: read.append(folder.key) or outcome(folder))
+    read_job = reports.collect._read_job
+    monkeypatch.setattr("reports.collect._read_job", lambda folder: read.append(folder.key) or read_job(folder))
     assert claim(evaluate_claims(tmp_path), "enough-queries").comparisons
     assert len(read) == len(set(read)) == 5
 
@@ -348,7 +348,7 @@ def test_exit_status_is_not_about_truth(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is no folder of results"):
+    with pytest.raises(UserError, match="is not a results folder"):
         evaluate_claims(tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
     (tmp_path / "runs").mkdir()
@@ -363,8 +363,8 @@ def test_a_folder_that_is_none_is_an_error(tmp_path: Path) -> None:
         (("table",), "table9", "claim sota-bbbc is about table9; tables are: table1"),
         (("parts", 0, "row"), "BISSG", "names row 'BISSG'; rows of table1 that are run: Otsu"),
         (("parts", 0, "than"), [], "than"),
-        (("parts", 0, "metrics"), ["ajii"], "names ajii, which is no metric"),
-        (("parts", 0, "metrics"), ["dic"], "names dic, which is no metric with a better direction"),
+        (("parts", 0, "metrics"), ["ajii"], "names ajii, which is not a metric"),
+        (("parts", 0, "metrics"), ["dic"], "names dic, which is not a metric with a better direction"),
         (("parts", 0, "kind"), "worse", "kind"),
         (("parts", 0, "margin"), 0.1, "margin"),
         (("id",), "sota-cvppp", "has two entries called sota-cvppp"),

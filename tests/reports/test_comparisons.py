@@ -1,4 +1,4 @@
-"""Pairing by image and seed, direction, families, and what is said where rows cannot be compared."""
+"""Comparisons: pairing by image and seed, direction, families, and the errors for rows that cannot be compared."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def rows(folder: Path, table: str = "table4") -> dict[str, RowResults]:
 
 
 def result(folder: Path, number: int, seed: int, table: str = "table4") -> dict[str, float]:
-    """Image -> PQ, read from the file."""
+    """Read the PQ of each image from the file."""
     path = folder / "jobs" / f"{table}-row{number}-seed{seed}" / "result.json"
     return {image["id"]: image["pq"] for image in json.loads(path.read_text())["images"]}
 
@@ -40,7 +40,7 @@ def edit_images(folder: Path, key: str, change: Callable[[list[dict[str, object]
 
 
 def test_differences_are_of_the_same_image_and_seed(folder: Path) -> None:
-    """The table written out with loops; one job lists its images backwards."""
+    """The comparison equals that of a table written out with loops; one job lists its images backwards."""
     edit_images(folder, "table4-row7-seed1", lambda images: images[::-1])
     found = compare(rows(folder)["full model"], rows(folder)["+ MCC loss"], "pq")
     full, other = ([result(folder, number, seed) for seed in range(3)] for number in (8, 7))

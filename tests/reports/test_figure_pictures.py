@@ -150,7 +150,7 @@ MADE = {
 
 
 def pictures(canvas: Canvas) -> list[np.ndarray]:
-    """What each panel shows, in the order of drawing."""
+    """List what each panel shows, in the order of drawing."""
     return [np.asarray(axes.images[0].get_array()) for axes in canvas.figure.axes if axes.images]
 
 
@@ -271,7 +271,7 @@ def test_drawn_once_and_the_same_again(tmp_path: Path) -> None:
 
 
 def test_pixels_of_the_matrix(tmp_path: Path) -> None:
-    """The picture itself: the colours of three cells, where the layout puts them."""
+    """The picture has the colours of three cells where the layout puts them."""
     write_data(figure_folder(tmp_path, "figure5"), similarity_data())
     path = draw_figure(load_figure("figure5"), tmp_path).path
     assert path is not None

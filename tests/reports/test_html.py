@@ -15,16 +15,17 @@ from synthesis import edit_result, fail, synthesise, synthesise_scores
 from benchmarks.errors import UserError
 from reports.collect import collect
 from reports.html import write_html
-from reports.html.distributions import distributions, image_scores
+from reports.html.distributions import distributions
 from reports.html.pictures import WIDTH, embed
 from reports.learning_picture import draw_learning
+from reports.pairing import image_means
 from reports.pictures import CAPTION, Picture, drawn_caption
 
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
 class Page(HTMLParser):
-    """Elements and text of a page, as a browser would see them."""
+    """The elements and the text of a page, as a browser would see them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -226,7 +227,7 @@ def test_distribution_by_hand(tmp_path: Path) -> None:
         edit_result(out, f"table4-row8-seed{seed}", "images", images)
     results = collect(out, "table4")
     row = results.rows[7]
-    assert image_scores(row, "pq") == pytest.approx({"a": 0.4, "b": 0.8, "c": 0.3})
+    assert image_means(row, "pq") == pytest.approx({"a": 0.4, "b": 0.8, "c": 0.3})
     strip = distributions(results)[0].strips[-1]
     assert (strip.number, strip.images, strip.mean) == (8, 3, "0.5000")
     assert [dot.title for dot in strip.dots] == ["c: 0.3000", "a: 0.4000", "b: 0.8000"]
@@ -238,7 +239,7 @@ def test_distribution_by_hand(tmp_path: Path) -> None:
 def test_other_seeds_do_not_hide_that_an_image_was_not_scored(tmp_path: Path) -> None:
     out = synthesise_scores(tmp_path, tables=["table4"], seeds=2, images=3)
     edit_result(out, "table4-row8-seed1", "images", [{"id": "image_001", "pq": 0.5}])
-    assert list(image_scores(collect(out, "table4").rows[7], "pq")) == ["image_001"]
+    assert list(image_means(collect(out, "table4").rows[7], "pq")) == ["image_001"]
 
 
 def test_many_images_are_shortened(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The page in a browser: it draws, complains of nothing, and sorts."""
+"""The page in a browser: it draws, sorts, and logs no complaint."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_policy_stops_other_scripts(browser: webdriver.Chrome) -> None:
 
 
 def _column(browser: webdriver.Chrome, heading: str, nth: int = 0) -> tuple[object, list[str], str]:
-    """The button of a heading, the texts of its column, and aria-sort."""
+    """Find the button of a heading, the texts of its column, and aria-sort."""
     return browser.execute_script(
         "const table = document.querySelector('#table3 table.sortable');"
         "const all = [...table.querySelectorAll('th[data-column]')];"

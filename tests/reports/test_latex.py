@@ -159,7 +159,7 @@ def test_all_eight_tables_compile_into_one_document(tmp_path: Path) -> None:
 
 
 def compile_latex(folder: Path, name: str) -> str:
-    """The text of the pages; a TeX error fails the test with TeX's own words."""
+    """Compile and return the text of the pages; a TeX error fails the test with TeX's own words."""
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", name]
     run = subprocess.run(command, cwd=folder, capture_output=True, timeout=120)
     assert run.returncode == 0, run.stdout.decode(errors="replace")[-2000:]

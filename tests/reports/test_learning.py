@@ -16,13 +16,13 @@ NONE = (np.array([]), np.array([]))
 
 
 def row(*losses: np.ndarray, every: int = 1) -> RowLearning:
-    """A row with a seed for each sequence of losses, recorded every so many iterations."""
+    """Make a row with a seed for each sequence of losses, recorded every so many iterations."""
     curves = (Curves(every * len(loss), (every * np.arange(1, len(loss) + 1), loss), NONE) for loss in losses)
     return RowLearning(1, "row", tuple(curves))
 
 
 def test_windows_by_hand() -> None:
-    """100 iterations with loss = iteration: the 10 % that end at 50 % are 41 to 50, mean 45.5."""
+    """In 100 iterations with loss = iteration, the 10 % that end at 50 % are 41 to 50, with mean 45.5."""
     falling = row(np.arange(1.0, 101))
     assert [falling.loss_at(share) for share in (0.1, 0.5, 0.9, 1.0)] == [5.5, 45.5, 85.5, 95.5]
     assert row(np.arange(1.0, 101), np.full(100, 4.5)).loss_at(0.5) == 25
@@ -36,9 +36,9 @@ def test_smooth_loss_against_a_loop() -> None:
 
 
 def test_change_and_error_by_hand() -> None:
-    """Windows (10, 14) and (5, 7): means 12 and 6, a change of -50 %; their standard errors are 2 and 1.
+    """Windows (10, 14) and (5, 7) have means 12 and 6, a change of -50 %; their standard errors are 2 and 1.
 
-    The ratio's is sqrt(1² + (0.5 · 2)²) / 12.
+    That of the ratio is sqrt(1² + (0.5 · 2)²) / 12.
     """
     losses = np.full(20, 9.0)
     losses[14:16], losses[18:20] = (10, 14), (5, 7)
@@ -70,7 +70,7 @@ def test_verdict(end: float, noise: float, verdict: str) -> None:
 
 
 def test_the_error_is_the_scatter_of_the_mean() -> None:
-    """Against the scatter of the change over many curves of the same distribution."""
+    """The error agrees with the scatter of the change over many curves of the same distribution."""
     rng = np.random.default_rng(0)
     changes = [row(3 + rng.normal(0, 0.3, 200)).change for _ in range(2000)]
     values, errors = zip(*((change.value, change.error) for change in changes if change), strict=True)

@@ -42,7 +42,7 @@ def edit_run(out: Path, number: int, **changes: object) -> None:
 
 
 def latex_groups(fragment: str) -> list[list[list[str]]]:
-    """Cells of the lines between each two rules, after the heading."""
+    """List the cells of the lines between each two rules, after the heading."""
     table = fragment.split(r"\begin{tabular}")[1].split(r"\bottomrule")[0]
     return [
         [
@@ -54,7 +54,7 @@ def latex_groups(fragment: str) -> list[list[list[str]]]:
 
 
 def markdown_rows(paths: ReportPaths, heading: str) -> list[list[str]]:
-    """Cells of the table whose heading has this column."""
+    """List the cells of the table whose heading has this column."""
     lines = paths.markdown.read_text().splitlines()
     start = next(index for index, line in enumerate(lines) if line.startswith("| #") and heading in line)
     rows = []
@@ -83,7 +83,7 @@ def test_a_run_without_the_later_fields_is_still_read(methods: Path) -> None:
 
 def test_a_row_of_another_method_is_refused(methods: Path) -> None:
     edit_result(methods, "table1-row16-seed0", "job.method", "pctrans")
-    with pytest.raises(UserError, match="run with pctrans, but row 'Mask2Former' of table1 is of mask2former"):
+    with pytest.raises(UserError, match="run with pctrans, but row 'Mask2Former' of table1 belongs to mask2former"):
         collect(methods, "table1")
 
 
@@ -143,7 +143,7 @@ def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
 def test_caption_admits_jobs_it_cannot_compare(methods: Path) -> None:
     edit_result(methods, "table1-row15-seed0", "job.training", {})
     edit_result(methods, "table1-row15-seed0", "job.testing", {"of": "a later version"})
-    assert "cannot be checked: job table1-row15-seed0 is of another version." in text(methods)
+    assert "cannot be checked: job table1-row15-seed0 was made by another version." in text(methods)
 
 
 def test_latex_lines_by_hand(methods: Path) -> None:

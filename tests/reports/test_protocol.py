@@ -1,4 +1,4 @@
-"""How much is protocol: figures by hand, results on disk, and the command."""
+"""Sensitivity to the protocol: figures by hand, results on disk, and the command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def invoke(*arguments: object) -> Result:
 
 
 def family(metric: str, rows: dict[int, dict[str, float]], reference: int = 8) -> Family:
-    """A family from row number -> variant -> figure; variants that are not given are as this project's own."""
+    """Make a family from row number -> variant -> figure; variants that are not given equal this project's own."""
     choice = choose(data="cells", decoding="ids", decodings=("ids",), protocol="nuclei")
     variants = tuple(variant for variant in choice.variants if metric in variant.metrics)
     fair = tuple(variant.name for variant in variants if not variant.leak)
@@ -214,7 +214,7 @@ def test_the_page_and_the_terminal_show_rows_by_variants(methods: Path) -> None:
 
 
 def write_bbbc039(root: Path) -> None:
-    """BBBC039's layout: neighbours in two colours, corners that touch in one, and a speck."""
+    """Masks as in BBBC039 hold neighbours in two colours, corners that touch in one, and a speck."""
     rng = np.random.default_rng(1)
     for name in ("images", "masks", "metadata"):
         (root / name).mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Which tables are reported again, after a run of others."""
+"""Reports are written again for the tables whose results changed, after a run of others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_table_is_reported_again_when_a_result_of_it_is_newer(tmp_path: Path) 
     reports = [out / "reports" / f"{table}.md" for table in tables]
 
     def again() -> list[bool]:
-        """Which reports were written anew."""
+        """List the reports that were written anew."""
         before = [path.stat().st_mtime_ns if path.exists() else 0 for path in reports]
         time.sleep(0.01)  # a file system may tell times less finely than it writes
         report_experiments(Console(quiet=True), [], out, "cpu")

@@ -1,4 +1,4 @@
-"""Exponents, picture and page of a sweep."""
+"""The exponents, the picture and the page of a sweep."""
 
 from __future__ import annotations
 

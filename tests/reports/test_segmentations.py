@@ -21,7 +21,7 @@ from reports.segmentations import draw_segmentations, typical_image
 
 
 def scored(one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int] | None = None) -> list[Result]:
-    """Results with the given PQ by image."""
+    """Give results these PQ by image."""
     result = collect(one_seed, "table4").results[0]
     return [
         result.model_copy(
@@ -32,7 +32,7 @@ def scored(one_seed: Path, scores: list[dict[str, float]], truth: dict[str, int]
 
 
 def test_typical_image_by_hand(one_seed: Path) -> None:
-    """Medians over the three rows are a 0.2, b 0.6, c 0.5: the middle one is c."""
+    """The medians over the three rows are 0.2 for a, 0.6 for b and 0.5 for c: the middle one is c."""
     rows = [{"a": 0.1, "b": 0.6, "c": 0.9}, {"a": 0.2, "b": 0.7, "c": 0.5}, {"a": 0.9, "b": 0.3, "c": 0.1}]
     assert typical_image(scored(one_seed, rows)) == "c"
 

@@ -1,4 +1,4 @@
-"""Statistics against SciPy's own, literal transcriptions, hand-worked cases, properties and a simulation."""
+"""Statistics against SciPy, literal transcriptions, cases worked by hand, properties and a simulation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CUBES = st.tuples(st.integers(1, 8), st.integers(1, 3)).flatmap(lambda shape: ar
 
 
 def tail(images: int) -> float:
-    """Hesterberg's widened percentile, from tables of t: 2.1448 for 14 degrees of freedom, 2.0096 for 49."""
+    """Compute Hesterberg's widened percentile from tables of t: 2.1448 for 14 degrees of freedom, 2.0096 for 49."""
     t = {15: 2.1448, 50: 2.0096}[images]
     return 0.5 * math.erfc(math.sqrt(images / (images - 1)) * t / math.sqrt(2))
 
@@ -35,7 +35,7 @@ def test_interval_of_a_mean_is_scipys_percentile_interval(images: int) -> None:
 
 
 def test_interval_of_a_difference_by_loops() -> None:
-    """The definition, resample by resample: 15 images of 15, 2 seeds of 3."""
+    """The interval follows its definition, resample by resample: 15 images of 15, 2 seeds of 3."""
     differences = _crossed(np.random.default_rng(3), 15, 3)
     rng = np.random.default_rng(4)
     means = []
@@ -78,8 +78,10 @@ def test_what_is_no_list_of_numbers_is_refused(values: list[float]) -> None:
 
 
 def test_wilcoxon_by_hand() -> None:
-    """|d| = 1, 2, 3 with ranks 1, 2, 3: W+ = 1 + 3 = 4 of 6. Sums of signed ranks 0, 1, 2, 3, 3, 4, 5, 6 are equally
-    likely, so P(W+ >= 4) = 3/8 and the two-sided p is 6/8."""
+    """|d| = 1, 2, 3 have ranks 1, 2, 3, so W+ = 1 + 3 = 4 of 6.
+
+    Sums of positive ranks of 0, 1, 2, 3, 3, 4, 5, 6 are equally likely: P(W+ >= 4) = 3/8, and the two-sided p is 6/8.
+    """
     assert signed_rank([1.0, -2.0, 3.0]) == (0.75, pytest.approx(2 / 6))
 
 
@@ -151,7 +153,7 @@ def test_a_shift_shifts_the_interval(differences: np.ndarray, shift: float) -> N
 
 
 def test_holm_by_hand() -> None:
-    """Of four: 0.005 × 4 = 0.02, 0.01 × 3 = 0.03, 0.03 × 2 = 0.06, 0.04 × 1 = 0.04, which may not fall below 0.06."""
+    """Four p become 0.005 × 4 = 0.02, 0.01 × 3 = 0.03, 0.03 × 2 = 0.06, and 0.04 × 1, which may not fall below 0.06."""
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.6, 0.7]) == pytest.approx([1, 1])
     assert holm([]).size == 0
@@ -162,7 +164,7 @@ def test_holm_by_hand() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_rejects_what_the_step_down_procedure_rejects(p_values: list[float]) -> None:
-    """Holm (1979), as it is written: go up from the smallest and stop at the first that is above alpha / (m - k)."""
+    """Reject as Holm (1979) writes: go up from the smallest and stop at the first that is above alpha / (m - k)."""
     alpha = 0.05
     rejected = set()
     for k, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
@@ -173,10 +175,10 @@ def test_holm_rejects_what_the_step_down_procedure_rejects(p_values: list[float]
 
 
 def test_intervals_cover_what_they_should() -> None:
-    """300 experiments whose true mean is 0, for images only and for images and trainings that both scatter.
+    """300 experiments have a true mean of 0, for images only and for images and trainings that both scatter.
 
     With 300, the standard error of a share of 0.95 is 0.013. Percentiles of images alone, without widening and
-    without drawing seeds, cover 0.78 of the second.
+    without drawing seeds, would cover 0.78 of the second.
     """
     rng = np.random.default_rng(7)
     alone = [_covers_zero(rng.normal(size=(15, 1))) for _ in range(300)]
@@ -191,5 +193,5 @@ def _covers_zero(differences: np.ndarray) -> bool:
 
 
 def _crossed(rng: np.random.Generator, images: int, seeds: int) -> np.ndarray:
-    """Differences around 0: an effect of each image, one of each seed, and one of both together."""
+    """Draw differences around 0: an effect of each image, one of each seed, and one of both together."""
     return rng.normal(size=(images, 1)) + 0.3 * rng.normal(size=(1, seeds)) + 0.5 * rng.normal(size=(images, seeds))

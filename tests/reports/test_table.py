@@ -15,7 +15,8 @@ from reports.collect import collect
 from reports.comparisons import compare
 from reports.console import render_console
 from reports.frame import to_frame
-from reports.markdown import escape, table_markdown
+from reports.markdown import table_markdown
+from reports.markdown_text import escape
 from reports.pairing import image_means
 from reports.pictures import Picture
 from reports.statistics import mean_interval
@@ -51,7 +52,7 @@ def test_every_report_is_written(one_seed: Path) -> None:
 
 
 def test_every_number_comes_from_the_result_files(one_seed: Path) -> None:
-    """A figure that no other cell has, put into one result.json, is in every report; the old one goes."""
+    """A figure that no other cell has, put into one result.json, appears in every report; the old one is gone."""
     old = f"{collect(one_seed, 'table4').rows[4].results[0].metrics['f1']:.4f}"
     edit_result(one_seed, "table4-row5-seed0", "metrics.f1", 0.123449)
     edit_result(one_seed, "table4-row5-seed0", "cost.parameters", 7654321)
@@ -114,7 +115,8 @@ def test_frame_has_intervals_and_comparisons(tmp_path: Path) -> None:
     results = collect(tmp_path, "table4")
     frame = pd.read_csv(io.StringIO(to_frame(results).to_csv(index=False)))
     line, comparison = frame.iloc[0], compare(results.rows[0], results.rows[7], "pq")
-    assert (line["pq_ci_low"], line["pq_ci_high"]) == pytest.approx(mean_interval(image_means(results.rows[0], "pq")))
+    means = list(image_means(results.rows[0], "pq").values())
+    assert (line["pq_ci_low"], line["pq_ci_high"]) == pytest.approx(mean_interval(means))
     assert line["pq_ci_low"] < line["pq_mean"] < line["pq_ci_high"]
     assert line["pq_reference_effect"] == pytest.approx(comparison.effect)
     assert (line["pq_reference_low"], line["pq_reference_high"]) == pytest.approx((comparison.low, comparison.high))

@@ -1,4 +1,4 @@
-"""What reports say of thresholds that were chosen after training."""
+"""Reports on thresholds that were chosen after training."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_every_job_that_chose_has_a_line(three_seeds: Path) -> None:
 def test_training_images_that_chose_are_named(one_seed: Path) -> None:
     edit_result(one_seed, "table4-row1-seed0", "thresholds", choice({"mask_threshold": 0.4}, 0.5, 0.5, "train"))
     rule = threshold_rule(collect(one_seed, "table4"))
-    assert "images of the training split" in rule and "Training images chose" in rule
+    assert "images of the training split" in rule and "chosen on training images" in rule
 
 
 def test_results_from_before_there_was_a_choice_are_reported(one_seed: Path) -> None:

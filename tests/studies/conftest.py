@@ -12,7 +12,7 @@ from tiny_study import DATA, TINY
 
 from benchmarks.data import Dataset, open_dataset
 from studies.plan import StudySettings, TrainingPlan, plan_training
-from studies.specs import load_study, parse_study
+from studies.specification import load_study, parse_study
 from studies.storage import open_storage
 
 

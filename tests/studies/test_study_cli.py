@@ -20,10 +20,10 @@ from benchmarks.plan.expansion import Plan, expand_table
 from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.store.run_file import save_run
-from studies.folder import enter_folder
 from studies.plan import TrainingPlan
 from studies.slots import create_or_join
 from studies.storage import load, open_storage
+from studies.study_folder import enter_folder
 
 Make = Callable[..., TrainingPlan]
 

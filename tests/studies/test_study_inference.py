@@ -31,7 +31,7 @@ from studies.page import facts
 from studies.plan import StudySettings, study_folder
 from studies.records import read_trials
 from studies.slots import create_or_join
-from studies.specs import parse_study
+from studies.specification import parse_study
 from studies.storage import open_storage, suggest
 
 SEARCH = {

@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 from studies import leases
 from studies.leases import Leaseholder, Reaper, put_back
 from studies.plan import StudySettings, TrainingPlan
-from studies.planning import make_plan as make_plan_of
+from studies.plans import make_plan as make_plan_of
 from studies.records import read_trials
 from studies.slots import create_or_join, queue_failed_again
 from studies.storage import open_storage, suggest
@@ -96,7 +96,8 @@ def test_a_dead_commands_trial_waits_again_once(tmp_path: Path, make_plan: Make)
     plan = make_plan(trials=2)
     study = create_or_join(plan, open_storage(None, tmp_path))
     source = (
-        f"from studies.specs import parse_study\nSPEC = parse_study({plan.spec.model_dump(mode='json')!r}, 'x')\n"
+        "from studies.specification import parse_study\n"
+        f"SPEC = parse_study({plan.spec.model_dump(mode='json')!r}, 'x')\n"
         f"NAME, FOLDER = {study.study_name!r}, {str(tmp_path)!r}"
     )
     reaper = Reaper(study, tmp_path)

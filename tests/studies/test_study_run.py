@@ -24,7 +24,7 @@ from studies.plan import TrainingPlan
 from studies.records import TrialRecord, read_trials, unresolved_failures
 from studies.running import StudyRun
 from studies.slots import create_or_join, queue_failed_again
-from studies.specs import Choice, parse_study
+from studies.specification import Choice, parse_study
 from studies.storage import open_storage, pruner_for, suggest
 from studies.trial import TrialEnd, ValidationReporter
 

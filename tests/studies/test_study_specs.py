@@ -11,7 +11,7 @@ import yaml
 from tiny_study import TINY
 
 from benchmarks.errors import UserError
-from studies.specs import StudySpec, list_studies, load_study, parse_study
+from studies.specification import StudySpec, list_studies, load_study, parse_study
 
 
 def test_those_asked_for_are_there() -> None:

@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from reports.claims import evaluate_claims, write_claims
-from reports.folder import read_folder
 from reports.html import write_html
+from reports.results_folder import read_results_folder
 from reports.table import write_combined, write_table
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "reports"))
@@ -55,7 +55,7 @@ def main() -> None:
 
 def report(out: Path) -> None:
     clock = Clock()
-    folder = read_folder(out)
+    folder = read_results_folder(out)
     clock.lap("collect")
     written = {table: write_table(results, out) for table, results in folder.results.items()}
     write_combined(list(folder.results.values()), out)

@@ -99,7 +99,7 @@ def _parameters(method: str, scale: str) -> str:
 
 
 def _studies() -> Listing:
-    from studies.specs import list_studies, load_study
+    from studies.specification import list_studies, load_study
 
     rows: list[tuple[str, ...]] = []
     for spec in map(load_study, list_studies()):
@@ -115,7 +115,7 @@ def _scales() -> Listing:
 
 
 def _datasets() -> Listing:
-    from benchmarks.data.specs import KINDS
+    from benchmarks.data.opening import KINDS
 
     return ("dataset", "written as"), [(name, written) for name, (_, written) in KINDS.items()]
 

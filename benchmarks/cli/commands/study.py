@@ -13,8 +13,8 @@ from benchmarks.cli.options import JobOptions, Out, Scale, Seeds, TrackingUri, d
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
-    from studies.planning import AnyPlan
-    from studies.specs import StudySpec
+    from studies.plans import AnyPlan
+    from studies.specification import StudySpec
 
 
 @grouped
@@ -52,8 +52,8 @@ def study(
     from benchmarks.machine.environment import choose_device
     from benchmarks.plan.overrides import for_method
     from studies.plan import StudySettings
-    from studies.planning import make_plan
-    from studies.specs import load_study
+    from studies.plans import make_plan
+    from studies.specification import load_study
 
     console = Console()
     spec = _with_budget(load_study(name), trials)
@@ -136,7 +136,7 @@ def _scale(spec: StudySpec, asked: str | None) -> str | None:
 
 
 def _with_budget(spec: StudySpec, trials: int | None) -> StudySpec:
-    from studies.specs import parse_study
+    from studies.specification import parse_study
 
     if trials is None:
         return spec

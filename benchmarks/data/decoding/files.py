@@ -1,7 +1,7 @@
-"""Image files to arrays, exactly as stored: no scaling, no colour conversion of label indices.
+"""Decode image files to arrays exactly as stored: without scaling, without colour conversion of label indices.
 
-The format is taken from the first bytes, never from the file's name. Everything is decoded from bytes, so
-that a file, a member of a zip and the fingerprint all see the same content. `docs/formats.md` lists what is read.
+The first bytes decide on the format, never the file's name. Everything is decoded from bytes, so that a file, a member
+of a zip and the fingerprint all see the same content. `docs/formats.md` lists what is read.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def decode(content: bytes, name: str) -> Raster:
         The image as stored; `raster.to_image` and `raster.to_indices` say what it means.
 
     Raises:
-        UserError: not such a file, damaged, larger than `limits` allow, or a stack of images.
+        UserError: the file is of another kind, damaged, larger than `limits` allow, or a stack of images.
     """
     if content.startswith(PNG_MAGIC):
         raster = decode_png(content, name)
@@ -82,7 +82,7 @@ def _decode_npy(content: bytes, name: str) -> Raster:
 
 
 def _npy_header(content: bytes) -> tuple[tuple[int, ...], np.dtype]:
-    """Shape and type that a .npy header claims; ValueError where there is none, or its values are pickled."""
+    """Read the shape and type that a .npy header claims; ValueError without a header, or where values are pickled."""
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

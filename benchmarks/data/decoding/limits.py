@@ -1,4 +1,4 @@
-"""How much a file may make this program hold, checked from headers before memory is taken."""
+"""Limits on the memory that a file may claim, checked from headers before any is allocated."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.errors import UserError
 
-# 8192 x 8192 and more must open; beyond this a header is a lie or the image will not fit in memory anyway.
+# Images of 8192 x 8192 and more must open; beyond this limit a header lies, or the image would not fit in memory.
 MAX_PIXELS = 2**27
 # An image of MAX_PIXELS with four channels of 16 bits.
 MAX_BYTES = 2**30
@@ -23,7 +23,7 @@ def check_size(height: int, width: int, name: str) -> None:
     """Refuse an image of more than `MAX_PIXELS`.
 
     Raises:
-        UserError: it is too large.
+        UserError: the image is too large.
     """
     if height * width > MAX_PIXELS:
         raise UserError(
@@ -40,7 +40,7 @@ def check_bytes(shape: Sequence[int], itemsize: int, name: str) -> None:
         itemsize: bytes of one value.
 
     Raises:
-        UserError: it is too large.
+        UserError: the array is too large.
     """
     # math.prod, as a product in 64 bits can overflow to something small.
     size = math.prod(int(axis) for axis in shape) * itemsize

@@ -1,6 +1,6 @@
-"""PNG and JPEG files, every bit of every sample.
+"""Decode PNG and JPEG files with every bit of every sample.
 
-imagecodecs (libpng) decodes PNG, as Pillow cuts colour of 16 bits down to 8; Pillow decodes palettes, whose indices
+imagecodecs (libpng) decodes PNG, as Pillow cuts colour of 16 bits down to 8. Pillow decodes palettes, whose indices
 libpng's simple interface hides, and JPEG, as it notices files that were cut short.
 """
 
@@ -36,7 +36,7 @@ def decode_png(content: bytes, name: str) -> Raster:
         (H, W) or (H, W, C) uint8 or uint16. Grey of 1, 2 or 4 bits keeps its stored values; a palette gives indices.
 
     Raises:
-        UserError: damaged, too large, or animated.
+        UserError: the file is damaged, too large, or animated.
     """
     try:
         width, height, depth, colour = _png_header(content)
@@ -66,7 +66,7 @@ def decode_jpeg(content: bytes, name: str) -> Raster:
         (H, W) or (H, W, 3) uint8, marked as lossy.
 
     Raises:
-        UserError: damaged, too large, CMYK, or more than 8 bits.
+        UserError: the file is damaged, too large, CMYK, or of more than 8 bits.
     """
     try:
         with _opened(content, "JPEG") as image:
@@ -83,20 +83,20 @@ def decode_jpeg(content: bytes, name: str) -> Raster:
 
 
 def stated_size(content: bytes, kind: str) -> tuple[int, int]:
-    """Height and width that a JPEG of 8 bits, JPEG 2000 or WebP stream states, without decoding it.
+    """Read the height and width that a stream of 8-bit JPEG, JPEG 2000 or WebP states, without decoding it.
 
     Args:
         kind: Pillow's name of the format.
 
     Raises:
-        OSError, SyntaxError or ValueError: no such stream.
+        OSError, SyntaxError or ValueError: the stream is of another kind or damaged.
     """
     with _opened(content, kind) as image:
         return image.height, image.width
 
 
 def _png_header(content: bytes) -> tuple[int, int, int, int]:
-    """Width, height, bits a sample and colour type. Source: PNG specification (third edition), 11.2.1."""
+    """Read width, height, bits per sample and colour type. Source: PNG specification (third edition), 11.2.1."""
     if content[12:16] != b"IHDR" or len(content) < 33:
         raise ValueError("no header")
     width, height, depth, colour, *_ = _HEADER.unpack_from(content, 16)

@@ -1,7 +1,7 @@
-"""What the values in an image file stand for.
+"""The meaning of the values in an image file.
 
-This is the one place that decides on orientation, polarity, palette and alpha, whatever the format. An image is what
-a viewer shows; a label map is the stored values, turned the same way up and otherwise untouched.
+This module alone decides on orientation, polarity, palette and alpha, whatever the format. An image is what a viewer
+shows; a label map is the stored values, turned the same way up and otherwise untouched.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Raster:
         channels: a name for each of the C channels. `ALPHA` or `PREMULTIPLIED` at the end is an alpha that the file
             declares; nothing else is ever taken for one.
         photometric: how grey values or indices are shown.
-        bits: of one sample; fewer than those of the pixels' type where samples were packed.
+        bits: bits per sample; fewer than those of the pixels' type where samples were packed.
         palette: (N, 3) uint8 where `photometric` is "palette".
         orientation: 1 to 8 as TIFF and EXIF count; 1 is upright.
         lossy: a compression that may have changed values, such as "JPEG"; empty where values are as they were saved.
@@ -48,7 +48,7 @@ class Raster:
 
 
 def to_image(raster: Raster, name: str) -> np.ndarray:
-    """What a viewer shows, without alpha: (H, W) grey or (H, W, 3) colour, in the file's own type.
+    """Return what a viewer shows, without alpha: (H, W) grey or (H, W, 3) colour, in the file's own type.
 
     A palette gives its colours; where zero is white, values are turned so that larger is brighter.
 
@@ -75,7 +75,7 @@ def to_image(raster: Raster, name: str) -> np.ndarray:
 
 
 def to_indices(raster: Raster, name: str) -> np.ndarray:
-    """The stored values upright, (H, W) or (H, W, C): palette indices, and no inversion where zero is white.
+    """Return the stored values upright, (H, W) or (H, W, C): palette indices, and no inversion where zero is white.
 
     Raises:
         UserError: the file's compression may have changed the values.
@@ -89,7 +89,7 @@ def to_indices(raster: Raster, name: str) -> np.ndarray:
 
 
 def _upright(raster: Raster) -> np.ndarray:
-    """Rows from top to bottom, columns from left to right.
+    """Turn the pixels so that rows go from top to bottom and columns from left to right.
 
     Orientations that neither TIFF nor EXIF defines leave pixels as they are stored.
     """
@@ -130,7 +130,7 @@ def _inverted(values: np.ndarray, bits: int, name: str) -> np.ndarray:
 
 
 def _divided_by_alpha(colours: np.ndarray, alpha: np.ndarray, bits: int) -> np.ndarray:
-    """Colours before they were multiplied by alpha; 0 where alpha is 0 and they are lost."""
+    """Restore colours from before they were multiplied by alpha; 0 where alpha is 0 and they are lost."""
     if alpha.dtype.kind == "f":
         return np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
     full = 2**bits - 1 if alpha.dtype.kind == "u" else np.iinfo(alpha.dtype).max

@@ -1,6 +1,6 @@
-"""TIFF files: one plane, whatever its compression, bits, strips or tiles. tifffile with imagecodecs decodes.
+"""Decode TIFF files of one plane with tifffile and imagecodecs, whatever their compression, bits, strips or tiles.
 
-What is read is what the tests read (`docs/formats.md`); anything else is refused by name, as a decoder that guesses is
+Only what the tests read is read (`docs/formats.md`); anything else is refused by name, as a decoder that guesses is
 worse than none.
 """
 
@@ -21,7 +21,7 @@ TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _JPEG, _JPEG_2000, _LERC, _WEBP = 7, 34712, 34887, (50001, 34927)
 _LOSSLESS = (1, 2, 3, 4, 5, 8, 32773, 32946, 34925, 34926, 50000)
 _READ = "none, LZW, deflate, zstd, LZMA, PackBits, CCITT, JPEG, JPEG 2000, WebP and LERC"
-# Codecs that bring pixels of their own type: the types that are tested. Elsewhere tifffile knows the type.
+# Some codecs decode to pixels of their own type; these are the types that are tested. Elsewhere tifffile knows it.
 _TYPES = {_JPEG: ("uint8",), _JPEG_2000: ("uint8", "uint16"), **dict.fromkeys(_WEBP, ("uint8",))}
 _LOSSY = {_JPEG: "JPEG", _JPEG_2000: "JPEG 2000", _LERC: "LERC", **dict.fromkeys(_WEBP, "WebP")}
 
@@ -44,7 +44,7 @@ def decode_tiff(content: bytes, name: str) -> Raster:
         (H, W, C) whole numbers or floats as stored, with what the tags say of them.
 
     Raises:
-        UserError: damaged, incomplete, too large, several images, or of a kind that is not read.
+        UserError: the file is damaged, incomplete, too large, of several images, or of a kind that is not read.
     """
     try:
         with tifffile.TiffFile(io.BytesIO(content)) as file:
@@ -87,7 +87,7 @@ def _decode_series(file: tifffile.TiffFile, content: bytes, name: str) -> Raster
 
 
 def _channel_axis(series: tifffile.TiffPageSeries, sizes: dict[str, int], name: str) -> str:
-    """Name of the one axis that is longer than 1 beside Y and X, "" without one."""
+    """Name the one axis beside Y and X that is longer than 1; "" without one."""
     axes = [axis for axis, size in sizes.items() if size > 1 and axis not in "YX"]
     if len(axes) > 1 or not set(axes) <= {"S", "C"}:
         raise UserError(
@@ -97,7 +97,7 @@ def _channel_axis(series: tifffile.TiffPageSeries, sizes: dict[str, int], name: 
 
 
 def _channels(page: tifffile.TiffPage, axis: str, count: int) -> tuple[str, ...]:
-    """Names of the channels: samples of a pixel have the meaning that the tags give them, planes have none."""
+    """Name the channels: the tags give meaning to the samples of a pixel, but none to planes."""
     colours = RGB if page.photometric in (2, _YCBCR) else GREY
     if axis != "S":
         return GREY if count == 1 else tuple(f"channel {i + 1}" for i in range(count))
@@ -112,7 +112,7 @@ def _photometric(page: tifffile.TiffPage) -> Photometric:
 
 
 def _checked_type(page: tifffile.TiffPage, name: str) -> np.dtype:
-    """Type of the pixels; UserError where compression, photometric interpretation or type is not one that is read."""
+    """Return the pixels' type; UserError where compression, photometric interpretation or type is not supported."""
     compression, photometric = int(page.compression), int(page.photometric)
     if compression not in _LOSSLESS and compression not in _LOSSY:
         raise UserError(
@@ -148,7 +148,7 @@ def _named(value: int) -> str:
 
 
 def _palette(page: tifffile.TiffPage) -> np.ndarray:
-    """(N, 3) uint8 colours. TIFF keeps 16 bits of each; some writers fill only the lower eight."""
+    """Read the colours (N, 3) uint8. TIFF keeps 16 bits of each; some writers fill only the lower eight."""
     table = np.asarray(page.colormap).T
     if table.ndim != 2 or table.shape[1] != 3:
         raise ValueError(f"a colour map of shape {table.T.shape}")

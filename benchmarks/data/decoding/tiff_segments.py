@@ -1,4 +1,4 @@
-"""The strips or tiles of a TIFF, checked before they are decoded: all there, and none larger than the page says."""
+"""Check the strips or tiles of a TIFF before they are decoded: all are there, none is larger than the page says."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from benchmarks.data.decoding.png_jpeg import stated_size
 from benchmarks.errors import UserError
 
 _JPEG, _LERC = 7, 34887
-# Streams with a size of their own, which decoders believe, by the name that Pillow has for them.
+# Compressions whose streams state a size, which decoders believe, with Pillow's name for each.
 _STREAMS = {_JPEG: "JPEG", 34712: "JPEG2000", 50001: "WEBP", 34927: "WEBP"}
 
 
 def check_planes(file: tifffile.TiffFile, name: str) -> None:
     """Check that a file of one series has the planes that ImageJ or tifffile wrote in its description.
 
-    Both put planes one after the other behind a single directory; where some were cut off, tifffile gives the first.
+    Both store planes one after the other behind a single directory; where some were cut off, tifffile returns the
+    first.
 
     Raises:
-        UserError: some are missing.
+        UserError: some planes are missing.
     """
     series, page = file.series[0], file.series[0].keyframe
     there = math.prod(series.shape) // page.size
@@ -42,10 +43,10 @@ def check_planes(file: tifffile.TiffFile, name: str) -> None:
 def check_segments(series: tifffile.TiffPageSeries, content: bytes, name: str) -> None:
     """Check the strips or tiles of each page.
 
-    tifffile fills with zeros what is missing, and JPEG decoders fill with grey what was cut.
+    tifffile fills what is missing with zeros, and JPEG decoders fill what was cut off with grey.
 
     Raises:
-        UserError: some are missing, empty, cut short, or state a size that is not theirs.
+        UserError: a strip or tile is missing, empty or cut short, or states a wrong size.
     """
     pages = [page for page in series.pages if page is not None]
     if len(pages) < len(series.pages):
@@ -75,17 +76,17 @@ def _check_page(
 
 
 def _is_one_block(keyframe: tifffile.TiffPage, spans: list[tuple[int, int]], expected: int) -> bool:
-    """Whether pixels without compression follow each other, so that wrong counts of strips do no harm."""
+    """Tell whether pixels without compression follow each other, so that wrong counts of strips do no harm."""
     listed = len(spans) == expected or sum(count for _, count in spans) >= keyframe.nbytes
     return bool(keyframe.is_contiguous) and listed
 
 
 def _check_stream(data: bytes, index: int, page: tifffile.TiffPage, name: str) -> None:
-    """Refuse a stream that says another size than the page, before the decoder takes memory for it."""
+    """Refuse a stream that states another size than the page, before the decoder allocates memory for it."""
     _, _, (_, height, width, samples) = page.decode(None, index)
     if page.compression == _LERC:
         shape = (height, width, samples) if samples > 1 else (height, width)
-        # Decoded twice, as LERC tells of pixels without a value only beside them.
+        # The data are decoded twice, as LERC reports pixels without a value only beside the decoded ones.
         _, valid = imagecodecs.lerc_decode(data, masks=True, out=np.empty(shape, page.dtype))
         if valid is not None and not valid.all():
             raise UserError(f"{name}: LERC with pixels that have no value; expected a value everywhere.")

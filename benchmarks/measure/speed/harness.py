@@ -72,7 +72,7 @@ def _command(arguments: list[str]) -> None:
 
 def finished_results(out: Path, table: str, seeds: int) -> int:
     """Write a result for each row and seed of a table, all metrics 0.5 on 50 images; returns how many."""
-    plan = expand_table(load_table(table), JobContext.on(open_dataset("synthetic-nuclei"), scale="quick"), seeds=seeds)
+    plan = expand_table(load_table(table), JobContext.on(open_dataset("synthetic-nuclei"), "quick"), seeds=seeds)
     metrics = dict.fromkeys(METRICS, 0.5)
     images = [{"id": f"image-{index}", "truth": 100, "predicted": 100, **metrics} for index in range(IMAGES)]
     for planned in plan.jobs:

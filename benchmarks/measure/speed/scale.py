@@ -23,7 +23,7 @@ MOST_PROFILED = 5
 LARGEST_WHOLE = 2048**2
 """Pixels of an image above which it is not segmented whole: every object's mask is then as large as the image."""
 
-Progress = Callable[[str], None]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def measure_scale(
     groups: tuple[str, ...] = GROUPS,
     repeats: int,
     budget: float,
-    progress: Progress = lambda _: None,
+    progress: Say = lambda _: None,
 ) -> ScaleReport:
     """Time loading, training and inference of a job that is trained.
 

@@ -45,7 +45,7 @@
     }
   }
 
-  // A link to something folded opens it, and what it is folded in.
+  // A link to a folded part opens it, and the parts around it.
   function reveal() {
     let element = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (!element) return;

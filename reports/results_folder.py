@@ -1,4 +1,4 @@
-"""Everything a results folder holds of the paper's tables, read once for all reports."""
+"""The paper's tables in a results folder, read once for all reports."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.store.run_file import RunFile, read_run, run_tables
-from reports.collect import Outcome, TableResults, collect
+from reports.collect import Found, TableResults, collect
 
 
 @dataclass(frozen=True)
 class RunTable:
-    """A table that was run, and how."""
+    """A table's run file and its results."""
 
     run: RunFile
     results: TableResults
 
 
 @dataclass(frozen=True)
-class Folder:
-    """The tables that were run into `out`, in the paper's order; what cannot be read is in `problems`."""
+class ResultsFolder:
+    """The tables that were run into `out`, in the paper's order; `problems` names those that cannot be read."""
 
     out: Path
     tables: tuple[RunTable, ...]
@@ -28,12 +28,12 @@ class Folder:
 
     @property
     def results(self) -> dict[str, TableResults]:
-        """By name of the table."""
+        """The results of each table, by its name."""
         return {table.results.spec.name: table.results for table in self.tables}
 
 
-def read_folder(out: Path) -> Folder:
-    """Collect every table of OUT/runs. A job that several tables share is read once.
+def read_results_folder(out: Path) -> ResultsFolder:
+    """Collect every table in OUT/runs. A job that several tables share is read once.
 
     Raises:
         UserError: nothing was run into `out`.
@@ -45,17 +45,17 @@ def read_folder(out: Path) -> Folder:
             f"Run a table first, such as `pctrans-bench run table4 --out {out}`.{_studies(out)}"
         )
     tables, problems = [], []
-    outcomes: dict[str, Outcome] = {}
+    known: dict[str, Found] = {}
     for name in names:
         try:
             if run := read_run(out, name):
-                tables.append(RunTable(run, collect(out, name, outcomes)))
+                tables.append(RunTable(run, collect(out, name, known)))
         except UserError as error:
             problems.append(str(error))
-    return Folder(out, tuple(tables), tuple(problems))
+    return ResultsFolder(out, tuple(tables), tuple(problems))
 
 
 def _studies(out: Path) -> str:
-    """Where the pages of studies are, whose trials are of no table."""
+    """Point to the pages of studies, whose trials belong to no table."""
     pages = sorted((out / "studies").glob("*/report.html"))
     return f" Studies have pages of their own: {', '.join(map(str, pages))}." if pages else ""

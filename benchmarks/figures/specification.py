@@ -1,4 +1,4 @@
-"""What a figure's YAML file says. Names are the file names without suffix."""
+"""The specification of a figure in its YAML file; a figure's name is the file's name without suffix."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ class FigureSpec(NamedSpecification):
     caption: str
     kind: Kind
     table: str
-    """Whose jobs are shown."""
+    """Name of the table whose jobs are shown."""
     rows: Annotated[list[str], Field(min_length=1)] | None = None
-    """Labels of the table's rows, in the order in which they are drawn; None: all that are run."""
+    """Labels of the table's rows, in the order in which they are drawn; None for all that are run."""
     examples: int = Field(ge=1)
-    """What is shown of each row: target instances (activations, candidates), test images (segmentations), or masks of
-    similar queries (similarity)."""
+    """Number of examples: target instances (activations, candidates), test images (segmentations), or masks of similar
+    queries (similarity)."""
 
 
 def list_figures() -> list[str]:
-    """Names of the figures that can be made."""
+    """List the names of the figures that can be made."""
     return list_names(FIGURES)
 
 
 def load_figure(name: str) -> FigureSpec:
-    """The specification of one figure.
+    """Load the specification of one figure.
 
     Raises:
         UserError: no such figure (the message suggests the nearest name).

@@ -1,4 +1,4 @@
-"""From a text such as `folder:../nuclei` or `synthetic-nuclei?seed=3` to an open dataset."""
+"""Open a dataset by its spec, a text such as `folder:../nuclei` or `synthetic-nuclei?seed=3`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 from benchmarks.data.base import Dataset
 from benchmarks.errors import UserError
 
-# Kind to where its class is and how it is written; imported when asked for.
+# For each kind the place of its class, which is imported when it is needed, and the form of its spec.
 KINDS: Mapping[str, tuple[str, str]] = {
     "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH"),
     "bbbc039": ("benchmarks.data.bbbc039:BBBC039", "bbbc039:PATH[?decoding=official]"),
@@ -32,10 +32,10 @@ def open_dataset(spec: str, *, decoding: str | None = None) -> Dataset:
 
     Args:
         spec: `KIND:PATH`, or the name of an embedded generated set; options follow a question mark.
-        decoding: as the option of that name (bbbc039 only); "ids" is every other dataset's.
+        decoding: the same as the option of that name (bbbc039 only); every other dataset has "ids".
 
     Raises:
-        UserError: an unknown kind or option, or data that is not as its kind expects.
+        UserError: the kind or an option is unknown, or the data are not as the kind expects.
     """
     kind, path, options = _parse(spec)
     if decoding is not None and not (kind != "bbbc039" and decoding == "ids"):

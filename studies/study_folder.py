@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive, write_json
 from studies.plan import study_folder
-from studies.planning import AnyPlan
+from studies.plans import AnyPlan
 
 
 def enter_folder(plan: AnyPlan, out: Path) -> Path:

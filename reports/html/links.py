@@ -1,4 +1,4 @@
-"""Other pages and files of the folder, which the page leads to."""
+"""Links from the page to the other reports of the results folder: studies and protocols."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from urllib.parse import quote
 
 
 @dataclass(frozen=True)
-class Neighbour:
-    """A file and what it holds; `link` is relative to the page."""
+class Link:
+    """A report beside the page and what it is about; `target` is relative to the page."""
 
     title: str
-    link: str
+    target: str
     text: str
 
 
-def neighbours(out: Path, page: Path) -> list[Neighbour]:
-    """Pages of studies and reports of protocols that lie in `out`."""
-    return [Neighbour(title, _link(page, path), text) for title, path, text in _found(out)]
+def report_links(out: Path, page: Path) -> list[Link]:
+    """Link to the reports of studies and of protocols that lie in `out`."""
+    return [Link(title, _relative(page, path), text) for title, path, text in _found(out)]
 
 
 def _found(out: Path) -> Iterator[tuple[str, Path, str]]:
@@ -28,7 +28,7 @@ def _found(out: Path) -> Iterator[tuple[str, Path, str]]:
         yield f"Study {path.parent.name}", path, _first_line(path.with_name("best.yaml"))
     for path in sorted((out / "reports").glob("*_protocol.md")):
         name = path.stem.removesuffix("_protocol")
-        yield f"Protocol of {name}", path, "How much of a difference between its rows is the way of scoring."
+        yield f"Protocol of {name}", path, "How much of a difference between its rows is due to the way of scoring."
 
 
 def _first_line(best: Path) -> str:
@@ -38,5 +38,5 @@ def _first_line(best: Path) -> str:
         return "No best settings."
 
 
-def _link(page: Path, path: Path) -> str:
+def _relative(page: Path, path: Path) -> str:
     return quote(os.path.relpath(path, page.parent))

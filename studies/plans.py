@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.data import Dataset
 from studies.inference.plan import InferencePlan, plan_inference
 from studies.plan import StudySettings, TrainingPlan, plan_training
-from studies.specs import parse_study
+from studies.specification import parse_study
 
 AnyPlan = TrainingPlan | InferencePlan
 

@@ -1,4 +1,4 @@
-"""Dataset specs: what they open and what is said about wrong ones."""
+"""Opening datasets by their specs: what a spec opens, and what the error for a wrong one says."""
 
 from __future__ import annotations
 
