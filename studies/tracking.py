@@ -91,7 +91,8 @@ class StudyTracker:
             self._tracker.annotate(folder, self._note(trial))
         else:
             parameters = {path: str(value) for path, value in trial.params.items()}
-            self._tracker.tell_child(str(trial.number), f"trial {trial.number}", parameters, self._note(trial))
+            name, note = f"trial {trial.number}", self._note(trial)
+            self._tracker.tell_child(name, parameters, note, identity="optuna.trial")
 
     def _note(self, trial: TrialRecord) -> Note:
         tags = {

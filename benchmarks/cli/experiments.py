@@ -174,7 +174,7 @@ def tracked_tables(experiments: Sequence[Experiment]) -> dict[str, TrackedTable]
     told: set[str] = set()
     for experiment in sorted(experiments, key=lambda one: one.figure is not None):
         keys = frozenset(planned.job.key for planned in experiment.chosen)
-        parameters = {"table": experiment.name, **RunFile.of(experiment.plan).parameters}
+        parameters = RunFile.of(experiment.plan).parameters | {"table": experiment.name}
         tables[experiment.name] = TrackedTable(parameters, keys - told if experiment.figure else keys)
         told |= keys
     return tables

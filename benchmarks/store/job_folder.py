@@ -152,11 +152,6 @@ class JobFolder:
         return self.path / "validation_scores.json"
 
     @property
-    def tracking(self) -> Path:
-        """What was told to MLflow."""
-        return self.path / "tracking.json"
-
-    @property
     def done(self) -> bool:
         """Whether there is a result."""
         return self.result.exists()

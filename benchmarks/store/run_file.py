@@ -62,7 +62,7 @@ class RunFile(Document):
     @property
     def parameters(self) -> dict[str, Any]:
         """Everything but the jobs."""
-        return self.model_dump(mode="json", exclude={"table", "jobs", "rows"})
+        return self.model_dump(mode="json", exclude={"jobs", "rows"})
 
     def seed_of(self, key: str | None) -> int | None:
         """The seed of the job of this key."""

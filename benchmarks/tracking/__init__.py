@@ -1,12 +1,15 @@
-"""MLflow is told of every job and asked for nothing: the job's folder is the truth.
+"""MLflow is told of every job and asked only what it has already: the job's folder is the truth.
 
-folder   what a job's folder holds, as MLflow's parameters and metrics
-ledger   what has been sent, and where to
-store    the MLflow client
-sending  the contents of one job
-tracker  which run they go to, and what happens when MLflow is away
-backlog  sending everything that was not sent
-ui       looking at it
+job         reads a job's folder, as MLflow's parameters and metrics
+identity    names the results folder
+store       makes the MLflow client
+runs        finds the runs of a results folder by their tags, or makes them
+sending     sends the contents of one job to its run
+connection  bears that MLflow is away
+tracker     tells of tables and of the jobs below them
+several     tells of jobs of several tables
+backlog     sends everything that was not sent
+ui          shows it
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sending everything that a results' folder holds and MLflow does not."""
+"""`pctrans-bench track` sends everything that a results folder holds and MLflow does not."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.store.job_folder import JobFolder, all_job_folders, jobs_folder
 from benchmarks.store.run_file import read_run, run_tables
-from benchmarks.tracking.ledger import read_table
-from benchmarks.tracking.tracker import Tracker
+from benchmarks.tracking.tracker import Delivery, Tracker
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,21 @@ def send_all(out: Path, tracking_uri: str | None = None) -> TrackReport:
     if not jobs:
         raise UserError(f"{jobs_folder(out)}: no jobs found; expected the --out folder of an earlier run.")
     tracker = Tracker(out, tracking_uri)
-    outcomes: Counter[str] = Counter()
+    deliveries: Counter[Delivery] = Counter()
     in_tables: set[str] = set()
     for table in run_tables(out):
         run = read_run(out, table)
         assert run is not None, "it was listed"
         members = [jobs[key] for key in run.jobs if key in jobs]
-        tracker.enter_table(table, read_table(out, table).get("parameters", run.parameters))
-        outcomes.update(_deliver(tracker, members))
+        tracker.enter_table(table, run.parameters)
+        deliveries.update(_deliver(tracker, members))
         if len(members) == len(run.jobs) and all(member.done for member in members):
             tracker.finish_table()
         in_tables.update(run.jobs)
-    tracker.enter_table(None, {})
-    outcomes.update(_deliver(tracker, [job for key, job in jobs.items() if key not in in_tables]))
-    return TrackReport(outcomes["sent"], outcomes["present"], outcomes["failed"])
+    tracker.leave_table()
+    deliveries.update(_deliver(tracker, [job for key, job in jobs.items() if key not in in_tables]))
+    return TrackReport(deliveries["sent"], deliveries["present"], deliveries["failed"])
 
 
-def _deliver(tracker: Tracker, jobs: Iterable[JobFolder]) -> list[str]:
+def _deliver(tracker: Tracker, jobs: Iterable[JobFolder]) -> list[Delivery]:
     return [tracker.deliver(job.path) for job in jobs]

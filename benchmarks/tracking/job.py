@@ -1,4 +1,4 @@
-"""What a job's folder holds, in the terms of MLflow."""
+"""A job's folder is read here and put in the terms of MLflow."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Failure, Result
 
 CURVES = ("train", "validation")
-"""Curves of a job; their columns are shown under these names."""
+"""The columns of a job's curves are shown under these names."""
 
 
 @dataclass(frozen=True)
 class Point:
-    """One value of a curve; `seconds` since the job's start."""
+    """Is one value of a curve; `seconds` count from the job's start."""
 
     name: str
     value: float
@@ -32,7 +32,7 @@ class Point:
 
 @dataclass(frozen=True)
 class TrackedJob:
-    """A job's folder as it is now: it may still be growing."""
+    """Holds what is in a job's folder now; it may still be growing."""
 
     folder: JobFolder
     job: dict[str, Any]
@@ -42,7 +42,11 @@ class TrackedJob:
 
     @classmethod
     def read(cls, folder: JobFolder) -> TrackedJob:
-        """Raises OSError or ValueError where the folder holds no readable job.json."""
+        """Read a job's folder.
+
+        Raises:
+            OSError, ValueError: the folder holds no readable job.json.
+        """
         job = _document(folder.description)
         if job is None:
             raise FileNotFoundError(f"{folder.description}: expected the configuration of a job")
@@ -51,31 +55,31 @@ class TrackedJob:
 
     @property
     def status(self) -> str:
-        """MLflow's name for the state: a result counts, whatever went wrong before it."""
+        """MLflow calls the state so. A result counts, whatever went wrong before it."""
         if self.result is not None:
             return "FINISHED"
         return "RUNNING" if self.failure is None else "FAILED"
 
     @property
     def name(self) -> str:
-        """What a reader sees in a list of runs."""
+        """People see this in a list of runs."""
         label = (self.result.label if self.result else None) or self.job.get("label") or self.job.get("method", "job")
         return f"{label}, seed {self.job['seed']}" if "seed" in self.job else str(label)
 
     @property
     def started(self) -> float:
-        """Seconds since 1970. The result knows; until then, the time that the configuration was written."""
+        """These are seconds since 1970. Without a result, they say when the configuration was written."""
         stated = _seconds(self.result.started if self.result else None)
         return self.folder.description.stat().st_mtime if stated is None else stated
 
     @property
     def finished(self) -> float | None:
-        """Seconds since 1970, or None where the job has not ended or does not say when it did."""
+        """These are seconds since 1970, or None where the job has not ended or does not say when it did."""
         when = self.result.finished if self.result else self.failure.when if self.failure else None
         return _seconds(when)
 
     def parameters(self) -> dict[str, str]:
-        """The configuration, the environment and the thresholds that were chosen, one flat entry for each value."""
+        """Return configuration, environment and the thresholds that were chosen, one flat entry for each value."""
         choice = self.result.thresholds if self.result else None
         return (
             dict(flatten(self.job))
@@ -84,7 +88,7 @@ class TrackedJob:
         )
 
     def final_metrics(self) -> dict[str, float]:
-        """Means over the test images, costs, and PQ on the images that chose thresholds, before and after."""
+        """Return means over the test images, costs, and PQ on the images that chose thresholds, before and after."""
         if self.result is None:
             return {}
         choice = self.result.thresholds
@@ -98,7 +102,7 @@ class TrackedJob:
         }
 
     def points(self, curve: str, after: int) -> Iterator[Point]:
-        """Points of one of CURVES past iteration `after`, without what is not a finite number."""
+        """Yield the points of one of CURVES past iteration `after`, without what is not a finite number."""
         source = self.folder.losses if curve == "train" else self.folder.validation
         if not source.exists():
             return
@@ -114,7 +118,7 @@ class TrackedJob:
                     yield Point(metric_name(curve, name), value, int(step), seconds)
 
     def documents(self) -> list[Path]:
-        """Files to look at beside the run."""
+        """Return the files to look at beside the run."""
         folder = self.folder
         files = (folder.description, folder.environment, folder.scores, folder.result, folder.failure)
         return [path for path in files if path.exists()]
@@ -124,12 +128,12 @@ class TrackedJob:
 
 
 def metric_name(group: str, name: str) -> str:
-    """`group/name`, which MLflow's pages show by group, in the characters that MLflow allows."""
+    """Return `group/name`, which MLflow's pages show by group, in the characters that MLflow allows."""
     return f"{group}/{re.sub(r'[^A-Za-z0-9_. -]', '_', name)}"
 
 
 def finite(value: object) -> float | None:
-    """A finite number, also from text; None for anything else."""
+    """Return a finite number, also from text, and None for anything else."""
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):

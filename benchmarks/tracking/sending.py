@@ -1,17 +1,21 @@
-"""The contents of one job, into one MLflow run. Everything here may be sent twice and is kept once."""
+"""The contents of one job go into one MLflow run. Everything here may be sent twice and is kept once."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from benchmarks.tracking.job import TrackedJob
-from benchmarks.tracking.ledger import Sent
+from benchmarks.tracking.job import CURVES, Point, TrackedJob, metric_name
+from benchmarks.tracking.runs import COMPARED, STATUS, KnownRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+PARAMETERS_PER_REQUEST = 100
+METRICS_PER_REQUEST = 1000
 
 
 @dataclass(frozen=True)
@@ -27,12 +31,60 @@ class Note:
     status: Literal["FINISHED", "FAILED", "KILLED"]
 
 
-PARAMETERS_PER_REQUEST = 100
-METRICS_PER_REQUEST = 1000
+def send_job(client: MlflowClient, run: KnownRun, job: TrackedJob) -> bool:
+    """Send what MLflow does not have of a job; return False where it has all."""
+    if run.status == "FINISHED":
+        return False
+    describe(client, run, job.parameters())
+    grown = [_send_curve(client, run, job, curve) for curve in CURVES]
+    changed = run.status != job.status
+    if changed:
+        _send_status(client, run, job)
+    new, run.new = run.new, False
+    return new or changed or any(grown)
 
 
-def send_parameters(client: MlflowClient, run_id: str, parameters: dict[str, str]) -> None:
-    """Send what a run was started with, in as many requests as MLflow's limit asks for."""
+def describe(client: MlflowClient, run: KnownRun, parameters: dict[str, str]) -> None:
+    """Send the parameters that MLflow lacks: all of a new run, or those that an earlier process was too late for.
+
+    MLflow keeps the first value of a parameter. Where a job goes on elsewhere, with another commit or processor,
+    the new one is a tag.
+    """
+    if run.described == parameters:
+        return
+    lacking = {name: value for name, value in parameters.items() if name not in run.parameters}
+    _send_parameters(client, run.run_id, lacking)
+    run.parameters |= lacking
+    for name, value in parameters.items():
+        if run.parameters[name][:COMPARED] != value[:COMPARED]:
+            client.set_tag(run.run_id, f"continued.{name}", value)
+    run.described = parameters
+
+
+def send_note(client: MlflowClient, run_id: str, note: Note, *, when: int, end: bool) -> None:
+    """Send what a study knows of one of its trials.
+
+    Args:
+        client: talks to the store.
+        run_id: MLflow's name of the run.
+        note: the tags, metrics and status to send.
+        when: milliseconds since 1970, the time of the metrics.
+        end: whether the run gets the note's status.
+    """
+    from mlflow.entities import Metric, RunTag
+
+    metrics = [Metric(name, value, when, 0) for name, value in note.metrics.items()]
+    client.log_batch(run_id, metrics, tags=[RunTag(name, value) for name, value in note.tags.items()])
+    if end:
+        client.set_terminated(run_id, note.status)
+
+
+def now() -> int:
+    """Return the time as MLflow takes it, in milliseconds since 1970."""
+    return int(time.time() * 1000)
+
+
+def _send_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
     entries = [Param(name, value) for name, value in parameters.items()]
@@ -40,55 +92,61 @@ def send_parameters(client: MlflowClient, run_id: str, parameters: dict[str, str
         client.log_batch(run_id, params=entries[start : start + PARAMETERS_PER_REQUEST])
 
 
-def send_curve(client: MlflowClient, sent: Sent, job: TrackedJob, curve: str) -> bool:
-    """Send the curve's points past the last iteration sent, and note it; False where there are none."""
+def _send_curve(client: MlflowClient, run: KnownRun, job: TrackedJob, curve: str) -> bool:
+    """Send the curve's points past the last iteration that MLflow has; return False where there are none."""
     from mlflow.entities import Metric
 
-    points = list(job.points(curve, after=sent.iterations.get(curve, -1)))
-    for start in range(0, len(points), METRICS_PER_REQUEST):
-        chunk = points[start : start + METRICS_PER_REQUEST]
-        metrics = [Metric(p.name, p.value, int((sent.started + p.seconds) * 1000), p.step) for p in chunk]
-        client.log_batch(sent.run_id, metrics)
-    if points:
-        sent.iterations[curve] = max(point.step for point in points)
-    return bool(points)
+    before = run.iterations[curve] = _last_iteration(client, run, curve)
+    for batch in _batches(job.points(curve, after=before)):
+        metrics = [Metric(p.name, p.value, run.started + int(p.seconds * 1000), p.step) for p in batch]
+        client.log_batch(run.run_id, metrics)
+        run.iterations[curve] = batch[-1].step
+    return run.iterations[curve] > before
 
 
-def send_status(client: MlflowClient, sent: Sent, job: TrackedJob) -> None:
+def _last_iteration(client: MlflowClient, run: KnownRun, curve: str) -> int:
+    """Return the last iteration that MLflow has of a curve, -1 where it has none. It is asked once for each run."""
+    if curve in run.iterations:
+        return run.iterations[curve]
+    # This is the one column that has a number in each line.
+    history = client.get_metric_history(run.run_id, metric_name(curve, "seconds"))
+    return max((point.step for point in history), default=-1)
+
+
+def _batches(points: Iterable[Point]) -> Iterator[list[Point]]:
+    """Divide points into requests, and no iteration between two: one of which MLflow has a point is there whole."""
+    batch: list[Point] = []
+    for _, points_of_step in groupby(points, key=lambda point: point.step):
+        together = list(points_of_step)
+        if batch and len(batch) + len(together) > METRICS_PER_REQUEST:
+            yield batch
+            batch = []
+        batch += together
+    if batch:
+        yield batch
+
+
+def _send_status(client: MlflowClient, run: KnownRun, job: TrackedJob) -> None:
     """Tell that a job ended, with all that comes with its end, or that one that had failed runs again."""
     if job.status == "RUNNING":
-        client.update_run(sent.run_id, status="RUNNING")
+        client.update_run(run.run_id, status="RUNNING")
     else:
-        end = int((job.finished or time.time()) * 1000)
-        _send_final_metrics(client, sent.run_id, job, end)
-        _send_files(client, sent.run_id, job)
-        if job.failure is not None and job.result is None:
-            client.set_tag(sent.run_id, "mlflow.note.content", job.failure.message)
-        client.update_run(sent.run_id, name=job.name)
-        client.set_terminated(sent.run_id, job.status, end)
-    sent.status = job.status
+        _send_end(client, run.run_id, job)
+    # Last of all: without it everything is sent again.
+    client.set_tag(run.run_id, STATUS, job.status)
+    run.status = job.status
 
 
-def send_note(client: MlflowClient, run_id: str, note: Note, *, end: bool) -> None:
-    """Send what a study knows of one of its trials; `end` gives the run the note's status."""
+def _send_end(client: MlflowClient, run_id: str, job: TrackedJob) -> None:
     from mlflow.entities import Metric
 
-    now = int(time.time() * 1000)
-    for name, value in note.tags.items():
-        client.set_tag(run_id, name, value)
-    client.log_batch(run_id, [Metric(name, value, now, 0) for name, value in note.metrics.items()])
-    if end:
-        client.set_terminated(run_id, note.status)
-
-
-def _send_final_metrics(client: MlflowClient, run_id: str, job: TrackedJob, when: int) -> None:
-    from mlflow.entities import Metric
-
-    client.log_batch(run_id, [Metric(name, value, when, 0) for name, value in job.final_metrics().items()])
-
-
-def _send_files(client: MlflowClient, run_id: str, job: TrackedJob) -> None:
+    end = now() if job.finished is None else int(job.finished * 1000)
+    client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in job.final_metrics().items()])
     for path in job.documents():
         client.log_artifact(run_id, str(path))
     for path in job.overlays():
         client.log_artifact(run_id, str(path), "overlays")
+    if job.failure is not None and job.result is None:
+        client.set_tag(run_id, "mlflow.note.content", job.failure.message)
+    client.update_run(run_id, name=job.name)
+    client.set_terminated(run_id, job.status, end)

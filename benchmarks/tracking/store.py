@@ -1,4 +1,4 @@
-"""The MLflow client: where the store is, made quiet and never waited for."""
+"""The MLflow client is made here, quiet and never waited for, and URIs of stores are understood."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ ENVIRONMENT = {
 
 
 def default_uri(out: Path) -> str:
-    """A database in the results' own folder."""
+    """Return the URI of the database in the results' own folder."""
     return f"sqlite:///{out.resolve() / 'mlflow.db'}"
 
 
 def checked_uri(uri: str) -> str:
-    """Raises UserError for what MLflow 3 refuses: folders (`file:`, plain paths) as a store."""
+    """Return the URI.
+
+    Raises:
+        UserError: it is of a kind that MLflow 3 refuses: a folder (`file:`, a plain path) as a store.
+    """
     if re.match(r"(sqlite|postgresql|mysql|mssql)(\+\w+)?://|https?://|databricks$|databricks://", uri):
         return uri
     raise UserError(
@@ -44,13 +48,25 @@ def is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://", "databricks"))
 
 
+def database_file(uri: str) -> Path | None:
+    """Return the file of a SQLite database, or None for another kind of store."""
+    found = re.match(r"sqlite(?:\+\w+)?:///([^?]+)", uri)
+    return Path(found[1]) if found else None
+
+
+def is_inside(uri: str, out: Path) -> bool:
+    """Say whether the store is a database in the results folder, which moves along with it."""
+    database = database_file(uri)
+    return database is not None and database.resolve().is_relative_to(out.resolve())
+
+
 def shown(uri: str) -> str:
-    """The URI without a name and password, for messages and files that others may read."""
+    """Return the URI without a name and password, for messages that others may read."""
     return re.sub(r"//[^@/]*@", "//", uri)
 
 
 def connect(uri: str, out: Path, experiment: str) -> tuple[MlflowClient, str]:
-    """A client and the experiment's id; the experiment, and a SQLite database, are made where missing.
+    """Return a client and the experiment's id. The experiment, and a SQLite database, are made where missing.
 
     A server decides itself where artifacts go; with a database they go to `out`/mlflow-artifacts.
     """

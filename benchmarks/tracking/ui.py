@@ -1,9 +1,8 @@
-"""MLflow's web pages on this machine."""
+"""MLflow's web pages are served on this machine."""
 
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.machine.children import child_environment
-from benchmarks.tracking.store import ENVIRONMENT, checked_uri, default_uri, is_server, shown
+from benchmarks.tracking.store import ENVIRONMENT, checked_uri, database_file, default_uri, is_server, shown
 
 HOST = "127.0.0.1"
 
@@ -35,10 +34,10 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
     uri = checked_uri(tracking_uri or default_uri(out))
     if is_server(uri):
         raise UserError(f"{shown(uri)} is a server with pages of its own: open it in a browser.")
-    database = re.fullmatch(r"sqlite(?:\+\w+)?:///(.+)", uri)
-    if database is not None and not Path(database[1]).is_file():
+    database = database_file(uri)
+    if database is not None and not database.is_file():
         raise UserError(
-            f"{database[1]}: no tracking database. `pctrans-bench run` makes one in its --out folder, and"
+            f"{database}: no tracking database. `pctrans-bench run` makes one in its --out folder, and"
             " `pctrans-bench track --out DIR` fills one from results that are there."
         )
     _require_free(port)

@@ -14,118 +14,16 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from tracked import DATA, TABLE, artifacts, history, only_run, runs, write_job
 
 from benchmarks.errors import UserError
 from benchmarks.plan.nested import flatten
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.tracking import Tracker, TrackReport, send_all, serve_ui
 from benchmarks.tracking.job import TrackedJob
-
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d49484452000000010000000108000000003a7e9b550000000a49444154789c63f80f00"
-    "01010100e221bc330000000049454e44ae426082"
-)
-DATA = {"spec": "folder:x", "name": "x", "fingerprint": "f", "decoding": "ids"}
-TABLE = {"data": DATA, "scale": "smoke", "seeds": [0], "overrides": {}}
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as MLflow makes it, which takes seconds; tests work on copies."""
-    out = tmp_path_factory.mktemp("database")
-    Tracker(out, experiment="warm-up").start_table("none", {})
-    return out / "mlflow.db"
-
-
-@pytest.fixture
-def out(tmp_path: Path, empty_database: Path) -> Path:
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    return tmp_path
-
-
-def write_job(out: Path, key: str, *, iterations: int = 5, ended: str | None = "result") -> Path:
-    """A job's folder as the harness writes it: running, with a result, or with an error."""
-    folder = out / "jobs" / key
-    (folder / "overlays").mkdir(parents=True, exist_ok=True)
-    job = {
-        "key": key,
-        "method": "pctrans",
-        "seed": 3,
-        "model": {"hidden": 64, "levels": [8, 16], "resume": None, "extra": {}},
-        "training": {f"option_{k}": k for k in range(150)},
-    }
-    (folder / "job.json").write_text(json.dumps(job))
-    (folder / "environment.json").write_text(json.dumps({"torch": "2.13.0", "commit": "abc123"}))
-    rows = [f"{k},{1 / (k + 1)},{'nan' if k == 2 else 0.5},1e-4,{k * 0.25}" for k in range(iterations)]
-    losses = ["iteration,loss,mask,learning_rate,seconds", *rows]
-    validation = ["iteration,epoch,seconds,pq,|dic|", "2,1,0.5,0.4,inf", "4,2,1.0,0.6,3"]
-    (folder / "losses.csv").write_text("\n".join(losses) + "\n")
-    (folder / "validation.csv").write_text("\n".join(validation) + "\n")
-    (folder / "overlays" / "first.png").write_bytes(PNG)
-    if ended == "result":
-        configured = {"values": {"mask_threshold": 0.5, "bandwidth": None}, "pq": 0.5}
-        chosen = {"values": {"mask_threshold": 0.35, "bandwidth": None}, "pq": 0.625}
-        result = {
-            "schema": 1,
-            "key": key,
-            "label": "row 8",
-            "job": job,
-            "dataset": {"spec": "synthetic-nuclei", "split": "test", "images": 1, "instances": 3},
-            "metrics": {"pq": 0.7, "dic": -2.0, "ap": None},
-            "images": [],
-            "cost": {"parameters": 1234, "iterations": iterations, "train_seconds": 9.5},
-            "environment": {},
-            "thresholds": {
-                "configured": configured,
-                "chosen": chosen,
-                "split": "val",
-                "images": 2,
-                "trials": [configured, chosen],
-            },
-            "started": "2026-01-02T03:04:05+00:00",
-            "finished": "2026-01-02T03:14:05+00:00",
-        }
-        (folder / "metrics.csv").write_text("id,truth,predicted,pq\na,3,3,0.7\n")
-        (folder / "result.json").write_text(json.dumps(result))
-    elif ended == "error":
-        error = {"type": "ValueError", "message": "loss is not finite", "traceback": "", "when": "2026-01-02"}
-        (folder / "error.json").write_text(json.dumps(error))
-    return folder
-
-
-def runs(out: Path, *, table: bool) -> list[Any]:
-    """The runs of tables, or those of jobs."""
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
-    experiment = client.get_experiment_by_name("pctrans-bench")
-    assert experiment is not None
-    found = client.search_runs([experiment.experiment_id])
-    return [run for run in found if ("pctrans_bench.table" in run.data.tags) == table]
-
-
-def history(out: Path, run: Any, metric: str) -> list[tuple[int, float]]:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
-    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric)]
-
-
-def artifacts(out: Path, run: Any, folder: str | None = None) -> set[str]:
-    from mlflow import MlflowClient
-
-    client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
-    return {entry.path for entry in client.list_artifacts(run.info.run_id, folder)}
-
-
-def only_run(out: Path, table: bool = False) -> Any:
-    found = runs(out, table=table)
-    assert len(found) == 1
-    return found[0]
 
 
 def test_a_job_that_goes_on_elsewhere_keeps_its_run(out: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -217,19 +115,6 @@ def test_sending_again_adds_nothing(out: Path) -> None:
     assert len(history(out, only_run(out), "train/loss")) == 5
 
 
-def test_what_was_sent_but_not_noted_is_kept_once(out: Path) -> None:
-    """Cut off between sending and noting it: the same points go out twice."""
-    job = write_job(out, "aaa")
-    assert Tracker(out).sync(job)
-    ledger = json.loads((job / "tracking.json").read_text())
-    for sent in ledger.values():
-        sent.update(iterations={}, status="RUNNING")
-    (job / "tracking.json").write_text(json.dumps(ledger))
-    assert Tracker(out).deliver(job) == "sent"
-    assert len(history(out, only_run(out), "train/loss")) == 5
-    assert len(history(out, only_run(out), "test/pq")) == 1
-
-
 def test_a_failed_job_and_its_second_life(out: Path) -> None:
     tracker = Tracker(out)
     job = write_job(out, "aaa", ended="error")
@@ -308,7 +193,7 @@ def test_a_server_that_is_away_costs_one_warning(out: Path, dead_server: str, ca
 
 
 def test_a_server_that_comes_back_is_told(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from benchmarks.tracking import tracker as module
+    from benchmarks.tracking import connection as module
 
     job, tracker = write_job(out, "aaa"), Tracker(out)
     real = module.connect
@@ -317,7 +202,7 @@ def test_a_server_that_comes_back_is_told(out: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "connect", real)
     assert not tracker.sync(job), "no attempt so soon"
     monkeypatch.setattr(module, "RETRY_AFTER", 0.0)
-    monkeypatch.setattr(tracker, "_retry_at", 0.0)
+    monkeypatch.setattr(tracker._connection, "_retry_at", 0.0)
     assert tracker.sync(job)
 
 
