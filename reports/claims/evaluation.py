@@ -60,10 +60,6 @@ class ClaimsReport:
     verdicts: tuple[ClaimVerdict, ...]
     oddities: tuple[str, ...]
 
-    @property
-    def complete(self) -> bool:
-        return all(verdict.verdict != "missing" for verdict in self.verdicts)
-
 
 def evaluate_claims(
     out: Path, claims: Claims | None = None, collected: Mapping[str, TableResults] | None = None

@@ -24,21 +24,16 @@ class ProtocolPaths:
     csv: Path
 
 
-def write_protocol(
-    table: RescoredTable, out: Path, *, csv: Path | None = None, json: Path | None = None
-) -> ProtocolPaths:
+def write_protocol(table: RescoredTable, out: Path, *, json: Path | None = None) -> ProtocolPaths:
     """Write OUT/reports/<table>_protocol.md and .csv.
 
     Args:
-        csv: where to write the CSV as well: a line for each figure of `score_lines`, in full precision.
         json: where to write what `protocol_document` returns.
     """
     folder, name = out / "reports", f"{table.spec.name}_protocol"
     paths = ProtocolPaths(folder / f"{name}.md", folder / f"{name}.csv")
     write_atomic(paths.markdown, protocol_markdown(table))
-    lines = score_lines(table)
-    for path in filter(None, (paths.csv, csv)):
-        write_scores(lines, path)
+    write_scores(score_lines(table), paths.csv)
     if json:
         write_json(json, protocol_document(table))
     return paths
