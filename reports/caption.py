@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from benchmarks.metrics import METRICS
 from benchmarks.plan.fairness import inequalities
 from benchmarks.plan.job import Job, parse_job
 from benchmarks.plan.nested import flatten, lookup
@@ -39,10 +40,22 @@ def caption(results: TableResults) -> list[str]:
     ]
 
 
-def notes(row: RowResults) -> list[str]:
-    """Explain each gap of a row in one sentence."""
+def notes(row: RowResults, metrics: Sequence[str]) -> list[str]:
+    """Explain each gap of a row in one sentence, and each of the table's metrics that its results do not have."""
     short = f"{len(row.results)} of {len(row.results) + len(row.gaps)} seeds: " if row.results else ""
-    return [f"{short}{gap.reason}" + (f" (job {gap.key})" if gap.key else "") + "." for gap in row.gaps]
+    gaps = [f"{short}{gap.reason}" + (f" (job {gap.key})" if gap.key else "") + "." for gap in row.gaps]
+    return gaps + [
+        f"{lacking} of {len(row.results)} results have no {METRICS[metric].title}, which was added after them: "
+        "`pctrans-bench rescore` computes it."
+        for metric in metrics
+        if (lacking := sum(metric not in result.metrics for result in row.results))
+    ]
+
+
+def explained(results: TableResults) -> list[tuple[RowResults, list[str]]]:
+    """Find the rows that have notes, each with them."""
+    found = [(row, notes(row, results.spec.metrics)) for row in results.rows]
+    return [(row, reasons) for row, reasons in found if reasons]
 
 
 def _facts(results: Iterable[Result]) -> list[Facts]:

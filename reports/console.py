@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from reports.caption import caption, notes
+from reports.caption import caption, explained
 from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import TableResults
 from reports.origins import legend, marked_label
@@ -27,9 +27,7 @@ def render_console(results: TableResults) -> Group:
     for index, row in enumerate(results.rows):
         cells = [_cell(column, index) for column in columns]
         table.add_row(str(row.number), Text(marked_label(row)), *cells)
-    missing = [
-        Text(f"row {row.number}: {' '.join(reasons)}", "yellow") for row in results.rows if (reasons := notes(row))
-    ]
+    missing = [Text(f"row {row.number}: {' '.join(reasons)}", "yellow") for row, reasons in explained(results)]
     spread = (
         " Below it: ± standard deviation over seeds."
         if any(" ± " in (cell or "") for column in columns for cell in column.measured)

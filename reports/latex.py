@@ -82,7 +82,7 @@ def table_fragment(results: TableResults) -> str:
     ]
     footnotes = [rf"{escape(sentence)}\par" for sentence in legend(results.rows)]
     gaps: list[str] = []
-    rows = [(index, row, _footnote(gaps, notes(row))) for index, row in enumerate(results.rows)]
+    rows = [(index, row, _footnote(gaps, notes(row, results.spec.metrics))) for index, row in enumerate(results.rows)]
     for _, group in groupby(rows, lambda item: _group(item[1])):
         lines.append(r"\midrule")
         for index, row, mark in group:

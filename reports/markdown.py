@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.plan.tables import Scalar
-from reports.caption import caption, notes
+from reports.caption import caption, explained
 from reports.cells import SIGNS, Column, metric_columns
 from reports.collect import TableResults
 from reports.costs import COST_NOTE, cost_table
@@ -25,7 +25,7 @@ def table_markdown(
     """
     parts = [f"# {results.spec.title}", escape(" ".join(caption(results))), _figures(results)]
     parts += [escape(" ".join(sentences))] if (sentences := legend(results.rows)) else []
-    parts += [f"{row.number}. {escape(' '.join(reasons))}" for row in results.rows if (reasons := notes(row))]
+    parts += [f"{row.number}. {escape(' '.join(reasons))}" for row, reasons in explained(results)]
     parts += ["## Thresholds", *_thresholds(results), escape(threshold_rule(results))]
     parts += ["## Cost", _costs(results), COST_NOTE]
     parts += [

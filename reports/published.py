@@ -18,7 +18,7 @@ def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[Line]:
     """Read the published figures of each row of a table, as printed: metric -> text, no entry for a dash.
 
     A row is found by its name in the column `published.key`, or by the values of its switches, not by its position.
-    A row that is not in the paper has no figures.
+    A row that is not in the paper has no figures, and none has any of a metric that the file has no column of.
 
     Raises:
         UserError: the file lacks a column, has not exactly one row for a row of the table, or has a row that
@@ -30,7 +30,7 @@ def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[Line]:
         lines = list(reader)
     key = spec.published.key
     fields = [key] if key else [column.field for column in spec.columns]
-    if missing := sorted({*fields, *spec.metrics} - set(reader.fieldnames or [])):
+    if missing := sorted(set(fields) - set(reader.fieldnames or [])):
         raise UserError(f"{path} has no column {', '.join(missing)}, which {spec.name} needs.")
     if key:
         names = [row.published for row in spec.rows]
@@ -47,7 +47,7 @@ def _find(path: Path, spec: TableSpec, lines: list[Line], wanted: Mapping[str, S
     if len(found) != 1:
         values = ", ".join(f"{field}={value}" for field, value in wanted.items())
         raise UserError(f"{path} has {len(found)} rows with {values}; {spec.name} needs exactly one.")
-    return {metric: found[0][metric] for metric in spec.metrics if found[0][metric]}
+    return {metric: found[0][metric] for metric in spec.metrics if found[0].get(metric)}
 
 
 def _equal(text: str, value: Scalar) -> bool:

@@ -164,7 +164,7 @@ def _line(results: TableResults, row: RowResults, index: int, columns: Sequence[
         switches=tuple(_switch(marks.get(column.field, "")) for column in results.spec.columns),
         measures=tuple(_measure(column, index) for column in columns),
         jobs=tuple((result.seed, result.key) for result in row.results),
-        notes=tuple(notes(row)),
+        notes=tuple(notes(row, results.spec.metrics)),
     )
 
 

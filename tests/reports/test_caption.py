@@ -101,7 +101,15 @@ def test_with_no_result_at_all(one_seed: Path) -> None:
 def test_notes_name_the_job_and_the_seeds_left(three_seeds: Path) -> None:
     fail(three_seeds, "table4-row2-seed1", "out of memory")
     row = collect(three_seeds, "table4").rows[1]
-    assert notes(row) == ["2 of 3 seeds: failed: RuntimeError: out of memory (job table4-row2-seed1)."]
+    assert notes(row, ["pq"]) == ["2 of 3 seeds: failed: RuntimeError: out of memory (job table4-row2-seed1)."]
+
+
+def test_notes_name_a_metric_that_came_after_the_results(three_seeds: Path) -> None:
+    edit_result(three_seeds, "table4-row2-seed1", "metrics", {"pq": 0.5})
+    row = collect(three_seeds, "table4").rows[1]
+    assert notes(row, ["pq"]) == []
+    (said,) = notes(row, ["pq", "sq"])
+    assert said.startswith("1 of 3 results have no SQ, which was added after them: `pctrans-bench rescore`")
 
 
 def test_names_what_the_user_changed(one_seed: Path) -> None:

@@ -41,6 +41,11 @@ def test_a_file_that_does_not_fit_the_table(tmp_path: Path, old: str, new: str, 
         published_figures(SPEC, tmp_path)
 
 
+def test_a_metric_that_the_paper_does_not_have_has_no_figures() -> None:
+    more = SPEC.model_copy(update={"metrics": [*SPEC.metrics, "abs_dic"]})
+    assert published_figures(more) == published_figures(SPEC)
+
+
 def test_a_dash_in_the_paper_is_no_figure(tmp_path: Path) -> None:
     text = (PUBLISHED / "table4.csv").read_text().replace("0.7671", "")
     (tmp_path / "table4.csv").write_text(text)
