@@ -49,6 +49,15 @@ def train(
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":
         raise typer.Exit(1)
+    if outcome.status == "cached":
+        console.print(
+            "This is the result of an earlier run. A job's key does not follow the code: after a change of the method, "
+            f"give another --out, or delete {JobFolder.of(job, out).path}.",
+            style="dim",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     folder = JobFolder.of(job, out)
     tracker.sync(folder.path)
     _link(out / "model", folder.model)
