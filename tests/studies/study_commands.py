@@ -38,7 +38,7 @@ def start(out: Path, study: str, *options: str, log: str = "log") -> subprocess.
 def workers_of(process: subprocess.Popen[bytes]) -> list[int]:
     """Process ids of its children that run trials."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return [int(pid) for pid in children if b"studies.worker" in _command_line(int(pid))]
+    return [int(pid) for pid in children if b"benchmarks.run.worker" in _command_line(int(pid))]
 
 
 def _command_line(pid: int) -> bytes:
