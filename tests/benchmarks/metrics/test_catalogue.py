@@ -78,6 +78,18 @@ def test_the_truth_itself_is_perfect(maps: tuple[np.ndarray, np.ndarray]):
     assert all(value == (0 if name in COUNTS else 1) for name, value in metrics.items())
 
 
+@given(pairs())
+def test_no_prediction_is_better_than_the_truth(maps: tuple[np.ndarray, np.ndarray]):
+    """That is what the direction says."""
+    truth, prediction = (image_metrics(maps[0], other, compat=True) for other in (maps[0], maps[1]))
+    for name, metric in (METRICS | COMPAT_METRICS).items():
+        if metric.direction == "max":
+            assert prediction[name] <= truth[name] == metric.upper
+        elif metric.direction == "min":
+            assert prediction[name] >= truth[name] == metric.lower
+    assert [name for name, metric in METRICS.items() if metric.direction == "none"] == ["dic"]
+
+
 EMPTY, TWO = np.zeros((4, 4), np.int32), np.repeat([[1, 1, 9, 9]], 4, axis=0)
 
 
