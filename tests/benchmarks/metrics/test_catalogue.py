@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from label_maps import pairs
 
-from benchmarks.metrics import COMPAT_METRICS, METRICS, image_metrics
+from benchmarks.metrics import COMPAT_METRICS, METRICS, contingency_table, image_metrics, table_metrics
 
 COUNTS = ("abs_dic", "dic")
 QUALITIES = tuple(name for name in METRICS if name not in COUNTS)
@@ -21,6 +21,7 @@ def test_names_and_their_order():
     expected = ["aji", "aji_plus", "dice", "f1", "pq", "dq", "sq", "sbd", "abs_dic", "dic", "ap50", "ap"]
     empty = np.zeros((2, 2), int)
     assert list(METRICS) == list(image_metrics(empty, empty)) == expected
+    assert list(table_metrics(contingency_table(empty, empty))) == expected
     assert list(image_metrics(empty, empty, compat=True)) == [*expected, "aji_pea"]
     assert all(name == metric.name for name, metric in (METRICS | COMPAT_METRICS).items())
 
