@@ -91,7 +91,7 @@ def test_a_layer_is_run_again_only_where_that_saves_memory(
     with torch.set_grad_enabled(gradients):
         out = run_layer(layer, x, y, recompute=recompute)
     assert out.item() == pytest.approx(math.e + 1)
-    if gradients:
-        out.backward()
-        assert x.grad is not None and x.grad.item() == pytest.approx(2 * math.e)
+    if gradients:  # by the way that older checkpointing refuses
+        [gradient] = torch.autograd.grad(out, x)
+        assert gradient.item() == pytest.approx(2 * math.e)
     assert layer.runs == runs
