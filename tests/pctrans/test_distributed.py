@@ -30,7 +30,9 @@ def test_alone_the_slice_is_the_batch() -> None:
     assert (world_size(), rank()) == (1, 0)
     assert count_per_process(torch.tensor(3)) == 3 and count_per_process(torch.tensor(0)) == 1
     value = torch.tensor([2, 5])
-    assert mean_over_processes(value).tolist() == [2.0, 5.0] and mean_over_processes(value).dtype == torch.float32
+    for dtype in (torch.int64, torch.float64, torch.bfloat16):
+        mean = mean_over_processes(value.to(dtype))
+        assert mean.tolist() == [2.0, 5.0] and mean.dtype == torch.float32
     assert counts_of_processes(7, CPU) == [7]
     assert gathered("one") == ["one"]
     torch.manual_seed(3)
@@ -83,9 +85,11 @@ def prediction(images: int, config: PCTransConfig) -> Prediction:
     )
 
 
-@pytest.mark.parametrize("form", ["cosine", "released"])
-def test_the_objective_of_slices_is_that_of_the_whole_batch(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Slices with three instances, with one, and with none in either image."""
+@pytest.mark.parametrize(("form", "size"), [("cosine", 3), ("cosine", 2), ("released", 3)])
+def test_the_objective_of_slices_is_that_of_the_whole_batch(
+    form: str, size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three slices have three instances, one, and none; two have three and one."""
     config = PCTransConfig(num_queries=9, num_points=40, query_contrast_form=form, loss_weights=LossWeights(point=3.0))
     corners = [[(2, 2), (30, 30)], [(4, 40)], [], [(20, 20)], [], []]
     labels = torch.stack([squares(64, places, 20) for places in corners])
@@ -99,7 +103,8 @@ def test_the_objective_of_slices_is_that_of_the_whole_batch(form: str, monkeypat
 
     torch.manual_seed(0)
     whole = losses(slice(None))
-    shares = together(monkeypatch, 3, lambda number: losses(slice(2 * number, 2 * number + 2)))
+    share = 6 // size
+    shares = together(monkeypatch, size, lambda number: losses(slice(share * number, share * (number + 1))))
     for name, value in whole.items():
-        mean = torch.stack([share[name] for share in shares]).mean()
+        mean = torch.stack([found[name] for found in shares]).mean()
         assert mean.item() == pytest.approx(value.item(), rel=1e-5), name

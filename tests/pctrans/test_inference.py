@@ -98,10 +98,9 @@ def test_a_group_is_contained_in_what_is_above_the_threshold_in_another(threshol
 
 @pytest.mark.parametrize("averaging", ["soft", "binary"])
 def test_a_group_that_agrees_nowhere_takes_nothing_from_others(averaging: str) -> None:
-    """Of three votes, at most two are for the same cell: too few for a threshold of 0.7."""
+    """Of three votes, at most two are for the same place: too few for a threshold of 0.7."""
     masks = torch.full((4, 16, 16), -9.0)
-    masks[0, :8, :8] = masks[1, :4, :8] = masks[2, 4:8, :8] = 9.0
-    masks[3, 10:, 10:] = 2.0
+    masks[0, :8, :8], masks[1, :3, :8], masks[2, 5:8, :8], masks[3, 10:, 10:] = 9.0, 8.0, 8.0, 2.0
     config = CONFIG.model_copy(update={"averaging": averaging, "mask_threshold": 0.7})
     labels = cluster_then_average(masks, (16, 16), config)
     assert labels[12:, 12:].unique().tolist() == [1] and not labels[:8, :8].any()

@@ -54,6 +54,7 @@ def test_inner_product_head(tiny: PCTransConfig) -> None:
     features = head.shared_features(embedding, STRIDE)
     masks = head(queries, torch.rand(2, 3, 2), features, STRIDE)
     embedded = head.mask_embedding(queries)
+    assert len(head.mask_embedding.layers) == 3  # as in Mask2Former
     for b, q, y, x in [(0, 0, 0, 0), (1, 2, 3, 1)]:
         torch.testing.assert_close(masks[b, q, y, x], embedded[b, q] @ features[b, :, y, x])
 
