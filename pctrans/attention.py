@@ -75,7 +75,7 @@ class CrossAttention(nn.Module, ABC):
         Computed anew, as the fused kernel of `forward` keeps none.
         """
         q, k, _ = self.project(queries, learned, guide, memory, memory_position)
-        logits = q.float() @ k.float().transpose(-1, -2) / math.sqrt(q.shape[-1])
+        logits = q.float() @ k.float().mT / math.sqrt(q.shape[-1])
         return logits.masked_fill(~allowed[:, None], -torch.inf).softmax(-1)
 
 

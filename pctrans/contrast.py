@@ -25,12 +25,10 @@ class Groups:
     """Who is alike, as seen from each query.
 
     Attributes:
-        anchors: (B, N), the matched queries.
-        positives: (B, N, N), [b, v, k]: k belongs to the anchor v.
+        positives: (B, N, N), [b, v, k]: k belongs to the anchor v, which is a matched query.
         negatives: (B, N, N), [b, v, k]: k is neither v nor a positive of the anchor v.
     """
 
-    anchors: Tensor
     positives: Tensor
     negatives: Tensor
 
@@ -46,7 +44,7 @@ def group_queries(queries: Tensor, matching: Matching) -> Groups:
     belongs = F.one_hot(nearest, n).bool().transpose(1, 2)  # [b, v, k]
     positives = belongs & anchors[:, :, None] & ~anchors[:, None, :]
     self_pairs = torch.eye(n, dtype=torch.bool, device=queries.device)
-    return Groups(anchors, positives, anchors[:, :, None] & ~positives & ~self_pairs)
+    return Groups(positives, anchors[:, :, None] & ~positives & ~self_pairs)
 
 
 def cosine_similarity(queries: Tensor) -> Tensor:

@@ -28,8 +28,8 @@ class DeformableAttention(nn.Module):
     def _reset_parameters(self) -> None:
         """Start with each head looking in its own direction, point p at distance p, all weights equal."""
         angles = torch.arange(self.heads) * (2 * math.pi / self.heads)
-        directions = torch.stack((angles.cos(), angles.sin()), dim=-1)
-        directions = directions / directions.abs().amax(dim=-1, keepdim=True)
+        directions = torch.stack((angles.cos(), angles.sin()), dim=1)
+        directions = directions / directions.abs().amax(dim=1, keepdim=True)
         distances = torch.arange(1, self.points + 1)
         offsets = directions[:, None, None] * distances[None, None, :, None]
         nn.init.zeros_(self.sampling_offsets.weight)

@@ -43,18 +43,18 @@ def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: Inf
 
 
 def _by_confidence(soft: Tensor, binary: Tensor) -> Tensor:
-    """Indices of masks (N, P), those with the highest mean soft value inside the binary mask first."""
-    return ((soft * binary).sum(1) / binary.sum(1).clamp(min=1)).argsort(descending=True)
+    """Indices of masks (N, P), none empty, those with the highest mean soft value inside the binary mask first."""
+    return ((soft * binary).sum(1) / binary.sum(1)).argsort(descending=True)
 
 
 def _group(binary: Tensor, order: Tensor, threshold: float) -> list[Tensor]:
-    """Greedy clustering of masks (N, P) by Dice similarity; returns the indices of each group's members.
+    """Greedy clustering of masks (N, P), none empty, by Dice similarity; the indices of each group's members.
 
     The first ungrouped query of `order` gathers all ungrouped queries that overlap it enough. The Dice similarity of
     all pairs is one matrix product.
     """
     areas = binary.sum(1)
-    similar = (2 * (binary @ binary.T) / (areas[:, None] + areas[None, :]).clamp(min=1) > threshold).cpu()
+    similar = (2 * (binary @ binary.T) / (areas[:, None] + areas[None, :]) > threshold).cpu()
     free = torch.ones(len(binary), dtype=torch.bool)
     groups = []
     for query in order.tolist():

@@ -24,7 +24,7 @@ def mask_loss(
     sampled = sample_logits(logits[:, None], points)[:, 0]
     labels = sample_labels(targets.labels, points, matching.image)
     truth = (labels == matching.instance[:, None] + 1).to(sampled.dtype)
-    bce = F.binary_cross_entropy_with_logits(sampled, truth, reduction="none").mean(-1)
+    bce = F.binary_cross_entropy_with_logits(sampled, truth, reduction="none").mean(1)
     return bce.sum() / normaliser, dice_loss(sampled, truth).sum() / normaliser
 
 
@@ -63,7 +63,6 @@ def discriminative_loss(
         Scalar: mean over the images that have an instance; 0 where none has.
     """
     pixels = embedding.float().flatten(2).transpose(1, 2)  # (B, P, D)
-    num_instances = max(num_instances, 1)  # a batch without any has one empty place, so that shapes hold
     # Membership as a matrix: products with it are several times faster than gathering and scattering.
     ids = torch.arange(1, num_instances + 1, device=labels.device)
     member = (labels.flatten(1)[..., None] == ids).float()  # (B, P, K)

@@ -62,7 +62,7 @@ def start_matching(
     centres: list[Tensor],
     targets: Targets,
     num_points: int,
-    centre_weight: float = 0.0,
+    centre_weight: float,
 ) -> Iterator[Matching]:
     """Match each prediction of a list with the instances: BCE + Dice at uniform random points, and how far centres are.
 

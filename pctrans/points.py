@@ -16,14 +16,14 @@ def sample_logits(logits: Tensor, points: Tensor) -> Tensor:
 
 
 def sample_labels(labels: Tensor, points: Tensor, image: Tensor) -> Tensor:
-    """The label under each point: (B, H, W) at (M, P, 2) gives (M, P), row m from image `image[m]`.
+    """The label under each point: (B, H, W) at (M, P, 2), (x, y) in [0, 1], gives (M, P), row m of image `image[m]`.
 
     The released code interpolates binary masks; asking the label map is the same but for points within half
     a pixel of a border, and needs no mask per instance.
     """
     height, width = labels.shape[-2:]
-    x = (points[..., 0] * width).long().clamp(0, width - 1)
-    y = (points[..., 1] * height).long().clamp(0, height - 1)
+    x = (points[..., 0] * width).long().clamp(max=width - 1)
+    y = (points[..., 1] * height).long().clamp(max=height - 1)
     return labels.flatten()[image[:, None] * (height * width) + y * width + x]
 
 
@@ -48,6 +48,6 @@ def uncertain_points(
         # Maps of many channels are sampled several times faster channels last.
         maps = masks[None].float().contiguous(memory_format=torch.channels_last)
         certainty = sample_logits(maps, places[None])[0].abs()
-        chosen = certainty.topk(important, dim=1, largest=False, sorted=False).indices
+        chosen = certainty.topk(important, largest=False, sorted=False).indices
         points.append(torch.cat((places[chosen], others.expand(len(masks), -1, -1)), dim=1))
     return torch.cat(points)

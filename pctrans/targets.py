@@ -39,13 +39,13 @@ class Targets:
 def build_targets(labels: Tensor) -> Targets:
     """Number the instances of (B, H, W) label maps without gaps and find their centres of mass."""
     dense, counts = _without_gaps(labels)
-    most = max(counts, default=0)
+    most = max(counts)
     batch, height, width = dense.shape
     # One bin for each label of each image, background included.
     bins = (dense + torch.arange(batch, device=dense.device)[:, None, None] * (most + 1)).flatten()
     y = ((torch.arange(height, device=dense.device) + 0.5) / height)[None, :, None].expand_as(dense)
     x = ((torch.arange(width, device=dense.device) + 0.5) / width)[None, None, :].expand_as(dense)
-    values = torch.stack((x.flatten(), y.flatten(), torch.ones_like(x).flatten()), dim=-1)
+    values = torch.stack((x.flatten(), y.flatten(), torch.ones_like(x).flatten()), dim=1)
     sums = values.new_zeros(batch * (most + 1), 3).index_add_(0, bins, values)
     sums = sums.view(batch, most + 1, 3)[:, 1:]
     area = sums[..., 2:]

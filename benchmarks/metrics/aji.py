@@ -83,8 +83,6 @@ def _best_assignment(table: ContingencyTable) -> NDArray[np.integer]:
     # SciPy's sparse solver gives every row a column: one of its own, of weight 0, lets a truth stay alone.
     # Its zeros are no edges, hence one more on all weights, which shifts each full assignment equally.
     gains = csr_array((1 + table.ious, (table.truth_index, table.prediction_index)), shape)
-    weights = hstack([gains, identity(table.num_truth)], format="csr")
-    rows, columns = min_weight_full_bipartite_matching(weights, maximize=True)
-    column_of = np.full(table.num_truth, -1)
-    column_of[rows] = columns
+    weights = hstack([gains, identity(table.num_truth)])
+    _, column_of = min_weight_full_bipartite_matching(weights, maximize=True)  # truth by truth
     return np.flatnonzero(column_of[table.truth_index] == table.prediction_index)

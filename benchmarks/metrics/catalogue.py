@@ -28,20 +28,20 @@ class Metric:
     Attributes:
         name: column in files, key in results.
         title: heading in plain text; a writer escapes it.
+        description: one line for people.
+        compute: table to value.
         direction: which way is better; "none" where neither is (a signed error).
         lower: lowest possible value.
         upper: highest possible value, infinite for counts.
-        description: one line for people.
-        compute: table to value.
     """
 
     name: str
     title: str
-    direction: Literal["max", "min", "none"]
-    lower: float
-    upper: float
     description: str
     compute: Callable[[ContingencyTable], float]
+    direction: Literal["max", "min", "none"] = "max"
+    lower: float = 0.0
+    upper: float = 1.0
 
 
 def difference_in_count(table: ContingencyTable) -> float:
@@ -53,36 +53,32 @@ def _precision_at_50(table: ContingencyTable) -> float:
     return precision_at(table, 50)
 
 
-def _quality(name: str, title: str, description: str, compute: Callable[[ContingencyTable], float]) -> Metric:
-    return Metric(name, title, "max", 0.0, 1.0, description, compute)
-
-
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _quality("aji", "AJI", "aggregated Jaccard index, each truth with its best prediction", aji),
-        _quality("aji_plus", "AJI+", "aggregated Jaccard index, one-to-one assignment", aji_plus),
-        _quality("dice", "Dice", "Dice of the foreground masks", dice),
-        _quality("f1", "F1", "detection F1 at IoU > 0.5", f1),
-        _quality("pq", "PQ", "panoptic quality, DQ · SQ, one class of things", panoptic_quality),
-        _quality("dq", "DQ", "detection quality at IoU > 0.5, the same as F1", f1),
-        _quality("sq", "SQ", "segmentation quality, mean IoU of matches at IoU > 0.5", segmentation_quality),
-        _quality("sbd", "SBD", "symmetric best Dice, the lower of the two directions", symmetric_best_dice),
+        Metric("aji", "AJI", "aggregated Jaccard index, each truth with its best prediction", aji),
+        Metric("aji_plus", "AJI+", "aggregated Jaccard index, one-to-one assignment", aji_plus),
+        Metric("dice", "Dice", "Dice of the foreground masks", dice),
+        Metric("f1", "F1", "detection F1 at IoU > 0.5", f1),
+        Metric("pq", "PQ", "panoptic quality, DQ · SQ, one class of things", panoptic_quality),
+        Metric("dq", "DQ", "detection quality at IoU > 0.5, the same as F1", f1),
+        Metric("sq", "SQ", "segmentation quality, mean IoU of matches at IoU > 0.5", segmentation_quality),
+        Metric("sbd", "SBD", "symmetric best Dice, the lower of the two directions", symmetric_best_dice),
         Metric(
-            "abs_dic", "|DiC|", "min", 0.0, math.inf,
-            "absolute difference in count", lambda table: abs(difference_in_count(table)),
+            "abs_dic", "|DiC|", "absolute difference in count",
+            lambda table: abs(difference_in_count(table)), "min", 0.0, math.inf,
         ),
         Metric(
-            "dic", "DiC", "none", -math.inf, math.inf,
-            "difference in count, predicted minus true", difference_in_count,
+            "dic", "DiC", "difference in count, predicted minus true",
+            difference_in_count, "none", -math.inf, math.inf,
         ),
-        _quality("ap50", "AP50", "TP / (TP + FP + FN) at IoU > 0.5; not COCO's", _precision_at_50),
-        _quality("ap", "AP", "the same, mean over IoU 0.50:0.05:0.95; not COCO's", average_precision),
+        Metric("ap50", "AP50", "TP / (TP + FP + FN) at IoU > 0.5; not COCO's", _precision_at_50),
+        Metric("ap", "AP", "the same, mean over IoU 0.50:0.05:0.95; not COCO's", average_precision),
     )
 }  # fmt: skip
 
 COMPAT_METRICS: dict[str, Metric] = {
-    "aji_pea": _quality("aji_pea", "AJI (PEA)", "AJI as the PEA and PCTrans evaluation computes it", aji_pea)
+    "aji_pea": Metric("aji_pea", "AJI (PEA)", "AJI as the PEA and PCTrans evaluation computes it", aji_pea)
 }
 
 

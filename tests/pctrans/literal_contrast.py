@@ -21,6 +21,26 @@ def literal_overlap(a: Tensor, b: Tensor) -> Tensor:
     return 2 * (a * b).sum() / (a.sum() + b.sum())
 
 
+def literal_inner_product(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum()
+
+
+def literal_released_contrast(queries: Tensor, groups: dict[int, list[int]]) -> tuple[list[Tensor], list[Tensor]]:
+    """The released form of QEC for one image of at most 11 queries (N, D), where ten negatives a positive are all.
+
+    Returns:
+        The terms of eq. 6 on inner products at temperature 2, and the squared distances of cosines from 1, of
+        positives, and from 0, of the negatives of anchors that have a positive.
+    """
+    assert len(queries) <= 11
+    squares = []
+    for v, positives in groups.items():
+        for k in range(len(queries)):
+            if positives and k != v:
+                squares.append((literal_cosine(queries[v], queries[k]) - float(k in positives)) ** 2)
+    return literal_contrast_terms(queries, groups, literal_inner_product, 2.0), squares
+
+
 def literal_groups(queries: Tensor, anchors: list[int]) -> dict[int, list[int]]:
     """The positives of each anchor: the unmatched queries of (N, D) whose cosine with it is their highest."""
     groups: dict[int, list[int]] = {v: [] for v in anchors}

@@ -49,11 +49,11 @@ def literal_discriminative(embedding: Tensor, labels: Tensor) -> Tensor:
     return torch.stack(per_image).mean() if per_image else embedding.new_zeros(())
 
 
-def literal_focal(logits: Tensor, foreground: Tensor) -> Tensor:
-    """Lin et al. 2017, eq. 5, α = 0.25 and γ = 2, summed over pixels / number of foreground pixels."""
+def literal_focal(logits: Tensor, foreground: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Lin et al. 2017, eq. 5, by default with α = 0.25 and γ = 2, summed over pixels / number of foreground pixels."""
     p = 1 / (1 + torch.exp(-logits.double()))
-    p_t, alpha_t = torch.where(foreground, p, 1 - p), torch.where(foreground, 0.25, 0.75)
-    return (-alpha_t * (1 - p_t) ** 2 * torch.log(p_t)).sum() / max(int(foreground.sum()), 1)
+    p_t, alpha_t = torch.where(foreground, p, 1 - p), torch.where(foreground, alpha, 1 - alpha)
+    return (-alpha_t * (1 - p_t) ** gamma * torch.log(p_t)).sum() / max(int(foreground.sum()), 1)
 
 
 def literal_centre(mask: Tensor) -> Tensor:

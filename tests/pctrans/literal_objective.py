@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import torch
-from literal_contrast import literal_contrast_terms, literal_cosine, literal_groups, literal_overlap
+from literal_contrast import (
+    literal_contrast_terms,
+    literal_cosine,
+    literal_groups,
+    literal_overlap,
+    literal_released_contrast,
+)
 from literal_losses import literal_bce, literal_dice, literal_discriminative, literal_focal
 from literal_maps import bilinear, sampled
 from literal_matching import Instance, instances_of, literal_matching, truth_at, undecided_points
@@ -84,10 +90,17 @@ def _contrasts(
     last: Prediction, instances: list[Instance], matched: list[int], config: PCTransConfig
 ) -> tuple[Tensor, Tensor]:
     """QEC and MCC of the last prediction, each the mean over the anchors of the batch that have a positive."""
-    of_queries, of_masks = [], []
+    of_queries, of_masks, squares = [], [], []
     for b in range(len(last.queries)):
         anchors = [query for query, i in zip(matched, instances, strict=True) if i.image == b]
         groups = literal_groups(last.queries[b], anchors)
-        of_queries += literal_contrast_terms(last.queries[b], groups, literal_cosine, config.query_temperature)
+        if config.query_contrast_form == "released":
+            terms, distances = literal_released_contrast(last.queries[b], groups)
+            of_queries, squares = of_queries + terms, squares + distances
+        else:
+            of_queries += literal_contrast_terms(last.queries[b], groups, literal_cosine, config.query_temperature)
         of_masks += literal_contrast_terms(last.mask_logits[b], groups, literal_overlap, config.mask_temperature)
-    return torch.stack(of_queries).mean(), torch.stack(of_masks).mean()
+    query_contrast = torch.stack(of_queries).mean()
+    if squares:
+        query_contrast = query_contrast + torch.stack(squares).mean()
+    return query_contrast, torch.stack(of_masks).mean()

@@ -44,6 +44,26 @@ def test_standard_attention_adds_positions() -> None:
     )
 
 
+def test_no_matrix_of_queries_and_pixels_is_kept_for_the_backward_pass() -> None:
+    """Of each head it would have N × S numbers; keys are twice as wide as values, which fused kernels do not take."""
+    dim, heads, n, s = 16, 8, 64, 512
+    attention = PositionGuidedCrossAttention(dim, heads)
+    kept: list[int] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept.append(tensor.numel())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        attention(
+            *(torch.randn(1, n, dim) for _ in range(3)),
+            torch.randn(1, s, dim),
+            torch.randn(s, dim),
+            torch.ones(1, n, s, dtype=torch.bool),
+        )
+    assert max(kept) <= n * s  # who may attend where, for all heads
+
+
 @pytest.mark.parametrize("kind", [StandardCrossAttention, PositionGuidedCrossAttention])
 def test_weights_reproduce_the_output(kind: type[CrossAttention]) -> None:
     torch.manual_seed(0)

@@ -36,6 +36,9 @@ def test_pretrained_weights_from_a_local_folder(checkpoint: Path) -> None:
     expected = ResNetBackbone.from_pretrained(checkpoint).state_dict()
     actual = backbone.resnet.state_dict()
     assert all(torch.equal(actual[name], value) for name, value in expected.items())
+    assert [tuple(m.shape[1:]) for m in backbone(torch.rand(1, 3, 32, 64))] == [
+        (8, 8, 16), (16, 4, 8), (32, 2, 4), (64, 1, 2),
+    ]  # fmt: skip
 
 
 def test_weights_that_cannot_be_had_are_an_error_not_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,8 +48,17 @@ def test_weights_that_cannot_be_had_are_an_error_not_random_weights(monkeypatch:
 
 
 def test_weights_of_another_backbone_are_an_error(checkpoint: Path) -> None:
-    with pytest.raises(PretrainedWeightsError, match="has layer_type basic"):
+    with pytest.raises(PretrainedWeightsError, match="resnet' has layer_type basic"):
         Backbone(BackboneConfig(name="resnet50", width=8, pretrained=str(checkpoint)))
+
+
+def test_weights_in_a_pickle_are_not_read(checkpoint: Path) -> None:
+    """Reading one runs what its author put there."""
+    weights = ResNetBackbone.from_pretrained(checkpoint).state_dict()
+    (checkpoint / "model.safetensors").unlink()
+    torch.save(weights, checkpoint / "pytorch_model.bin")
+    with pytest.raises(PretrainedWeightsError, match=r"model\.safetensors"):
+        Backbone(BackboneConfig(name="resnet18", width=8, pretrained=str(checkpoint)))
 
 
 def test_a_checkpoint_that_lacks_weights_is_an_error(checkpoint: Path) -> None:

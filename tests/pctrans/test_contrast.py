@@ -6,10 +6,12 @@ import math
 
 import pytest
 import torch
+from literal_contrast import literal_overlap
 from references import literal_contrast
 
 from pctrans.contrast import (
     Groups,
+    _some_negatives,
     contrastive_loss,
     cosine_similarity,
     group_queries,
@@ -64,6 +66,15 @@ def test_soft_dice_similarity_of_every_pair() -> None:
                 torch.testing.assert_close(soft_dice_similarity(logits)[b, i, j], overlap)
 
 
+def test_soft_dice_similarity_of_masks_of_almost_no_area() -> None:
+    logits = torch.tensor([[[[-8.0, -7.0]], [[-7.0, -9.0]]]], dtype=torch.float64)
+    similarity = soft_dice_similarity(logits)[0]
+    for i in range(2):
+        for j in range(2):
+            expected = literal_overlap(logits[0, i], logits[0, j]).item()
+            assert similarity[i, j].item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_loss_falls_when_positives_come_closer_and_negatives_go_away() -> None:
     """The sign of eq. 6 as printed would reward the opposite."""
     anchor, near, far = torch.eye(3)
@@ -74,12 +85,15 @@ def test_loss_falls_when_positives_come_closer_and_negatives_go_away() -> None:
     assert after < before
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection")
 @pytest.mark.parametrize("case", PAIRS)
 def test_gradients_are_finite(case: str) -> None:
+    """Everywhere on their way, so that one may search for a NaN with PyTorch's anomaly detection."""
     queries = torch.randn(3, 7, 8, requires_grad=True)
     groups = group_queries(queries, matching_of(PAIRS[case]))
-    loss = contrastive_loss(cosine_similarity(queries), groups, 1.0) + released_query_contrast(queries, groups)
-    loss.backward()
+    with torch.autograd.detect_anomaly():
+        loss = contrastive_loss(cosine_similarity(queries), groups, 1.0) + released_query_contrast(queries, groups)
+        loss.backward()
     assert queries.grad is not None and torch.isfinite(queries.grad).all()
 
 
@@ -95,16 +109,30 @@ def test_released_form_contrasts_with_all_negatives(case: str) -> None:
 
 
 def test_released_form_has_ten_negatives_a_positive_in_its_l2_term_only() -> None:
-    """30 queries, any two with the inner product 1 and the cosine 1/2: an anchor, a positive and 28 negatives."""
-    queries = torch.cat((torch.ones(30, 1), torch.eye(30)), 1)[None]
-    anchors, positives, negatives = torch.zeros(1, 30), torch.zeros(1, 30, 30), torch.zeros(1, 30, 30)
-    anchors[0, 0] = positives[0, 0, 1] = negatives[0, 0, 2:] = 1
-    groups = Groups(anchors.bool(), positives.bool(), negatives.bool())
-    expected = math.log(1 + 28) + ((1 / 2 - 1) ** 2 + 10 * (1 / 2 - 0) ** 2) / 11
+    """An anchor, a positive in its direction, 28 negatives at 60 degrees; the inner product of any two is 1."""
+    others = torch.cat((torch.ones(28, 1), math.sqrt(3) * torch.eye(28)), 1)
+    queries = torch.cat((torch.eye(29)[:1], torch.eye(29)[:1], others))[None]
+    positives, negatives = torch.zeros(1, 30, 30), torch.zeros(1, 30, 30)
+    positives[0, 0, 1] = negatives[0, 0, 2:] = 1
+    groups = Groups(positives.bool(), negatives.bool())
+    expected = math.log(1 + 28) + (0 + 10 * (1 / 2 - 0) ** 2) / 11
     assert released_query_contrast(queries, groups).item() == pytest.approx(expected, abs=1e-5)
-    few = Groups(groups.anchors, groups.positives, groups.negatives & (torch.arange(30) < 5))
-    expected = math.log(1 + 3) + ((1 / 2 - 1) ** 2 + 3 * (1 / 2 - 0) ** 2) / 4
+    few = Groups(groups.positives, groups.negatives & (torch.arange(30) < 5))
+    expected = math.log(1 + 3) + (0 + 3 * (1 / 2 - 0) ** 2) / 4
     assert released_query_contrast(queries, few).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_negatives_are_drawn_for_each_anchor_as_many_as_its_positives_ask_for() -> None:
+    """Any of an anchor's negatives as often as another."""
+    torch.manual_seed(0)
+    queries = torch.randn(2, 12, 4)
+    groups = group_queries(queries, matching_of([(0, 1), (0, 5), (0, 8), (1, 0), (1, 7)]))
+    wanted = torch.minimum(2 * groups.positives.sum(-1), groups.negatives.sum(-1))
+    assert len(wanted.unique()) > 3 and (wanted < groups.negatives.sum(-1)).any()
+    drawn = torch.stack([_some_negatives(groups, 2) for _ in range(400)])
+    assert (drawn.sum(-1) == wanted).all()
+    expected = groups.negatives * (wanted / groups.negatives.sum(-1).clamp(min=1))[..., None]
+    assert (drawn.float().mean(0) - expected).abs().max() < 0.12  # 4 to 5 standard deviations
 
 
 def test_sampled_negatives_differ_from_step_to_step() -> None:

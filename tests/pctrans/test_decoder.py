@@ -22,6 +22,9 @@ def test_a_query_attends_inside_its_mask_or_everywhere_if_that_is_empty() -> Non
     logits[0, 0, :2, :2] = 5.0
     region = _attention_region(logits, (2, 2))
     assert region[0].tolist() == [[True, False, False, False], [True] * 4]
+    logits[0, 1] = 0.0  # a soft mask of 0.5 is not above 0.5
+    logits[0, 1, 3, 3] = 1.0
+    assert _attention_region(logits, (4, 4))[0, 1].nonzero().tolist() == [[15]]
 
 
 def test_sinusoidal_against_its_formula() -> None:

@@ -41,3 +41,15 @@ def test_heads_start_by_looking_in_different_directions() -> None:
     expected = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]])
     torch.testing.assert_close(offsets[:, 0, 0], expected, atol=1e-6, rtol=0)
     torch.testing.assert_close(offsets[:, 0, 1], 2 * expected, atol=1e-6, rtol=0)
+
+
+def test_eight_heads_start_by_looking_at_the_eight_neighbours() -> None:
+    """Of a cell, on every level; their neighbours in the same direction are the second and the third point."""
+    attention = DeformableAttention(16, 2, 8, 3)
+    offsets = attention.sampling_offsets.bias.view(8, 2, 3, 2)
+    around = torch.tensor([[1, 0], [1, 1], [0, 1], [-1, 1], [-1, 0], [-1, -1], [0, -1], [1, -1]])
+    for level in range(2):
+        for point in range(3):
+            torch.testing.assert_close(offsets[:, level, point], (point + 1.0) * around, atol=1e-5, rtol=0)
+    assert not attention.sampling_offsets.weight.any()
+    assert not attention.attention_weights.weight.any() and not attention.attention_weights.bias.any()

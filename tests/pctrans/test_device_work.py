@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import nullcontext
 
 import pytest
@@ -69,7 +70,12 @@ def test_activation_checkpointing_keeps_less_and_changes_no_gradient(tiny: PCTra
     for recompute in (False, True):
         torch.manual_seed(0)
         model = PCTrans(tiny.model_copy(update={"activation_checkpointing": recompute, "encoder_layers": 3}))
+        runs: Counter[str] = Counter()
+        for part in ("pixel_decoder", "query_decoder"):
+            for layer in getattr(model, part).layers:
+                layer.register_forward_pre_hook(lambda *_, part=part, runs=runs: runs.update([part]))
         results.append(kept_bytes(model, batch))
+        assert runs == {"pixel_decoder": 6, "query_decoder": 6} if recompute else runs.total() == 6
     (kept, gradients), (kept_less, same_gradients) = results
     assert kept_less < kept
     for name, gradient in gradients.items():

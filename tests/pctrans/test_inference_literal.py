@@ -24,11 +24,11 @@ SETTINGS = {
 }
 
 
-def discs(seed: int, queries: int = 14, size: int = 12) -> Tensor:
-    """Mask logits (queries, size, size): discs around four places, of many sizes and confidences."""
+def discs(seed: int, queries: int = 14, size: tuple[int, int] = (12, 9)) -> Tensor:
+    """Mask logits (queries, *size): discs around four places, of many sizes and confidences."""
     generator = torch.Generator().manual_seed(seed)
-    y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
-    places = size * torch.rand(4, 2, generator=generator)
+    y, x = torch.meshgrid(*map(torch.arange, size), indexing="ij")
+    places = torch.tensor(size) * torch.rand(4, 2, generator=generator)
     masks = []
     for q in range(queries):
         centre = places[q % 4] + 1.5 * torch.randn(2, generator=generator)

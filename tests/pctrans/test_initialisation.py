@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from pctrans import PCTrans, PCTransConfig
 from pctrans.config import BackboneConfig
 from pctrans.decoder import QueryDecoder
+from pctrans.position import uniform_points
 
 PAPER = PCTransConfig(decoder_layers=2, encoder_layers=1, backbone=BackboneConfig(name="resnet18", width=8))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model() -> PCTrans:
     """D = 128 and 300 queries, few layers."""
     torch.manual_seed(0)
@@ -38,6 +39,30 @@ def test_centres_are_uniform_for_every_seed(count: int, seed: int) -> None:
     places = torch.cartesian_prod(line, line)
     farthest = torch.cdist(places, centres).amin(1).max().item()
     assert farthest <= 0.8 / math.sqrt(count)
+
+
+@pytest.mark.parametrize("count", range(1, 20))
+def test_few_points_lie_evenly_in_near_square_rows(count: int) -> None:
+    """Rows as high as each other, points of a row as wide; rows differ by one point at most."""
+    points = uniform_points(count)
+    assert points.shape == (count, 2)
+    heights = sorted(set(points[:, 1].tolist()))
+    assert heights == pytest.approx([(row + 0.5) / len(heights) for row in range(len(heights))])
+    assert len(heights) == round(math.sqrt(count))
+    lengths = []
+    for height in heights:
+        places = points[points[:, 1] == height, 0]
+        lengths.append(len(places))
+        assert places.tolist() == pytest.approx([(i + 0.5) / len(places) for i in range(len(places))])
+    assert max(lengths) - min(lengths) <= 1
+
+
+def test_what_the_reference_point_does_not_read_yet_can_be_learned(model: PCTrans) -> None:
+    """All hidden units but the four that make the start are Xavier's."""
+    weight = model.query_decoder.reference_point.layers[0].weight
+    others, bound = weight[4:], xavier_bound(weight)
+    assert others.std(1).tolist() == pytest.approx([bound / math.sqrt(3)] * len(others), rel=0.3)
+    assert others.abs().max() <= bound
 
 
 def test_the_first_prediction_has_these_centres_and_layers_keep_them_near(model: PCTrans) -> None:

@@ -10,7 +10,7 @@ from literal_maps import sampled
 from scipy.optimize import linear_sum_assignment
 
 from pctrans import matcher
-from pctrans.losses import discriminative_loss, mask_loss, point_loss, semantic_loss
+from pctrans.losses import dice_loss, discriminative_loss, mask_loss, point_loss, semantic_loss
 from pctrans.matcher import Matching, matching_cost, start_matching
 from pctrans.points import sample_labels, sample_logits, uncertain_points
 from pctrans.targets import build_targets
@@ -38,14 +38,14 @@ def test_matching_finds_the_masks_that_show_the_instances() -> None:
     logits = torch.full((2, 5, 8, 8), -8.0)
     logits[0, 4, :4, :4], logits[0, 1, 4:, 4:] = 8.0, 8.0
     logits[1, 2, :, 4:] = 8.0
-    [matching] = start_matching([logits], [torch.rand(2, 5, 2)], targets, 256)
+    [matching] = start_matching([logits], [torch.rand(2, 5, 2)], targets, 256, 0.0)
     pairs = set(zip(matching.image.tolist(), matching.query.tolist(), matching.instance.tolist(), strict=True))
     assert pairs == {(0, 4, 0), (0, 1, 1), (1, 2, 0)}
 
 
 def test_matching_with_more_instances_than_queries_uses_every_query_once() -> None:
     labels = torch.arange(1, 17).repeat_interleave(4).view(1, 8, 8)
-    [matching] = start_matching([torch.randn(1, 3, 4, 4)], [torch.rand(1, 3, 2)], build_targets(labels), 64)
+    [matching] = start_matching([torch.randn(1, 3, 4, 4)], [torch.rand(1, 3, 2)], build_targets(labels), 64, 0.0)
     assert sorted(matching.query.tolist()) == [0, 1, 2]
     assert len(set(matching.instance.tolist())) == 3
 
@@ -61,7 +61,7 @@ def test_assignments_are_made_one_prediction_at_a_time_when_asked_for(monkeypatc
     monkeypatch.setattr(matcher, "linear_sum_assignment", assign)
     targets = build_targets(torch.tensor([[[1, 1], [2, 0]], [[0, 3], [3, 3]]]))
     logits, centres = [torch.randn(2, 5, 4, 4) for _ in range(3)], [torch.rand(2, 5, 2) for _ in range(3)]
-    matchings = start_matching(logits, centres, targets, 16)
+    matchings = start_matching(logits, centres, targets, 16, 0.0)
     assert not made
     assert next(matchings).counts == [2, 1]
     assert made == [(5, 2), (5, 1)]
@@ -71,7 +71,7 @@ def test_assignments_are_made_one_prediction_at_a_time_when_asked_for(monkeypatc
 def test_predictions_that_are_not_finite_are_matched_so_that_the_loss_can_tell() -> None:
     targets = build_targets(torch.arange(4).view(1, 2, 2))
     logits = torch.full((1, 5, 2, 2), torch.nan)
-    [matching] = start_matching([logits], [torch.rand(1, 5, 2)], targets, 16)
+    [matching] = start_matching([logits], [torch.rand(1, 5, 2)], targets, 16, 0.0)
     assert len(matching.query) == 3
     bce, _ = mask_loss(logits[matching.image, matching.query], targets, matching, 16, 3.0)
     assert torch.isnan(bce)
@@ -98,6 +98,16 @@ def test_mask_loss_is_eq_1_at_the_sampled_points() -> None:
     assert dice.item() == pytest.approx(expected_dice / 3, abs=1e-4)
 
 
+def test_dice_loss_is_one_of_the_last_dimension() -> None:
+    generator = torch.Generator().manual_seed(2)
+    logits = 2 * torch.randn(2, 3, 9, generator=generator)
+    truth = (torch.rand(2, 3, 9, generator=generator) > 0.5).float()
+    expected = [
+        [literal_dice(x, t).item() for x, t in zip(*pair, strict=True)] for pair in zip(logits, truth, strict=True)
+    ]
+    assert dice_loss(logits, truth).tolist() == [pytest.approx(row, abs=1e-6) for row in expected]
+
+
 def test_uncertain_points_prefer_the_undecided_border() -> None:
     torch.manual_seed(0)
     ramp = torch.linspace(-10, 10, 64).expand(1, 64, 64).contiguous()  # undecided in the middle column
@@ -121,6 +131,12 @@ def test_labels_and_logits_are_sampled_at_the_same_places() -> None:
     points = torch.tensor([[[(c + 0.5) / 4, (r + 0.5) / 3] for r in range(3) for c in range(4)]])
     assert torch.equal(sample_labels(labels, points, torch.tensor([0]))[0], labels.flatten())
     torch.testing.assert_close(sample_logits(labels[None].float(), points)[0, 0], labels.flatten().float())
+
+
+def test_points_on_the_border_are_in_the_outermost_cells() -> None:
+    labels = torch.arange(24).view(2, 3, 4)
+    corners = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]] * 2)
+    assert sample_labels(labels, corners, torch.tensor([1, 0])).tolist() == [[12, 15, 20, 23], [0, 3, 8, 11]]
 
 
 def test_point_loss_is_l1_to_the_centre_of_mass() -> None:
@@ -163,4 +179,6 @@ def test_semantic_loss_is_focal_over_foreground_pixels() -> None:
     logits = 2 * torch.randn(2, 4, 5, generator=generator)
     truth = torch.rand(2, 4, 5, generator=generator) > 0.7
     assert semantic_loss(logits, truth).item() == pytest.approx(literal_focal(logits, truth).item(), rel=1e-5)
+    other = semantic_loss(logits, truth, alpha=0.4, gamma=1.5).item()
+    assert other == pytest.approx(literal_focal(logits, truth, alpha=0.4, gamma=1.5).item(), rel=1e-5)
     assert torch.isfinite(semantic_loss(logits, torch.zeros_like(truth)))

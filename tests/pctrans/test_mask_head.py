@@ -54,6 +54,7 @@ def test_inner_product_head(tiny: PCTransConfig) -> None:
     features = head.shared_features(embedding, STRIDE)
     masks = head(queries, torch.rand(2, 3, 2), features, STRIDE)
     embedded = head.mask_embedding(queries)
+    assert len(head.mask_embedding.layers) == 3  # as in Mask2Former
     for b, q, y, x in [(0, 0, 0, 0), (1, 2, 3, 1)]:
         torch.testing.assert_close(masks[b, q, y, x], embedded[b, q] @ features[b, :, y, x])
 
@@ -70,3 +71,18 @@ def test_recomputed_blocks_have_the_gradient_of_the_whole(cached: int, monkeypat
     ]  # fmt: skip
     arguments = [torch.randn(shape, dtype=torch.float64, requires_grad=True) for shape in shapes]
     assert torch.autograd.gradcheck(dynamic_convolution.dynamic_convolution, arguments)
+
+
+@pytest.mark.parametrize(("cached", "together"), [(1, 1), (119, 1), (120, 2), (299, 4), (10**6, 5)])
+def test_a_block_on_a_cpu_is_as_large_as_its_cache_allows(
+    cached: int, together: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five queries of three channels on 20 places: 60 values each. Every query of every image is in one block."""
+    monkeypatch.setattr(dynamic_convolution, "CACHED", cached)
+    features, w1 = torch.empty(2, 4, 20), torch.empty(2, 5, 3, 4)
+    handled, sizes = torch.zeros(2, 5), []
+    for block in dynamic_convolution._blocks(features, w1):
+        handled[block] += 1
+        sizes.append(handled[block].numel())
+    assert (handled == 1).all() and max(sizes) == together
+    assert len(list(dynamic_convolution._blocks(features.to("meta"), w1))) == 1  # an accelerator handles all at once

@@ -29,6 +29,7 @@ VARIANTS = {
     "as published": {},
     "centres in the matching": {"matching_centre_weight": 4.0},
     "masks at 1/4": {"mask_stride": 4},
+    "released contrast": {"query_contrast_form": "released"},
 }
 
 Problem = tuple[list[Prediction], Tensor, Tensor, Tensor]
@@ -69,8 +70,8 @@ def to_float32(problem: Problem) -> Problem:
     return single, embedding.float(), semantic.float(), labels
 
 
-def compare(config: PCTransConfig, problem: Problem) -> None:
-    """Terms and their sum's gradients; the terms have to be told apart, so none may be zero."""
+def compare(config: PCTransConfig, problem: Problem, zero: tuple[str, ...] = ()) -> None:
+    """Terms and their sum's gradients; the terms have to be told apart, so none but `zero` may be zero."""
     single = to_float32(problem)
     for tensor in inputs_of(problem) + inputs_of(single):
         tensor.requires_grad_()
@@ -80,7 +81,7 @@ def compare(config: PCTransConfig, problem: Problem) -> None:
     actual = weighted_losses(*single[:3], build_targets(single[3]), config)
     assert set(actual) == set(expected)
     for name, value in expected.items():
-        assert value.item() > 0.01, name
+        assert value.item() == 0 if name in zero else value.item() > 0.01, name
         assert actual[name].item() == pytest.approx(value.item(), rel=1e-4), name
     torch.stack(list(expected.values())).sum().backward()
     torch.stack(list(actual.values())).sum().backward()
@@ -98,6 +99,26 @@ def test_every_term_and_gradient(name: str) -> None:
         [squares(64, [(2, 2), (30, 30), (4, 40)], 16), squares(64, [(20, 20)], 24), squares(64, [], 1)]
     )
     compare(config, problem(config, labels[:, :, :56], depths=4, dim=6, seed=0))
+
+
+def test_one_instance_in_the_batch() -> None:
+    """Its query has nobody to be unlike."""
+    labels = torch.stack([squares(64, [(20, 20)], 24), squares(64, [], 1)])
+    compare(SMALL, problem(SMALL, labels, depths=2, dim=6, seed=2), zero=("query_contrast", "mask_contrast"))
+
+
+@pytest.mark.parametrize("term", ["point", "discriminative", "semantic", "query_contrast", "mask_contrast"])
+def test_a_weight_of_zero_leaves_out_its_term_and_no_other(term: str) -> None:
+    labels = squares(64, [(2, 2), (30, 30), (4, 40)], 16)[None]
+    predictions, embedding, semantic, _ = to_float32(problem(SMALL, labels, depths=2, dim=6, seed=0))
+    found = []
+    for weights in (WEIGHTS, WEIGHTS.model_copy(update={term: 0.0})):
+        config = SMALL.model_copy(update={"loss_weights": weights})
+        logits = semantic if weights.semantic else None  # a model without the loss has no head for it
+        torch.manual_seed(5)
+        found.append(weighted_losses(predictions, embedding, logits, build_targets(labels), config))
+    everything, others = found
+    assert others == {name: value for name, value in everything.items() if name != term}
 
 
 def test_the_centre_term_changes_who_is_matched() -> None:

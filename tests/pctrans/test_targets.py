@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from literal_losses import literal_centre
 
 from pctrans.targets import TABLE, build_targets
 
@@ -24,7 +25,21 @@ def test_ids_are_numbered_in_their_order_image_by_image(labels: np.ndarray) -> N
             expected[image == id] = number
         np.testing.assert_array_equal(targets.labels[b].numpy(), expected)
         assert targets.counts[b] == len(ids)
-        assert targets.valid[b].sum() == len(ids)
+        assert targets.valid[b].tolist() == [k < len(ids) for k in range(max(targets.counts))]
+        for k, id in enumerate(ids):
+            centre = literal_centre(torch.from_numpy(image == id))
+            assert targets.centres[b, k].tolist() == pytest.approx(centre.tolist(), abs=1e-6)
+        assert not targets.centres[b, len(ids) :].any()
+    assert targets.num_instances == sum(targets.counts)
+
+
+@given(arrays(np.int64, (2, 16, 24), elements=st.integers(0, 9)), st.sampled_from([4, 8]))
+def test_downsampled_labels_are_those_at_the_centres_of_cells(labels: np.ndarray, stride: int) -> None:
+    targets = build_targets(torch.from_numpy(labels))
+    cells = targets.downsampled(stride)
+    assert cells.shape == (2, 16 // stride, 24 // stride)
+    for b, y, x in np.ndindex(*cells.shape):
+        assert cells[b, y, x] == targets.labels[b, int((y + 0.5) * stride), int((x + 0.5) * stride)]
 
 
 def test_centres_are_centres_of_mass() -> None:

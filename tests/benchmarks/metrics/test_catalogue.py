@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from label_maps import pairs
 
-from benchmarks.metrics import COMPAT_METRICS, METRICS, image_metrics
+from benchmarks.metrics import COMPAT_METRICS, METRICS, contingency_table, image_metrics, table_metrics
 
 COUNTS = ("abs_dic", "dic")
 QUALITIES = tuple(name for name in METRICS if name not in COUNTS)
@@ -21,6 +21,7 @@ def test_names_and_their_order():
     expected = ["aji", "aji_plus", "dice", "f1", "pq", "dq", "sq", "sbd", "abs_dic", "dic", "ap50", "ap"]
     empty = np.zeros((2, 2), int)
     assert list(METRICS) == list(image_metrics(empty, empty)) == expected
+    assert list(table_metrics(contingency_table(empty, empty))) == expected
     assert list(image_metrics(empty, empty, compat=True)) == [*expected, "aji_pea"]
     assert all(name == metric.name for name, metric in (METRICS | COMPAT_METRICS).items())
 
@@ -76,6 +77,18 @@ def test_gaps_change_nothing(maps: tuple[np.ndarray, np.ndarray], factor: int):
 def test_the_truth_itself_is_perfect(maps: tuple[np.ndarray, np.ndarray]):
     metrics = image_metrics(maps[0], maps[0], compat=True)
     assert all(value == (0 if name in COUNTS else 1) for name, value in metrics.items())
+
+
+@given(pairs())
+def test_no_prediction_is_better_than_the_truth(maps: tuple[np.ndarray, np.ndarray]):
+    """That is what the direction says."""
+    truth, prediction = (image_metrics(maps[0], other, compat=True) for other in (maps[0], maps[1]))
+    for name, metric in (METRICS | COMPAT_METRICS).items():
+        if metric.direction == "max":
+            assert prediction[name] <= truth[name] == metric.upper
+        elif metric.direction == "min":
+            assert prediction[name] >= truth[name] == metric.lower
+    assert [name for name, metric in METRICS.items() if metric.direction == "none"] == ["dic"]
 
 
 EMPTY, TWO = np.zeros((4, 4), np.int32), np.repeat([[1, 1, 9, 9]], 4, axis=0)

@@ -14,7 +14,8 @@ from benchmarks.metrics.derived import pool, within_foreground
 
 def same(one: ContingencyTable, other: ContingencyTable) -> None:
     for name in ("truth_areas", "prediction_areas", "truth_index", "prediction_index", "intersections"):
-        assert getattr(one, name).tolist() == getattr(other, name).tolist(), name
+        found, expected = getattr(one, name), getattr(other, name)
+        assert (found.dtype, found.tolist()) == (expected.dtype, expected.tolist()), name
 
 
 def side_by_side(maps: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +37,7 @@ def test_a_pool_is_the_table_of_the_images_side_by_side(maps: list[tuple[np.ndar
     # Pairs are in the same order, so even ties are settled alike.
     assert table_metrics(pooled, compat=True) == image_metrics(*wide, compat=True)
     assert pooled.truth_ids.tolist() == list(range(1, pooled.num_truth + 1))
+    assert pooled.prediction_ids.tolist() == list(range(1, pooled.num_predicted + 1))
 
 
 def test_pooled_figures_by_hand():
@@ -81,6 +83,7 @@ def test_the_foreground_mask_does_to_counts_what_it_does_to_pixels(maps: tuple[n
     cut = within_foreground(contingency_table(truth, prediction))
     expected = contingency_table(truth, prediction * (truth > 0))
     same(cut, expected)
+    assert cut.truth_ids.tolist() == expected.truth_ids.tolist()
     assert cut.prediction_ids.tolist() == expected.prediction_ids.tolist()
 
 
