@@ -32,6 +32,8 @@ def start(out: Path, study: str, *options: str, log: str = "log") -> subprocess.
             stdout=stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A test run in the background of a script inherits an ignored SIGINT; a user's terminal does not.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 
