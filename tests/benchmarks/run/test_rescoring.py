@@ -19,7 +19,7 @@ from benchmarks.run.execution import run_job
 from benchmarks.run.rescoring import rescore_jobs
 from benchmarks.store.job_folder import JobFolder
 
-NEW = Metric("missed", "missed", "min", 0.0, float("inf"), "true objects less predicted", lambda t: float(t.num_truth))
+NEW = Metric("missed", "missed", "true objects", lambda table: float(table.num_truth), "min", 0.0, float("inf"))
 
 
 @pytest.fixture(scope="module")
