@@ -35,7 +35,7 @@ def test_a_run_a_study_and_below_it_one_a_trial_pruned_and_failed_ones_marked(
         record(1, "pruned", key="abc"),
         record(2, "failed", error="RuntimeError: no memory"),
     ]
-    for _ in range(2):  # the second conductor continues what the first one told
+    for _ in range(2):  # the second command continues what the first one told
         tracker = StudyTracker(plan, tmp_path, None)
         tracker.start()
         tracker.look([*ended, running])
