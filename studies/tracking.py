@@ -1,4 +1,4 @@
-"""A study in MLflow: a run, and below it one for each trial. Only the command talks to MLflow, none of its jobs does."""
+"""A study in MLflow: a run, and below it one for each trial. Only the command talks to MLflow, no job does."""
 
 from __future__ import annotations
 
