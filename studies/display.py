@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from types import TracebackType
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.machine.terminal import LiveDisplay
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import duration
 from benchmarks.training.curves import read_curve
@@ -28,25 +27,14 @@ LOG_SECONDS = 60.0
 """Between two lines where there is no terminal and no trial ends."""
 
 
-class StudyDisplay:
+class StudyDisplay(LiveDisplay):
     """Follows a study. Use as a context, and call `look` with all trials now and then."""
 
     def __init__(self, console: Console, plan: AnyPlan, out: Path, jobs: int):
-        self.console, self.plan, self.out, self.jobs = console, plan, out, jobs
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
+        super().__init__(console)
+        self.plan, self.out, self.jobs = plan, out, jobs
         self._told: set[int] | None = None
         self._last = time.monotonic()
-
-    def __enter__(self) -> StudyDisplay:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     def look(self, trials: Sequence[TrialRecord]) -> None:
         """Show where the trials are."""

@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
-from types import TracebackType
 
 from rich.console import Console, Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.machine.terminal import LiveDisplay
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.execution import Outcome
 from benchmarks.run.executors.base import State, counted
@@ -35,7 +34,7 @@ WORDS: dict[State, str] = {"elsewhere": "runs elsewhere", "cached": "there befor
 STYLES: dict[State, str] = {"done": "green", "cached": "green", "failed": "red", "waiting": "dim", "queued": "dim"}
 
 
-class JobsDisplay:
+class JobsDisplay(LiveDisplay):
     """Follows jobs by the files in their folders. Use as a context.
 
     Args:
@@ -50,7 +49,8 @@ class JobsDisplay:
     def __init__(
         self, console: Console, jobs: Sequence[PlannedJob], out: Path, saved: Callable[[Path], object], slots: int
     ):
-        self.console, self.jobs, self.out, self.saved, self.slots = console, jobs, out, saved, slots
+        super().__init__(console)
+        self.jobs, self.out, self.saved, self.slots = jobs, out, saved, slots
         self.outcomes: dict[str, Outcome] = {}
         self.names = job_names(jobs)
         self._states: Mapping[str, State] = {}
@@ -58,18 +58,6 @@ class JobsDisplay:
         self._begun: dict[str, float] = {}
         self._durations: list[float] = []
         self._look, self._say, self._sync = (Throttle(seconds) for seconds in (LOOK_SECONDS, LOG_SECONDS, SYNC_SECONDS))
-        self._live = Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-
-    def __enter__(self) -> JobsDisplay:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live:
-            self._live.stop()
 
     def look(self, states: Mapping[str, State]) -> None:
         """Show how all jobs are."""
