@@ -27,7 +27,7 @@ Jobs = Annotated[
         "--jobs",
         min=1,
         help="Jobs at a time on this machine, a process each; 1 runs in this process. Default: on a CPU as many as its "
-        "cores and memory allow, else 1. Numbers do not depend on it.",
+        "cores and memory allow, else --jobs-per-gpu. Numbers do not depend on it.",
     ),
 ]
 
@@ -43,6 +43,10 @@ class ExecutorChoice:
     jobs: Jobs = None
     gpus_per_job: Annotated[
         int, typer.Option("--gpus-per-job", min=1, help="Processes that train one job together, an accelerator each.")
+    ] = 1
+    jobs_per_gpu: Annotated[
+        int,
+        typer.Option("--jobs-per-gpu", min=1, help="Jobs on this machine that share an accelerator: small models."),
     ] = 1
     max_parallel: Annotated[
         int | None, typer.Option("--max-parallel", min=1, help="SLURM: jobs at a time. Default: as many as it lets.")
@@ -79,11 +83,13 @@ class ExecutorChoice:
 
         if self.executor == ExecutorName.local:
             self._refuse_options_of_slurm()
-            return ExecutorOptions(self.jobs, self.gpus_per_job)
+            return ExecutorOptions(self.jobs, self.gpus_per_job, self.jobs_per_gpu)
         if self.jobs is not None and self.jobs > 1:
             raise UserError(
                 f"--jobs {self.jobs} is for this machine; with --executor slurm say --max-parallel {self.jobs}."
             )
+        if self.jobs_per_gpu > 1:
+            raise UserError("--jobs-per-gpu is for this machine; a cluster gives each of its jobs accelerators.")
         slurm = SlurmOptions(
             minutes=parse_minutes(self.slurm_time) if self.slurm_time else MINUTES,
             memory_gib=self.slurm_memory,
@@ -92,7 +98,7 @@ class ExecutorChoice:
             max_parallel=self.max_parallel,
             settings=parse_settings(self.slurm_set or []),
         )
-        return ExecutorOptions(self.jobs, self.gpus_per_job, slurm)
+        return ExecutorOptions(self.jobs, self.gpus_per_job, slurm=slurm)
 
     def _refuse_options_of_slurm(self) -> None:
         for name in ("max_parallel", "slurm_time", "slurm_memory", "slurm_cpus", "slurm_partition", "slurm_set"):

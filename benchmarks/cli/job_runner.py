@@ -115,7 +115,7 @@ def jobs_at_a_time(pending: Sequence[PlannedJob], options: ExecutorOptions) -> i
     if options.jobs is not None:
         return options.jobs
     threads = max((one.job.training.threads or 0 for one in pending), default=0)
-    return min(len(pending), jobs_that_fit(threads * options.gpus_per_job)) if threads else 1
+    return min(len(pending), jobs_that_fit(threads * options.gpus_per_job)) if threads else options.jobs_per_gpu
 
 
 def make_executor(
@@ -139,6 +139,8 @@ def make_executor(
     # Whether the nodes of a cluster have accelerators enough is for SLURM to say.
     for planned in pending:
         check_processes(planned.job, device if options.slurm is None else "cpu", options.gpus_per_job)
+    if options.jobs_per_gpu > 1 and device == "cpu":
+        raise UserError(f"--jobs-per-gpu {options.jobs_per_gpu} is for accelerators, and the jobs run on the CPU.")
     if options.slurm is not None:
         return _slurm(console, pending, out, device, options)
     wanted = max(1, min(jobs_at_a_time(pending, options), len(pending)))
@@ -167,10 +169,16 @@ def _local(console: Console, out: Path, device: str, options: ExecutorOptions, w
     from benchmarks.run.executors.local import LocalExecutor
 
     executor = LocalExecutor(
-        out, device, jobs=wanted, gpus_per_job=options.gpus_per_job, note=lambda text: _note(console, text)
+        out,
+        device,
+        jobs=wanted,
+        gpus_per_job=options.gpus_per_job,
+        jobs_per_gpu=options.jobs_per_gpu,
+        note=lambda text: _note(console, text),
     )
     if executor.slots < wanted:
-        _note(console, f"{counted(executor.slots)} at a time, not {wanted}: there are no more accelerators.")
+        room = "the accelerators have room for no more (--jobs-per-gpu)"
+        _note(console, f"{counted(executor.slots)} at a time, not {wanted}: {room}.")
     return executor, executor.slots
 
 

@@ -15,6 +15,7 @@ from benchmarks.figures.facts import RowFacts, Window
 from benchmarks.figures.selection import Box, by_difficulty, crowded_window
 from benchmarks.figures.sources import Source
 from benchmarks.figures.specification import FigureSpec
+from benchmarks.machine.precision import computing_in
 from benchmarks.plan.methods import get_method
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.saved_model import SavedModel, load_model
@@ -132,8 +133,7 @@ def look(row: OpenRow, image: np.ndarray, device: str) -> Inspection:
     """
     assert row.model is not None, "only rows with one are asked"
     pixels = torch.from_numpy(np.array(image, np.float32))[None].to(device)
-    low = row.model.precision == "bfloat16"
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=low):
+    with computing_in(row.model.precision, device):
         return row.network.inspect(pixels).of_image(0)
 
 

@@ -61,8 +61,11 @@ def accelerators() -> list[str]:
     return [str(index) for index in range(torch.cuda.device_count())]
 
 
-def device_groups(device: str, per_job: int, jobs: int) -> list[tuple[str, ...]]:
+def device_groups(device: str, per_job: int, jobs: int, sharing: int = 1) -> list[tuple[str, ...]]:
     """Accelerators for each of at most `jobs` jobs at a time; empty tuples on a CPU.
+
+    Args:
+        sharing: jobs that share an accelerator, each of them with all that it needs; the accelerators fill up evenly.
 
     Raises:
         UserError: not one job can have as many as it wants, or one device is wanted for several jobs.
@@ -75,7 +78,7 @@ def device_groups(device: str, per_job: int, jobs: int) -> list[tuple[str, ...]]
     groups = [tuple(found[first : first + per_job]) for first in range(0, len(found) - per_job + 1, per_job)]
     if not groups:
         raise UserError(f"--gpus-per-job {per_job}: {len(found)} are visible here.")
-    return groups[:jobs]
+    return (groups * sharing)[:jobs]
 
 
 def environment_of_worker(

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset, read_labels
 from benchmarks.data.label_files import write_labels
 from benchmarks.files import atomic_path
+from benchmarks.machine.precision import computing_in
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.plan.settings import TestingSettings
@@ -33,7 +33,7 @@ def segment_sample(
     segmenter: Segmenter, image: np.ndarray, tile: int, testing: TestingSettings, device: str, precision: str
 ) -> np.ndarray:
     """Segment one image (3, H, W) as a job tests; (H, W) int32."""
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision == "bfloat16"):
+    with computing_in(precision, device):
         return segment_image(
             segmenter.segment,
             image,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.profiler import record_function
 
 from benchmarks.contract import Segmenter
+from benchmarks.machine.precision import computing_in
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.training.averaging import MovingAverage
 from benchmarks.training.batches import Batch, BatchSource, derived_seed
@@ -152,7 +153,7 @@ def training_step(
     for first in range(0, len(batch.ids), size):
         images = batch.images[first : first + size].to(device, non_blocking=True)
         labels = batch.labels[first : first + size].to(device, non_blocking=True)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+        with computing_in(settings.precision, device):
             losses = model.losses(images, labels)
         loss = torch.stack([value.float() for value in losses.values()]).sum() / parts
         with record_function("backward"):

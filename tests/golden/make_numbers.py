@@ -62,7 +62,7 @@ def scene() -> tuple[Tensor, Tensor]:
 
 
 def numbers(case: str, seed: int, images: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What a fresh model says.
+    """What a fresh model says on the device of the images.
 
     Returns:
         `losses` by term; `gradients`, their norms by child of the model; `objects`, (area, centre's row, centre's
@@ -73,6 +73,7 @@ def numbers(case: str, seed: int, images: Tensor, labels: Tensor) -> dict[str, A
     model: Any = method.build(RECIPES[_method(case)].config | CASES[case])
     found: dict[str, Any] = {}
     if method.trained:
+        model.to(images.device)
         torch.manual_seed(seed + 1)
         losses = model.losses(images, labels)
         torch.stack(list(losses.values())).sum().backward()

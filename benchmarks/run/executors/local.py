@@ -26,7 +26,7 @@ class LocalJob:
     """A worker process of this one.
 
     Attributes:
-        devices: accelerators that it has to itself.
+        devices: accelerators that it computes on.
     """
 
     process: subprocess.Popen[bytes]
@@ -76,12 +76,13 @@ class LocalExecutor:
         *,
         jobs: int,
         gpus_per_job: int = 1,
+        jobs_per_gpu: int = 1,
         note: Callable[[str], object] = lambda text: None,
         command: Sequence[str] = WORKER,
     ):
         self.out, self.device, self.processes = out, device, gpus_per_job
         self._note, self._command = note, command
-        self._free = device_groups(device, gpus_per_job, jobs)
+        self._free = device_groups(device, gpus_per_job, jobs, jobs_per_gpu)
         self.slots = len(self._free)
         self._share = share_of_threads(self.slots)
         self._running: list[LocalJob] = []

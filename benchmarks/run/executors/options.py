@@ -49,13 +49,16 @@ class ExecutorOptions:
 
     Attributes:
         jobs: processes at a time on this machine; 1 is this process itself. None: as many as the cores and the memory
-            allow, and on an accelerator 1.
+            allow, and on an accelerator as many as
+            share one.
         gpus_per_job: processes that train one job together, on one accelerator each.
+        jobs_per_gpu: jobs on this machine that share an accelerator.
         slurm: None runs on this machine.
     """
 
     jobs: int | None = None
     gpus_per_job: int = 1
+    jobs_per_gpu: int = 1
     slurm: SlurmOptions | None = None
 
 

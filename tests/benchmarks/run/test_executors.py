@@ -82,6 +82,9 @@ def test_options_of_one_executor_are_not_given_to_the_other() -> None:
     assert slurm == SlurmOptions(minutes=60, memory_gib=8, max_parallel=4)
     with pytest.raises(UserError, match="--slurm-time is for --executor slurm"):
         ExecutorChoice(slurm_time="60").options()
+    assert ExecutorChoice(jobs_per_gpu=4).options() == ExecutorOptions(jobs_per_gpu=4)
+    with pytest.raises(UserError, match="--jobs-per-gpu is for this machine"):
+        ExecutorChoice(ExecutorName.slurm, jobs_per_gpu=4).options()
     with pytest.raises(UserError, match="--max-parallel 2"):
         ExecutorChoice(ExecutorName.slurm, jobs=2).options()
 
@@ -135,6 +138,7 @@ def test_how_many_at_a_time_where_the_user_does_not_say(
     assert jobs_at_a_time(jobs, ExecutorOptions(jobs=3)) == 3
     assert jobs_at_a_time([], ExecutorOptions()) == 1
     assert jobs_at_a_time([with_threads(one, None) for one in jobs], ExecutorOptions()) == 1  # of an accelerator
+    assert jobs_at_a_time([with_threads(one, None) for one in jobs], ExecutorOptions(jobs_per_gpu=3)) == 3
     assert jobs_at_a_time([with_threads(jobs[0], 2), jobs[1]], ExecutorOptions()) == 2
 
 
@@ -148,6 +152,8 @@ def test_one_accelerator_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_groups("cuda", 1, 3) == [("4",), ("5",), ("GPU-7f",)]
     assert device_groups("cuda", 2, 3) == [("4", "5"), ("GPU-7f", "9")]
     assert device_groups("cpu", 2, 3) == [(), (), ()]
+    assert device_groups("cuda", 2, 9, sharing=2) == [("4", "5"), ("GPU-7f", "9")] * 2
+    assert device_groups("cuda", 1, 6, sharing=2) == [("4",), ("5",), ("GPU-7f",), ("9",), ("2",), ("4",)]
     with pytest.raises(UserError, match="5 are visible"):
         device_groups("cuda", 6, 1)
     with pytest.raises(UserError, match="one device for 2 jobs"):
