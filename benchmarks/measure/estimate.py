@@ -35,12 +35,12 @@ class Estimate:
     Attributes:
         pending: how many jobs have no result.
         seconds: what all of them take, one after the other.
-        source: where the figure comes from.
+        sources: where the figure comes from; none where nothing is to do.
     """
 
     pending: int
     seconds: float
-    source: str
+    sources: tuple[str, ...]
 
 
 def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: str) -> Estimate:
@@ -50,14 +50,14 @@ def estimate(jobs: Sequence[PlannedJob], dataset: Dataset, out: Path, device: st
         if not JobFolder.of(planned.job, out).done:
             pending.setdefault(planned.job.method, []).append(planned.job)
     if not pending:
-        return Estimate(0, 0.0, "all results are there")
+        return Estimate(0, 0.0, ())
     seconds = 0.0
     sources: dict[str, None] = {}
     for same_method in pending.values():
         each, source = _estimate_one(same_method[0], dataset, out, device)
         seconds += each * len(same_method)
         sources[source] = None
-    return Estimate(sum(map(len, pending.values())), seconds, " and ".join(sources))
+    return Estimate(sum(map(len, pending.values())), seconds, tuple(sources))
 
 
 def _estimate_one(job: Job, dataset: Dataset, out: Path, device: str) -> tuple[float, str]:

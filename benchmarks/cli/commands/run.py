@@ -104,7 +104,7 @@ def _show_plans(console: Console, experiments: list[Experiment], out: Path, devi
             seen |= {one.job.key for one in jobs}
             if jobs:
                 guess = estimate(jobs, experiment.dataset, out, device)
-                seconds, sources = seconds + guess.seconds, sources | {guess.source: None}
+                seconds, sources = seconds + guess.seconds, sources | dict.fromkeys(guess.sources)
     if seen:
         console.print(f"about {seconds / 60:.0f} min on {device}, one after the other (by {' and '.join(sources)}).")
 

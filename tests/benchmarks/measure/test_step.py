@@ -48,4 +48,4 @@ def test_a_batch_may_be_smaller_than_a_micro_batch(dataset: Dataset, job: Job, t
     step = TimedStep(JobStep(job, dataset, "cpu").model, job.training, "cpu")
     step.take(BatchSource.of_job(job, dataset, 1).batch(0))
     guess = estimate([PlannedJob(1, "a row", job)], dataset, tmp_path, "cpu")
-    assert guess.pending == 1 and guess.seconds > 0 and guess.source == "a few timed steps"
+    assert guess.pending == 1 and guess.seconds > 0 and guess.sources == ("a few timed steps",)

@@ -263,7 +263,7 @@ def test_an_estimate_counts_the_choice(finished: tuple[Job, Path], dataset: Data
     assert estimate([other], dataset, out, "cpu").seconds == pytest.approx(expected)
     fewer = PlannedJob(1, "fewer trials", make(dataset, testing={"threshold_trials": 2}))
     found = estimate([fewer], dataset, out, "cpu")
-    assert found.source == "a few timed steps" and found.seconds > 0
+    assert found.sources == ("a few timed steps",) and found.seconds > 0
 
 
 def test_a_method_that_cannot_decide_alone_says_so(
