@@ -54,6 +54,8 @@ class Partial:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if not self.size:
+            self.remove()
         self.file.close()
 
     @property

@@ -140,7 +140,7 @@ def test_more_than_expected_is_refused(site: Site, tmp_path: Path, length: bool)
     site.length = length
     with pytest.raises(FetchError, match=r"has 300000 bytes; expected at most 200000|goes on after 200000 bytes"):
         get(site, tmp_path / "a.part", limit=200_000)
-    assert (tmp_path / "a.part").stat().st_size == 0
+    assert not list(tmp_path.iterdir())
     assert len(site.asked) == 1
 
 
