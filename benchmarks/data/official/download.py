@@ -57,8 +57,8 @@ def download(
             if not left:
                 kept = "What has come is kept: the same command goes on from there. " if partial.size else ""
                 raise FetchError(
-                    f"{url}: {error}, {len(pauses) + 1} times one after the other. {kept}Is the network there? A mirror "
-                    "is named with --from."
+                    f"{url}: {error}, {len(pauses) + 1} times one after the other. {kept}Is the network there? A "
+                    "mirror is named with --from."
                 ) from error
             said(f"{url}: {error}; tried again in {left[0]:g} s")
             time.sleep(left.pop(0))
