@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -51,6 +52,9 @@ def fetch(official: OfficialSet, root: Path, listener: Listener, mirror: str | N
     found = at_hand(official, root)
     if found.different:
         _refuse_to_overwrite(official, root, found)
+    for name in found.missing:
+        if os.path.lexists(root / name):
+            raise FetchError(f"{root / name}: a folder or a link to nothing; expected a file. Move it away.")
     missing = frozenset(found.missing)
     for archive in official.archives:
         wanted = [name for name in archive.files if f"{archive.name}/{name}" in missing]

@@ -157,6 +157,18 @@ def test_a_file_of_the_user_s_is_not_overwritten(
     assert content_of(root) == before and site.asked == []
 
 
+def test_a_name_that_is_taken_by_something_else_is_left_alone(site: Site, official: OfficialSet, root: Path) -> None:
+    (root / "images").mkdir(parents=True)
+    (root / "images" / "a.tif").symlink_to(root / "gone.tif")
+    with pytest.raises(FetchError, match=r"a\.tif: a folder or a link to nothing"):
+        fetch(official, root, Heard(), site.url)
+    (root / "images" / "a.tif").unlink()
+    (root / "images" / "a.tif").mkdir()
+    with pytest.raises(FetchError, match=r"a\.tif: a folder or a link to nothing"):
+        fetch(official, root, Heard(), site.url)
+    assert content_of(root) == {} and site.asked == []
+
+
 def test_an_archive_that_lies_there_is_taken_and_kept(site: Site, official: OfficialSet, root: Path) -> None:
     root.mkdir()
     own = root / "images.zip"
