@@ -1,7 +1,8 @@
 """The command line: `pctrans-bench`.
 
 Commands import what they need when they run, so that `--help` answers at once. Exit status: 0 all went well,
-1 a job failed or a check found problems, 2 the user has to change something, 130 interrupted.
+1 a job failed, a check found problems or data could not be fetched, 2 the user has to change something, 130
+interrupted.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 
 import typer
 
-from benchmarks.cli.commands import inventory, predict, report, run, scaling, show, speed, study, tracking, train
+from benchmarks.cli.commands import data, inventory, predict, report, run, scaling, show, speed, study, tracking, train
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -37,7 +38,7 @@ app.command("scaling")(scaling.scaling)
 app.command("list")(inventory.list_things)
 app.command("ui")(tracking.ui)
 app.command("track")(tracking.track)
-app.add_typer(inventory.data, name="data")
+app.add_typer(data.data, name="data")
 
 
 def main() -> None:

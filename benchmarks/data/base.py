@@ -118,6 +118,10 @@ class Dataset(ABC):
                 digest.update(f"\n{split}/{id} {self.content_digest(id)}".encode())
         return digest.hexdigest()
 
+    def provenance(self) -> str | None:
+        """Say whether the files are those of the published data set; None where no sums of it are kept."""
+        return None
+
     @abstractmethod
     def read(self, id: str) -> StoredSample:
         """Read and decode one sample, uncached.

@@ -16,6 +16,7 @@ from skimage.measure import label
 
 from benchmarks.data.base import SPLITS, check_splits
 from benchmarks.data.decoding.raster import Raster, to_indices
+from benchmarks.data.official import compare, official_set
 from benchmarks.data.paired import PairedDataset
 from benchmarks.data.reading import MIN_MAX, SUFFIXES
 from benchmarks.data.sources import folder_or_zip, match, read_split
@@ -49,6 +50,10 @@ class BBBC039(PairedDataset):
             match(splits[split], mask_names, names[split], masks.label, "mask")
         super().__init__(spec, "bbbc039", splits, (images, image_names), (masks, mask_names))
         self.decoding = decoding
+        self._sources = {"images": images, "masks": masks, "metadata": lists}
+
+    def provenance(self) -> str:
+        return compare(official_set("bbbc039"), self._sources).describe()
 
     def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
         mask = to_indices(raster, name)

@@ -99,6 +99,8 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
             f"{len(turned)} images have another orientation tag than their labels (the first: {turned[0]}); all are "
             "turned upright, so check that image and label show the same way up"
         )
+    if provenance := dataset.provenance():
+        report.notes.append(provenance)
     if not report.problems:
         report.fingerprint = dataset.fingerprint
     return report

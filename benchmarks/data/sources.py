@@ -95,26 +95,38 @@ class ZipSource(Source):
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         with self._opened() as archive:
-            info = archive.getinfo(self._members[name])
-            if info.file_size > limit:
-                raise UserError(f"{self.describe(name)}: unpacks to {info.file_size} bytes; at most {limit} are read.")
-            if info.compress_type not in _BOUNDED:
-                raise UserError(
-                    f"{self.describe(name)}: zip compression {info.compress_type} is not read; expected deflate or "
-                    "none. Pack the archive again with zip."
-                )
-            try:
-                with archive.open(info) as member:
-                    # Reading to the end without a limit would inflate up to 2 GiB, whatever the header says.
-                    return member.read(info.file_size + 1)
-            except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
-                raise UserError(f"{self.describe(name)}: cannot be unpacked ({error}); download it again.") from error
+            return read_member(archive, archive.getinfo(self._members[name]), self.describe(name), limit)
 
     def _opened(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self._path)
         except (zipfile.BadZipFile, OSError) as error:
             raise UserError(f"{self._path}: not a readable zip ({error}); download it again.") from error
+
+
+def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limit: int) -> bytes:
+    """Read the content of a member of a zip, never more than its header says.
+
+    Args:
+        name: what to call it in errors.
+        limit: the most bytes that it may unpack to.
+
+    Raises:
+        UserError: it is larger, compressed in a way that is not read, or damaged.
+    """
+    if info.file_size > limit:
+        raise UserError(f"{name}: unpacks to {info.file_size} bytes; at most {limit} are read.")
+    if info.compress_type not in _BOUNDED:
+        raise UserError(
+            f"{name}: zip compression {info.compress_type} is not read; expected deflate or none. Pack the archive "
+            "again with zip."
+        )
+    try:
+        with archive.open(info) as member:
+            # Reading to the end without a limit would inflate up to 2 GiB, whatever the header says.
+            return member.read(info.file_size + 1)
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
+        raise UserError(f"{name}: cannot be unpacked ({error}); download it again.") from error
 
 
 def folder_or_zip(root: Path, folder: str, zip_name: str) -> Source:

@@ -1,4 +1,4 @@
-"""`pctrans-bench list` and `data`: what there is to run and what was run, and what a data set holds."""
+"""`pctrans-bench list`: what there is to run, and what was run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from benchmarks.cli.options import Out
-
-data = typer.Typer(no_args_is_help=True, help="Look at data before training on it.")
 
 
 class Kind(StrEnum):
@@ -140,21 +138,3 @@ def _runs(out: Path) -> Listing:
             pq, state = None, "damaged"
         rows.append((folder.key, *described, state, "" if pq is None else f"{pq:.4f}"))
     return ("job", "method", "data", "scale", "seed", "state", "PQ"), rows
-
-
-@data.callback()
-def group() -> None:
-    """Keep `check` a command of its own while it is the only one."""
-
-
-@data.command()
-def check(
-    spec: Annotated[str, typer.Argument(help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")],
-) -> None:
-    """Read everything and report counts, sizes, instances and problems; exit status 1 if there are any."""
-    from benchmarks.data import check_dataset, open_dataset
-
-    report = check_dataset(open_dataset(spec))
-    print(report.render())
-    if report.problems:
-        raise typer.Exit(1)

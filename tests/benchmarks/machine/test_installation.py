@@ -72,6 +72,12 @@ def test_what_runs_is_the_wheel(installed: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_the_wheel_has_the_sums_of_published_data(installed: Path, tmp_path: Path) -> None:
+    code = "from benchmarks.data.official import official_set; print(official_set('bbbc039').count)"
+    assert run(installed / "python", "-c", code, cwd=tmp_path) == "403\n"
+
+
+@pytest.mark.slow
 def test_jobs_run_beside_packages_of_the_user_s(installed: Path, decoys: Path) -> None:
     tested = ("--data", DATA, "--scale", "smoke", "--device", "cpu", "--out", "out")
     run(installed / "pctrans-bench", "run", "table4", "--rows", "1", "--seeds", "2", "--jobs", "2", *tested, cwd=decoys)
