@@ -41,16 +41,17 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
     """The journal in `folder`, or any storage that Optuna knows by URL.
 
     Raises:
-        UserError: no storage of that kind, or it does not answer.
+        UserError: no storage of that kind, it does not answer, or the journal is damaged.
     """
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if url is None:
+        from studies.journal import Journal
+
         folder.mkdir(parents=True, exist_ok=True)
-        return optuna.storages.JournalStorage(JournalFileBackend(str(journal(folder))))
+        return optuna.storages.JournalStorage(Journal(journal(folder)))
     if "://" not in url:
         raise UserError(
             f"--storage {url}: expected a URL, such as sqlite:///PATH.db or postgresql+pg8000://USER@HOST/DB."
