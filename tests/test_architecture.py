@@ -41,7 +41,7 @@ def test_the_pages_name_places() -> None:
 
 def test_the_root_of_the_harness_holds_what_everything_needs() -> None:
     assert {path.name for path in (ROOT / "benchmarks").glob("*.py")} == {
-        "__init__.py", "contract.py", "errors.py", "files.py",
+        "__init__.py", "contract.py", "errors.py", "files.py", "links.py",
     }  # fmt: skip
 
 
