@@ -19,7 +19,7 @@ from benchmarks.files import exclusive
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.executors.options import ExecutorOptions
 from benchmarks.store.run_file import run_tables, save_run
-from benchmarks.tracking.store import shown
+from benchmarks.tracking.addresses import shown
 from studies.confirmation import confirmation_jobs, record_confirmation
 from studies.display import StudyDisplay
 from studies.inference.final_look import look_at_test

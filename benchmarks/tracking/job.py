@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.links import refuse_links_in
 from benchmarks.plan.nested import flatten
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Failure, Result
@@ -46,7 +47,9 @@ class TrackedJob:
 
         Raises:
             OSError, ValueError: the folder holds no readable job.json.
+            UserError: it holds links, which could lead to files that nobody means to send.
         """
+        refuse_links_in(folder.path)
         job = _document(folder.description)
         if job is None:
             raise FileNotFoundError(f"{folder.description}: expected the configuration of a job")

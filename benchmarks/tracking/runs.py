@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from benchmarks.tracking.artifacts import Artifacts
 from benchmarks.tracking.job import CURVES, TrackedJob
 
 if TYPE_CHECKING:
@@ -68,12 +69,15 @@ class Runs:
         client: talks to the store.
         experiment: MLflow's id of the experiment.
         owner: the id of the results folder.
+        artifacts: where the files of its runs are kept.
         adopts: whether runs that name no results folder are this one's, as those of earlier versions are in the
             folder's own database.
     """
 
-    def __init__(self, client: MlflowClient, experiment: str, owner: str, *, adopts: bool) -> None:
-        self.client = client
+    def __init__(
+        self, client: MlflowClient, experiment: str, owner: str, artifacts: Artifacts, *, adopts: bool
+    ) -> None:
+        self.client, self.artifacts = client, artifacts
         self._experiment, self._owner, self._adopts = experiment, owner, adopts
         self._tables: dict[tuple[str, frozenset[tuple[str, str]]], KnownRun] = {}
         self._jobs: dict[tuple[str | None, str], KnownRun] = {}

@@ -69,8 +69,8 @@ def _run(
     from benchmarks.cli.report_writer import report_experiments
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
+    from benchmarks.tracking.addresses import shown
     from benchmarks.tracking.several import TablesTracker
-    from benchmarks.tracking.store import shown
 
     tracker = TablesTracker(Tracker(out, tracking_uri), tracked_tables(experiments))
     tracker.start()
