@@ -9,8 +9,10 @@ from tabulate import tabulate
 
 
 def escape(text: str) -> str:
-    """Escape any text so that Markdown prints it: no markup, no cell border, no HTML, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", " ".join(text.split()))
+    """Escape any text so that Markdown prints it: no markup, no cell border, no list, no HTML, on one line."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    line = re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", line)
+    return re.sub(r"^(\d*)([-+=.)])(?=\s|$|[-=])", r"\1\\\2", line)  # at the beginning, a list or an underline
 
 
 def escape_cells(lines: Iterable[Sequence[str]]) -> list[list[str]]:
