@@ -62,3 +62,14 @@ def test_files_of_a_job_are_spelt_in_one_module() -> None:
         if isinstance(node, ast.Constant) and node.value in names
     }
     assert spelling == {"benchmarks/store/job_folder.py"}
+
+
+def test_consoles_print_text_as_it_stands() -> None:
+    """Labels, paths and errors may hold what rich takes for markup."""
+    making = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if re.search(r"\bConsole\(", path.read_text())
+    }
+    assert making == {"benchmarks/machine/terminal.py", "reports/protocol/console.py"}  # the latter measures a width

@@ -29,14 +29,13 @@ def run(
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
-    from rich.console import Console
-
     from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
     from benchmarks.cli.job_runner import choose_job_device
     from benchmarks.cli.report_writer import report_experiments, reports_are_newer
+    from benchmarks.machine.terminal import text_console
 
     options, out = executor.options(), tables.out
-    console = Console()
+    console = text_console()
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
         experiments = plan_all(names_of(names), request)

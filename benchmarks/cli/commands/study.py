@@ -46,16 +46,15 @@ def study(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Search settings for the best validation PQ; a trial is an ordinary job. The same command continues, or joins."""
-    from rich.console import Console
-
     from benchmarks.cli.study_runner import StudyOptions, run_study
     from benchmarks.machine.environment import choose_device
+    from benchmarks.machine.terminal import text_console
     from benchmarks.plan.overrides import for_method
     from studies.plan import StudySettings
     from studies.plans import make_plan
     from studies.specification import load_study
 
-    console = Console()
+    console = text_console()
     spec = _with_budget(load_study(name), trials)
     _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=job_options.protocol)
     settings = StudySettings(
