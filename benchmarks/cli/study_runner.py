@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,15 @@ class StudyOptions:
 
     Attributes:
         out: the folder of results.
-        jobs: how many processes run at a time.
+        executor: where trials run.
+        jobs: how many trials run at a time.
         storage_url: where Optuna's storage is; None is a file in `out`.
         retry_failed: whether failed trials are tried again.
         seeds: how many seeds confirm the best settings; 0 does not confirm them.
     """
 
     out: Path
+    executor: ExecutorOptions
     jobs: int
     storage_url: str | None
     tracking_uri: str | None
@@ -144,9 +146,15 @@ def _runner(console: Console, plan: AnyPlan, options: StudyOptions) -> TrialRunn
     if isinstance(plan, InferencePlan):
         return EvidenceTrials(plan, options.out, options.jobs)
     like = [PlannedJob(1, plan.spec.name, plan.base)] * options.jobs
-    local = ExecutorOptions(options.jobs)
-    executor, slots = make_executor(console, like, options.out, plan.settings.device, local, [plan.dataset])
+    where = _where(options)
+    executor, slots = make_executor(
+        console, like, options.out, plan.settings.device, where, [plan.dataset], one_by_one=True
+    )
     return JobTrials(plan, options.out, executor, slots)
+
+
+def _where(options: StudyOptions) -> ExecutorOptions:
+    return options.executor if options.executor.slurm else replace(options.executor, jobs=options.jobs)
 
 
 def confirm_best(
@@ -166,8 +174,7 @@ def confirm_best(
     if best is None or not options.seeds or not isinstance(plan, TrainingPlan):
         return True
     planned = confirmation_jobs(plan, best, options.seeds)
-    local = ExecutorOptions(options.jobs)
-    outcomes = execute(console, planned, options.out, plan.settings.device, local, tracker, [plan.dataset])
+    outcomes = execute(console, planned, options.out, plan.settings.device, _where(options), tracker, [plan.dataset])
     if any(outcome.status == "failed" for outcome in outcomes):
         return False
     record_confirmation(best, planned, options.out, folder)
