@@ -38,6 +38,7 @@ class KnownRun:
         parameters: the values that MLflow has, the long ones cut.
         iterations: the last iteration that MLflow has of each curve, -1 without any, as far as it was asked.
         described: the parameters that were sent last, whole.
+        has_dataset: whether MLflow knows what data it is of.
         new: whether the run was just made.
     """
 
@@ -47,12 +48,14 @@ class KnownRun:
     parameters: dict[str, str] = field(default_factory=dict)
     iterations: dict[str, int] = field(default_factory=dict)
     described: dict[str, str] | None = None
+    has_dataset: bool = False
     new: bool = True
 
     @classmethod
     def of(cls, run: Run) -> KnownRun:
         info, data = run.info, run.data
-        return cls(info.run_id, info.start_time, info.status, dict(data.params), new=False)
+        has_dataset = bool(run.inputs and run.inputs.dataset_inputs)
+        return cls(info.run_id, info.start_time, info.status, dict(data.params), has_dataset=has_dataset, new=False)
 
     @classmethod
     def of_job(cls, run: Run) -> KnownRun:
