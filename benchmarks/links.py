@@ -44,7 +44,7 @@ def refuse_outside(path: Path, root: Path) -> None:
 
 
 def refuse_links_in(folder: Path) -> None:
-    """Refuse to write to a folder that holds links, at any depth.
+    """Refuse to write to a folder that holds links, at any depth; it need not be there.
 
     Raises:
         UserError: names one of them.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive, write_json
-from benchmarks.links import refuse_outside
+from benchmarks.links import refuse_links_in, refuse_outside
 from studies.plan import study_folder
 from studies.plans import AnyPlan
 
@@ -24,6 +24,7 @@ def enter_folder(plan: AnyPlan, out: Path) -> Path:
     refuse_outside(folder, out)
     for part in ("workers", "evidence"):  # what lies beside them is replaced, or opened without following links
         refuse_outside(folder / part, out)
+        refuse_links_in(folder / part)
     with exclusive(folder / "claims.lock"):
         if path.exists():
             _refuse_other(path, plan)

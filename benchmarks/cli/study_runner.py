@@ -93,7 +93,7 @@ def run_study(console: Console, plan: AnyPlan, options: StudyOptions) -> bool:
     failed = unresolved_failures(trials)
     files = show_results(console, study, plan, folder, options)
     tracker.finish(trials, files, failed=bool(failed) or not confirmed)
-    _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {options.out})")
+    _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {shlex.quote(str(options.out))})")
     if failed:
         console.print(f"{len(failed)} trials failed: mend the cause and say --retry-failed.", style="red")
     if not confirmed:

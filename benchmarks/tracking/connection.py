@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -93,5 +94,5 @@ class Connection:
             shown(self.uri),
             type(cause).__name__,
             reason,
-            self.out,
+            shlex.quote(str(self.out)),
         )

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from optuna.trial import TrialState
 from rich.console import Console
+from study_commands import trials
+from tiny_study import DATA, TINY
 
 from benchmarks.cli.commands.study import LEARNING, _trials_at_a_time
 from benchmarks.cli.job_runner import make_executor
@@ -73,9 +80,59 @@ def test_a_study_whose_trials_are_jobs_of_slurm(make_plan: Make, tmp_path: Path)
     def look(trials: list[TrialRecord]) -> Any:
         seen.append({trial.number: trial.state for trial in trials})
 
-    trials = StudyRun(study, plan, tmp_path / "study", runner, look).run()
-    assert [trial.state for trial in trials] == ["complete"] * 3
-    assert len({trial.key for trial in trials}) == 3
-    assert all((tmp_path / "jobs" / str(trial.key) / "slurm.json").exists() for trial in trials)
+    found = StudyRun(study, plan, tmp_path / "study", runner, look).run()
+    assert [trial.state for trial in found] == ["complete"] * 3
+    assert len({trial.key for trial in found}) == 3
+    assert all((tmp_path / "jobs" / str(trial.key) / "slurm.json").exists() for trial in found)
     assert "submitted 2 jobs to SLURM" in notes[0] and len(notes) >= 2
     assert max(sum(state == "running" for state in look.values()) for look in seen) <= 2
+
+
+SBATCH = """
+id=$(( $(cat {bin}/count 2>/dev/null || echo 100) + 1 )); echo $id > {bin}/count; cp $1 {bin}/script.$id
+run() {{
+  echo "$1|RUNNING" > {bin}/state.$1; env $2 SLURM_NTASKS=1 SLURM_JOB_NUM_NODES=1 SLURM_NODEID=0 SLURM_PROCID=0 \\
+    SLURM_LOCALID=0 SLURM_JOB_NODELIST=localhost bash {bin}/script.$3 > {bin}/log.$1 2>&1
+  echo "$1|COMPLETED" > {bin}/state.$1
+}}
+last=$(sed -n 's/.*--array=0-\\([0-9]*\\).*/\\1/p' $1)
+if [ -z "$last" ]; then run $id SLURM_JOB_ID=$id $id > /dev/null 2>&1 &
+else for k in $(seq 0 $last); do
+  run ${{id}}_$k "SLURM_JOB_ID=$id SLURM_ARRAY_JOB_ID=$id SLURM_ARRAY_TASK_ID=$k" $id > /dev/null 2>&1 &
+done; fi
+echo Submitted batch job $id
+"""
+
+
+@pytest.mark.slow
+def test_the_command_submits_trial_after_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs that stand in for SLURM's run each job on this machine."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in {
+        "sbatch": SBATCH.format(bin=programs),
+        "squeue": f"cat {programs}/state.*",
+        "scancel": "exit 0",
+        "srun": 'while [ "$1" != env ]; do shift; done; exec "$@"',
+    }.items():
+        (programs / name).write_text(f"#!/bin/bash\n{text}\n")
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    study, out = tmp_path / "tiny.yaml", tmp_path / "out"
+    study.write_text(yaml.safe_dump(TINY | {"trials": 3}))
+    said = subprocess.run(
+        [
+            *(sys.executable, "-m", "benchmarks.cli", "study", str(study), "--data", DATA, "--scale", "smoke"),
+            *("--out", str(out), "--device", "cpu", "--executor", "slurm", "--max-parallel", "2"),
+            *("--slurm-set", "account=lab"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+    assert said.returncode == 0, said.stdout + said.stderr
+    assert [trial.state for trial in trials(out, "tiny")] == [TrialState.COMPLETE] * 3
+    scripts = [path.read_text() for path in sorted(programs.glob("script.*"))]
+    assert len(scripts) == 2 and "--array=0-1%2" in scripts[0] and "--array" not in scripts[1]
+    assert all("#SBATCH --account=lab" in script for script in scripts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -83,7 +84,7 @@ def _run(
     for experiment in experiments:
         has_failed = any(one.job.key in failed for one in experiment.chosen)
         tracker.finish(experiment.name, files[experiment.name], failed=has_failed)
-    text = f"{'tracking':>9}  {shown(tracker.uri)}  (pctrans-bench ui --out {out})"
+    text = f"{'tracking':>9}  {shown(tracker.uri)}  (pctrans-bench ui --out {shlex.quote(str(out))})"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return len(failed)
 
