@@ -60,7 +60,7 @@ class JournalLock(JournalFileSymlinkLock):
             if mark != seen:
                 seen, since = mark, time.monotonic()
             elif mark is not None and time.monotonic() - since > GRACE_SECONDS:
-                self._break()
+                self._break(mark)
                 seen = None
             time.sleep(pause)
             pause = min(2 * pause, longest)
@@ -81,19 +81,25 @@ class JournalLock(JournalFileSymlinkLock):
         return True
 
     def _mark(self) -> tuple[int, int] | None:
+        return self._mark_of(self._link)
+
+    def _mark_of(self, link: Path) -> tuple[int, int] | None:
         """What tells one lock from the next; None where there is none."""
         try:
-            status = self._link.lstat()
+            status = link.lstat()
         except FileNotFoundError:
             return None
         return status.st_ino, status.st_mtime_ns
 
-    def _break(self) -> None:
+    def _break(self, mark: tuple[int, int]) -> None:
         """Take a dead process' lock away, by a rename, which only one of those that wait succeeds in."""
         logger.warning("%s has not been released for %.0f seconds: its process died.", self._link, GRACE_SECONDS)
         aside = self._link.with_name(f"{self._link.name}.{secrets.token_hex(4)}")
         with suppress(FileNotFoundError):
             self._link.rename(aside)
+            if self._mark_of(aside) != mark:  # another was faster, and this is the lock of one that lives
+                with suppress(FileExistsError):
+                    os.link(aside, self._link, follow_symlinks=False)
             aside.unlink()
 
 
@@ -155,15 +161,16 @@ class Journal(JournalFileBackend):
         for number, line in enumerate(lines):
             if _is_record(line):
                 continue
-            rest = line[line.rfind(RECORD) :]
-            last = number == len(lines) - 1
-            if not last and not (line.count(RECORD) > 1 and _is_record(rest)):
+            rest = line[line.rfind(RECORD) :] if RECORD in line else b""
+            if not _is_record(rest):
+                rest = b""
+            if not rest and number < len(lines) - 1:
                 raise UserError(
                     f"{self._path}: line {number + 1} of {len(lines)} is damaged; expected a JSON object. A copy of "
                     "the file from before helps, or another --out folder: trials whose jobs are finished are not "
                     "trained again where OUT/jobs is copied there."
                 )
-            mended[number] = b"" if last else rest
+            mended[number] = rest
         if mended != lines:
             write_atomic(self._path, b"".join(mended))
             self._tell("a half written line is taken out")

@@ -16,7 +16,9 @@ import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
+from glob import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive
@@ -33,12 +35,12 @@ logger = logging.getLogger("pctrans_bench")
 def mlflow_uri(database: Path) -> str:
     """Return the URI of a SQLite database as MLflow takes it; it is good for as long as this process lives.
 
-    MLflow makes folders of what a URI spells %3F: a path that is not plain is given to it through a link.
+    MLflow makes folders of what a URI spells %3F: a folder that is not plain is given to it through a link.
 
     Args:
         database: the file; its folder is there already.
     """
-    return f"sqlite:///{_plain(database.parent.resolve()) / database.name}"
+    return f"sqlite:///{_plain(database.parent.resolve())}/{quote(database.name)}"
 
 
 @cache
@@ -86,7 +88,7 @@ def refuse_links(database: Path) -> None:
 
 def _make(database: Path, make: Callable[[str], object]) -> None:
     prefix = f".{database.name}.new-"
-    for left in database.parent.glob(f"{prefix}*"):  # by a process that was killed: the lock is this one's
+    for left in database.parent.glob(f"{escape(prefix)}*"):  # by a process that was killed: the lock is this one's
         left.unlink()
     # MLflow keeps connections by URI: another name each time.
     new = database.with_name(f"{prefix}{secrets.token_hex(4)}")

@@ -35,6 +35,16 @@ def states(folder: Path) -> list[str]:
     return [trial.state.name for trial in study.trials]
 
 
+@pytest.mark.parametrize("record", [True, False])
+def test_a_last_line_that_is_no_record(folder: Path, record: bool) -> None:
+    """By a disk that lost power; or by an earlier version, which wrote a whole record behind half of one."""
+    whole = (folder / "journal.log").read_bytes()
+    whole_line = whole.splitlines(keepends=True)[-1] if record else b""
+    (folder / "journal.log").write_bytes(whole + (TORN + whole_line if record else b"\x00" * 30 + b"\n"))
+    assert states(folder) == ["WAITING"] * (2 if record else 1)
+    assert (folder / "journal.log").read_bytes() == whole + whole_line
+
+
 @pytest.mark.parametrize("target", ["journal.log", "results/studies/s/journal.log", "/nowhere/journal.log", "."])
 def test_a_lock_that_a_killed_command_left_is_broken(
     folder: Path, target: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -79,6 +89,17 @@ def test_who_was_taken_for_dead_leaves_the_lock_of_another(folder: Path) -> None
     link.symlink_to("another's")
     slow.release()
     assert str(link.readlink()) == "another's"
+
+
+def test_a_lock_that_another_took_meanwhile_is_given_back(folder: Path) -> None:
+    """Two have waited for a dead process; the slower one takes away what the faster one has just made."""
+    living, slower = JournalLock(folder / "journal.log"), JournalLock(folder / "journal.log")
+    link = folder / "journal.log.lock"
+    living.acquire()
+    slower._break((1, 1))
+    assert link.is_symlink()
+    living.release()
+    assert [path.name for path in folder.iterdir()] == ["journal.log"]
 
 
 def test_only_one_at_a_time(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from sqlalchemy.engine import URL
 from tracked import TABLE, only_run, runs, write_job
 
 from benchmarks.tracking import Tracker, connection
@@ -69,6 +70,15 @@ def test_a_strange_folder_without_a_database_gets_one(tmp_path: Path, monkeypatc
     assert sorted(path.name for path in out.iterdir() if path.is_file()) == [
         *(".mlflow.db.lock", "mlflow.db", "tracking.json", "tracking.lock"),
     ]
+
+
+def test_a_database_may_be_called_what_one_likes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "store" / "50% [of] all?.db"
+    uri = URL.create("sqlite", database=str(file)).render_as_string()
+    assert Tracker(tmp_path / "out", uri).sync(write_job(tmp_path / "out", "aaa"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "store"]
+    assert sorted(path.name for path in file.parent.iterdir()) == [f".{file.name}.lock", file.name]
 
 
 def unfinished(path: Path) -> None:
