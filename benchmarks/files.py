@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.links import open_without_links
+
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
@@ -34,9 +36,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold the lock file `path`, waiting for another process that does; it goes with the process."""
+    """Hold the lock file `path`, waiting for another process that does; it goes with the process.
+
+    Raises:
+        UserError: `path` is a link.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
+    with open_without_links(path) as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

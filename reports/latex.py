@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
@@ -13,12 +14,13 @@ from reports.costs import COST_NOTE, cost_table
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
 
-# Characters that pdfTeX with the packages of PREAMBLE cannot print as they stand. Long paths may break.
+# Characters that pdfTeX with the packages of PREAMBLE cannot print as they stand. Long paths may break. The end of
+# a row takes a `*` or `[` that begins the next one for its own.
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
     "_": r"\_\allowbreak{}", "/": r"/\allowbreak{}", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}",
+    "[": "{[}", "]": "{]}", "*": "{*}", "'": r"\textquotesingle{}", "`": r"\textasciigrave{}", "-": "-{}",
     "✓": r"\checkmark{}", "±": r"$\pm$", "×": r"$\times$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "▲": r"$\blacktriangle$", "▼": r"$\blacktriangledown$", "τ": r"$\tau$", "−": r"$-$",
     "†": r"$^{\dagger}$", "‡": r"$^{\ddagger}$", "§": r"$^{\S}$", "–": "--", "—": "---",
@@ -44,14 +46,15 @@ def escape(text: str) -> str:
 
     Control characters become spaces; characters that the fonts may lack become their code points.
     """
-    return "".join(_SPECIAL.get(letter) or _plain(letter) for letter in text)
+    escaped = "".join(_SPECIAL.get(letter) or _plain(letter) for letter in text)
+    return re.sub(",(?=,)", ",{}", escaped)  # two are one low quotation mark
 
 
 def _plain(letter: str) -> str:
     if not letter.isprintable():
         return " "
     latin = letter.isascii() or (letter.isalpha() and ord(letter) < 0x100)
-    return letter if latin else f"[U+{ord(letter):04X}]"
+    return letter if latin else f"{{[}}U+{ord(letter):04X}{{]}}"
 
 
 def table_fragment(results: TableResults) -> str:

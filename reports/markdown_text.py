@@ -9,13 +9,18 @@ from tabulate import tabulate
 
 
 def escape(text: str) -> str:
-    """Escape any text so that Markdown prints it: no markup, no cell border, no HTML, on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", " ".join(text.split()))
+    """Escape any text so that Markdown prints it: no markup, no cell border, no list, no HTML, on one line."""
+    return re.sub(r"^(\d*)([-+=.)])(?=\s|$|[-=])", r"\1\\\2", _inline(text))  # at the beginning, a list or an underline
 
 
 def escape_cells(lines: Iterable[Sequence[str]]) -> list[list[str]]:
-    """Escape every cell of a table."""
-    return [[escape(cell) for cell in line] for line in lines]
+    """Escape every cell of a table, where no list begins: a dash stays one."""
+    return [[_inline(cell) for cell in line] for line in lines]
+
+
+def _inline(text: str) -> str:
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return re.sub(r"([\\`*_{}\[\]<>#|~$&!])", r"\\\1", line)
 
 
 def format_table(headings: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

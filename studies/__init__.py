@@ -3,6 +3,7 @@
 specification  a study as data
 plan           a study on data at a scale: from parameters to jobs
 plans          either kind of plan, from the settings of a command
+journal        the storage in a file, which outlives commands that die
 storage        the Optuna study, with a slot for each trial of the budget
 leases         which command runs which trial, and what becomes of a dead one's
 running        a command's part in a study: claims, trials, what the storage is told

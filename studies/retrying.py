@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from benchmarks.errors import UserError
+from benchmarks.tracking.addresses import shown
 
 RETRY_SECONDS = 600.0
 PAUSE_SECONDS = 5.0
@@ -45,7 +46,7 @@ def retried(action: Callable[[], Answer]) -> Answer:
         except storage_errors() as error:
             if isinstance(error, OSError) and error.errno not in PASSING:
                 raise
-            reason = str(error.__cause__ or error).splitlines()[0]
+            reason = shown((str(error.__cause__ or error).splitlines() or [""])[0])
             if not said:
                 logger.warning("The study's storage does not answer (%s): waiting for it.", reason)
                 said = True

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.errors import UserError
-from benchmarks.tracking.store import shown
+from benchmarks.tracking.addresses import shown
 from studies.specification import Choice, StudySpec
 
 if TYPE_CHECKING:
@@ -41,29 +41,30 @@ def open_storage(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
     """The journal in `folder`, or any storage that Optuna knows by URL.
 
     Raises:
-        UserError: no storage of that kind, or it does not answer.
+        UserError: no storage of that kind, it does not answer, or the journal is damaged.
     """
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if url is None:
+        from studies.journal import Journal
+
         folder.mkdir(parents=True, exist_ok=True)
-        return optuna.storages.JournalStorage(JournalFileBackend(str(journal(folder))))
+        return optuna.storages.JournalStorage(Journal(journal(folder)))
     if "://" not in url:
         raise UserError(
-            f"--storage {url}: expected a URL, such as sqlite:///PATH.db or postgresql+pg8000://USER@HOST/DB."
+            f"--storage {shown(url)}: expected a URL, such as sqlite:///PATH.db or postgresql+pg8000://USER@HOST/DB."
         )
     try:
         return _connect(url)
     except ImportError as error:
         raise UserError(
-            f"--storage {shown(url)} needs a driver that is not installed ({error.__cause__ or error}). For "
-            "PostgreSQL: pip install 'pctrans-bench[postgres]', and a URL that starts with postgresql+pg8000://."
+            f"--storage {shown(url)} needs a driver that is not installed ({shown(str(error.__cause__ or error))}). "
+            "For PostgreSQL: pip install 'pctrans-bench[postgres]', and a URL that starts with postgresql+pg8000://."
         ) from error
     except Exception as error:  # a database may refuse in any way
-        reason = str(error.__cause__ or error).splitlines()[0].replace(url, shown(url))
+        reason = shown((str(error.__cause__ or error).splitlines() or [""])[0])
         raise UserError(f"--storage {shown(url)} cannot be used: {type(error).__name__}: {reason}") from error
 
 

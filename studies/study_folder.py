@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.errors import UserError
 from benchmarks.files import exclusive, write_json
+from benchmarks.links import refuse_links_in, refuse_outside
 from studies.plan import study_folder
 from studies.plans import AnyPlan
 
@@ -15,10 +16,15 @@ def enter_folder(plan: AnyPlan, out: Path) -> Path:
     """Make or continue the study's folder.
 
     Raises:
-        UserError: the folder is of the same study on other data, at another scale or with other settings.
+        UserError: the folder is of the same study on other data, at another scale or with other settings, or a
+            part of it lies elsewhere by a link.
     """
     folder = study_folder(out, plan.spec.name)
     path = folder / "study.json"
+    refuse_outside(folder, out)
+    for part in ("workers", "evidence"):  # what lies beside them is replaced, or opened without following links
+        refuse_outside(folder / part, out)
+        refuse_links_in(folder / part)
     with exclusive(folder / "claims.lock"):
         if path.exists():
             _refuse_other(path, plan)

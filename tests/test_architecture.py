@@ -41,7 +41,7 @@ def test_the_pages_name_places() -> None:
 
 def test_the_root_of_the_harness_holds_what_everything_needs() -> None:
     assert {path.name for path in (ROOT / "benchmarks").glob("*.py")} == {
-        "__init__.py", "contract.py", "errors.py", "files.py",
+        "__init__.py", "contract.py", "errors.py", "files.py", "links.py",
     }  # fmt: skip
 
 
@@ -62,3 +62,14 @@ def test_files_of_a_job_are_spelt_in_one_module() -> None:
         if isinstance(node, ast.Constant) and node.value in names
     }
     assert spelling == {"benchmarks/store/job_folder.py"}
+
+
+def test_consoles_print_text_as_it_stands() -> None:
+    """Labels, paths and errors may hold what rich takes for markup."""
+    making = {
+        str(path.relative_to(ROOT))
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*.py")
+        if re.search(r"\bConsole\(", path.read_text())
+    }
+    assert making == {"benchmarks/machine/terminal.py", "reports/protocol/console.py"}  # the latter measures a width

@@ -125,11 +125,14 @@ def make_executor(
     device: str,
     options: ExecutorOptions,
     datasets: Iterable[Dataset] = (),
+    *,
+    one_by_one: bool = False,
 ) -> tuple[Executor, int]:
     """Make what runs jobs like these; returns it and how many it runs at a time.
 
     Args:
         datasets: those that are open already.
+        one_by_one: whether each job is asked for as soon as there is room, as in a study, and not all at once.
 
     Raises:
         UserError: the jobs cannot be run as the options say.
@@ -142,7 +145,7 @@ def make_executor(
     if options.jobs_per_gpu > 1 and device == "cpu":
         raise UserError(f"--jobs-per-gpu {options.jobs_per_gpu} is for accelerators, and the jobs run on the CPU.")
     if options.slurm is not None:
-        return _slurm(console, pending, out, device, options)
+        return _slurm(console, pending, out, device, options, one_by_one=one_by_one)
     wanted = max(1, min(jobs_at_a_time(pending, options), len(pending)))
     if wanted == 1:
         from benchmarks.run.executors.in_process import InProcessExecutor
@@ -152,16 +155,28 @@ def make_executor(
 
 
 def _slurm(
-    console: Console, pending: Sequence[PlannedJob], out: Path, device: str, options: ExecutorOptions
+    console: Console,
+    pending: Sequence[PlannedJob],
+    out: Path,
+    device: str,
+    options: ExecutorOptions,
+    *,
+    one_by_one: bool,
 ) -> tuple[Executor, int]:
     from benchmarks.run.executors.slurm import ARRAY, SlurmExecutor, check_slurm
 
     assert options.slurm is not None
     check_slurm()
+    slots = min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
     executor = SlurmExecutor(
-        out, device, options.slurm, gpus_per_job=options.gpus_per_job, note=lambda text: _note(console, text)
+        out,
+        device,
+        options.slurm,
+        gpus_per_job=options.gpus_per_job,
+        slots=slots if one_by_one else None,
+        note=lambda text: _note(console, text),
     )
-    return executor, min(options.slurm.max_parallel or ARRAY, max(1, len(pending)))
+    return executor, slots
 
 
 def _local(console: Console, out: Path, device: str, options: ExecutorOptions, wanted: int) -> tuple[Executor, int]:

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.errors import UserError
+from benchmarks.links import refuse_linked_folders
 from benchmarks.plan.nested import merge, nest
 
 if TYPE_CHECKING:
     from benchmarks.data import Dataset
     from benchmarks.plan.job import Job
 
-Out = Annotated[Path, typer.Option("--out", help="Folder of results; made if needed, continued if there.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out", help="Folder of results; made if needed, continued if there.", callback=refuse_linked_folders
+    ),
+]
 Data = Annotated[
     str,
     typer.Option(

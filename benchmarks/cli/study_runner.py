@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from benchmarks.files import exclusive
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.executors.options import ExecutorOptions
 from benchmarks.store.run_file import run_tables, save_run
-from benchmarks.tracking.store import shown
+from benchmarks.tracking.addresses import shown
 from studies.confirmation import confirmation_jobs, record_confirmation
 from studies.display import StudyDisplay
 from studies.inference.final_look import look_at_test
@@ -49,13 +49,15 @@ class StudyOptions:
 
     Attributes:
         out: the folder of results.
-        jobs: how many processes run at a time.
+        executor: where trials run.
+        jobs: how many trials run at a time.
         storage_url: where Optuna's storage is; None is a file in `out`.
         retry_failed: whether failed trials are tried again.
         seeds: how many seeds confirm the best settings; 0 does not confirm them.
     """
 
     out: Path
+    executor: ExecutorOptions
     jobs: int
     storage_url: str | None
     tracking_uri: str | None
@@ -91,7 +93,7 @@ def run_study(console: Console, plan: AnyPlan, options: StudyOptions) -> bool:
     failed = unresolved_failures(trials)
     files = show_results(console, study, plan, folder, options)
     tracker.finish(trials, files, failed=bool(failed) or not confirmed)
-    _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {options.out})")
+    _say(console, "tracking", f"{shown(tracker.uri)}  (pctrans-bench ui --out {shlex.quote(str(options.out))})")
     if failed:
         console.print(f"{len(failed)} trials failed: mend the cause and say --retry-failed.", style="red")
     if not confirmed:
@@ -144,9 +146,15 @@ def _runner(console: Console, plan: AnyPlan, options: StudyOptions) -> TrialRunn
     if isinstance(plan, InferencePlan):
         return EvidenceTrials(plan, options.out, options.jobs)
     like = [PlannedJob(1, plan.spec.name, plan.base)] * options.jobs
-    local = ExecutorOptions(options.jobs)
-    executor, slots = make_executor(console, like, options.out, plan.settings.device, local, [plan.dataset])
+    where = _where(options)
+    executor, slots = make_executor(
+        console, like, options.out, plan.settings.device, where, [plan.dataset], one_by_one=True
+    )
     return JobTrials(plan, options.out, executor, slots)
+
+
+def _where(options: StudyOptions) -> ExecutorOptions:
+    return options.executor if options.executor.slurm else replace(options.executor, jobs=options.jobs)
 
 
 def confirm_best(
@@ -166,8 +174,7 @@ def confirm_best(
     if best is None or not options.seeds or not isinstance(plan, TrainingPlan):
         return True
     planned = confirmation_jobs(plan, best, options.seeds)
-    local = ExecutorOptions(options.jobs)
-    outcomes = execute(console, planned, options.out, plan.settings.device, local, tracker, [plan.dataset])
+    outcomes = execute(console, planned, options.out, plan.settings.device, _where(options), tracker, [plan.dataset])
     if any(outcome.status == "failed" for outcome in outcomes):
         return False
     record_confirmation(best, planned, options.out, folder)

@@ -15,6 +15,7 @@ from benchmarks.figures.sources import Source, find_sources
 from benchmarks.figures.specification import FigureSpec
 from benchmarks.figures.store import FigureData, figure_folder, read_facts, write_data
 from benchmarks.files import exclusive
+from benchmarks.links import refuse_outside
 from benchmarks.plan.expansion import Plan
 
 FORMAT = 1
@@ -28,9 +29,10 @@ def compute_figure(spec: FigureSpec, plan: Plan, out: Path, device: str) -> Path
     leave a gap with a reason.
 
     Raises:
-        UserError: none of the jobs has a result, or none can be shown.
+        UserError: none of the jobs has a result, none can be shown, or the folder lies elsewhere by a link.
     """
     folder = figure_folder(out, spec.name)
+    refuse_outside(folder, out)
     with exclusive(folder / "lock"):
         sources = find_sources(spec, plan, out)
         stamp = _stamp(spec, plan, sources)

@@ -1,12 +1,21 @@
-"""A live display, where there is a terminal to show it on."""
+"""The terminal: text as it stands, and a live display where there is a terminal to show it on."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.live import Live
+
+
+def text_console(**options: Any) -> Console:
+    """Make a console that prints labels, paths and errors as they are: `[/x]` is no markup in them, `:x:` no picture.
+
+    Args:
+        **options: as rich's `Console` takes them.
+    """
+    return Console(markup=False, emoji=False, **options)
 
 
 class LiveDisplay:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from benchmarks.data import read_labels
 from benchmarks.errors import UserError
+from benchmarks.links import refuse_outside
 from benchmarks.metrics import METRICS
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import parse_job
@@ -48,6 +49,7 @@ def rescore_jobs(out: Path, progress: Callable[[Rescored], object] = lambda resc
 
 def _rescore(folder: JobFolder, datasets: OpenDatasets) -> Rescored:
     try:
+        refuse_outside(folder.path, folder.out)
         result = folder.read_result()
         assert result is not None, "the job is done"
         missing = tuple(name for name in METRICS if name not in result.metrics)

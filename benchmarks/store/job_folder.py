@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
+from benchmarks.links import open_without_links, refuse_links_in, refuse_outside
 from benchmarks.plan.job import Job, parse_job
 from benchmarks.store.documents import UnreadableError, read_document, write_document
 from benchmarks.store.result import SCHEMA, AddedMetrics, Failure, Result
@@ -172,9 +173,15 @@ class JobFolder:
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
-        """Whether this process has the folder to itself; the lock goes with the process, however it ends."""
+        """Whether this process has the folder to itself; the lock goes with the process, however it ends.
+
+        Raises:
+            UserError: the folder is, or holds, a link: what is written to it would change other files.
+        """
+        refuse_outside(self.path, self.out)
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
+        refuse_links_in(self.path)
+        with open_without_links(self.path / "lock") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -2,9 +2,13 @@
 
 job         reads a job's folder, as MLflow's parameters and metrics
 identity    names the results folder
+addresses   reads and shows the URIs of stores
+database    makes the database of a results folder
+artifacts   keeps files beside runs
 store       makes the MLflow client
 runs        finds the runs of a results folder by their tags, or makes them
 sending     sends the contents of one job to its run
+deadline    waits so long and no longer
 connection  bears that MLflow is away
 tracker     tells of tables and of the jobs below them
 several     tells of jobs of several tables

@@ -12,6 +12,9 @@ from benchmarks.store.job_folder import JobFolder, all_job_folders, jobs_folder
 from benchmarks.store.run_file import read_run, run_tables
 from benchmarks.tracking.tracker import Delivery, Tracker
 
+PATIENCE = 600.0
+"""Seconds for one job: nothing else waits for it, and a long one has many points."""
+
 
 @dataclass(frozen=True)
 class TrackReport:
@@ -37,7 +40,7 @@ def send_all(out: Path, tracking_uri: str | None = None) -> TrackReport:
     jobs = {folder.key: folder for folder in all_job_folders(out) if folder.begun}
     if not jobs:
         raise UserError(f"{jobs_folder(out)}: no jobs found; expected the --out folder of an earlier run.")
-    tracker = Tracker(out, tracking_uri)
+    tracker = Tracker(out, tracking_uri, patience=PATIENCE)
     deliveries: Counter[Delivery] = Counter()
     in_tables: set[str] = set()
     for table in run_tables(out):

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.links import refuse_links_in
 from benchmarks.plan.nested import flatten
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Failure, Result
@@ -31,6 +32,16 @@ class Point:
 
 
 @dataclass(frozen=True)
+class TrackedData:
+    """Is the data of a job: its `fingerprint` is that of what was read, and `source` how it was asked for."""
+
+    name: str
+    fingerprint: str
+    source: dict[str, str]
+    trains: bool
+
+
+@dataclass(frozen=True)
 class TrackedJob:
     """Holds what is in a job's folder now; it may still be growing."""
 
@@ -46,7 +57,9 @@ class TrackedJob:
 
         Raises:
             OSError, ValueError: the folder holds no readable job.json.
+            UserError: it holds links, which could lead to files that nobody means to send.
         """
+        refuse_links_in(folder.path)
         job = _document(folder.description)
         if job is None:
             raise FileNotFoundError(f"{folder.description}: expected the configuration of a job")
@@ -77,6 +90,16 @@ class TrackedJob:
         """These are seconds since 1970, or None where the job has not ended or does not say when it did."""
         when = self.result.finished if self.result else self.failure.when if self.failure else None
         return _seconds(when)
+
+    @property
+    def data(self) -> TrackedData | None:
+        """None where the configuration, of another version, does not say."""
+        data, training = self.job.get("data"), self.job.get("training")
+        if not (isinstance(data, dict) and data.get("name") and data.get("fingerprint")):
+            return None
+        source = {name: str(data[name]) for name in ("spec", "decoding") if name in data}
+        trains = isinstance(training, dict) and bool(training.get("iterations"))
+        return TrackedData(str(data["name"]), str(data["fingerprint"]), source, trains)
 
     def parameters(self) -> dict[str, str]:
         """Return configuration, environment and the thresholds that were chosen, one flat entry for each value."""

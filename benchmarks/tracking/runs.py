@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from benchmarks.tracking.artifacts import Artifacts
 from benchmarks.tracking.job import CURVES, TrackedJob
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class KnownRun:
         parameters: the values that MLflow has, the long ones cut.
         iterations: the last iteration that MLflow has of each curve, -1 without any, as far as it was asked.
         described: the parameters that were sent last, whole.
+        has_dataset: whether MLflow knows what data it is of.
         new: whether the run was just made.
     """
 
@@ -46,12 +48,14 @@ class KnownRun:
     parameters: dict[str, str] = field(default_factory=dict)
     iterations: dict[str, int] = field(default_factory=dict)
     described: dict[str, str] | None = None
+    has_dataset: bool = False
     new: bool = True
 
     @classmethod
     def of(cls, run: Run) -> KnownRun:
         info, data = run.info, run.data
-        return cls(info.run_id, info.start_time, info.status, dict(data.params), new=False)
+        has_dataset = bool(run.inputs and run.inputs.dataset_inputs)
+        return cls(info.run_id, info.start_time, info.status, dict(data.params), has_dataset=has_dataset, new=False)
 
     @classmethod
     def of_job(cls, run: Run) -> KnownRun:
@@ -68,12 +72,15 @@ class Runs:
         client: talks to the store.
         experiment: MLflow's id of the experiment.
         owner: the id of the results folder.
+        artifacts: where the files of its runs are kept.
         adopts: whether runs that name no results folder are this one's, as those of earlier versions are in the
             folder's own database.
     """
 
-    def __init__(self, client: MlflowClient, experiment: str, owner: str, *, adopts: bool) -> None:
-        self.client = client
+    def __init__(
+        self, client: MlflowClient, experiment: str, owner: str, artifacts: Artifacts, *, adopts: bool
+    ) -> None:
+        self.client, self.artifacts = client, artifacts
         self._experiment, self._owner, self._adopts = experiment, owner, adopts
         self._tables: dict[tuple[str, frozenset[tuple[str, str]]], KnownRun] = {}
         self._jobs: dict[tuple[str | None, str], KnownRun] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
 from benchmarks.tracking.job import CURVES, Point, TrackedJob, metric_name
-from benchmarks.tracking.runs import COMPARED, STATUS, KnownRun
+from benchmarks.tracking.runs import COMPARED, STATUS, KnownRun, Runs
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 PARAMETERS_PER_REQUEST = 100
 METRICS_PER_REQUEST = 1000
+DIGEST = 36
+"""MLflow keeps so many characters of a data set's digest."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +34,18 @@ class Note:
     status: Literal["FINISHED", "FAILED", "KILLED"]
 
 
-def send_job(client: MlflowClient, run: KnownRun, job: TrackedJob) -> bool:
+def send_job(runs: Runs, run: KnownRun, job: TrackedJob) -> bool:
     """Send what MLflow does not have of a job; return False where it has all."""
+    client = runs.client
     if run.status == "FINISHED":
         return False
     describe(client, run, job.parameters())
+    if not run.has_dataset:
+        _send_dataset(client, run, job)
     grown = [_send_curve(client, run, job, curve) for curve in CURVES]
     changed = run.status != job.status
     if changed:
-        _send_status(client, run, job)
+        _send_status(runs, run, job)
     new, run.new = run.new, False
     return new or changed or any(grown)
 
@@ -84,6 +90,17 @@ def now() -> int:
     return int(time.time() * 1000)
 
 
+def _send_dataset(client: MlflowClient, run: KnownRun, job: TrackedJob) -> None:
+    """Say what data the job is of, as MLflow shows it in a column and finds runs by."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    if data := job.data:
+        dataset = Dataset(data.name, data.fingerprint[:DIGEST], "code", json.dumps({"tags": data.source}))
+        context = "training" if data.trains else "testing"
+        client.log_inputs(run.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", context)])])
+    run.has_dataset = True
+
+
 def _send_parameters(client: MlflowClient, run_id: str, parameters: Mapping[str, str]) -> None:
     from mlflow.entities import Param
 
@@ -126,26 +143,28 @@ def _batches(points: Iterable[Point]) -> Iterator[list[Point]]:
         yield batch
 
 
-def _send_status(client: MlflowClient, run: KnownRun, job: TrackedJob) -> None:
+def _send_status(runs: Runs, run: KnownRun, job: TrackedJob) -> None:
     """Tell that a job ended, with all that comes with its end, or that one that had failed runs again."""
+    client = runs.client
     if job.status == "RUNNING":
         client.update_run(run.run_id, status="RUNNING")
     else:
-        _send_end(client, run.run_id, job)
+        _send_end(runs, run.run_id, job)
     # Last of all: without it everything is sent again.
     client.set_tag(run.run_id, STATUS, job.status)
     run.status = job.status
 
 
-def _send_end(client: MlflowClient, run_id: str, job: TrackedJob) -> None:
+def _send_end(runs: Runs, run_id: str, job: TrackedJob) -> None:
     from mlflow.entities import Metric
 
+    client = runs.client
     end = now() if job.finished is None else int(job.finished * 1000)
     client.log_batch(run_id, [Metric(name, value, end, 0) for name, value in job.final_metrics().items()])
     for path in job.documents():
-        client.log_artifact(run_id, str(path))
+        runs.artifacts.keep(run_id, path)
     for path in job.overlays():
-        client.log_artifact(run_id, str(path), "overlays")
+        runs.artifacts.keep(run_id, path, "overlays")
     if job.failure is not None and job.result is None:
         client.set_tag(run_id, "mlflow.note.content", job.failure.message)
     client.update_run(run_id, name=job.name)

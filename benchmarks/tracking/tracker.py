@@ -7,13 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmarks.errors import UserError
 from benchmarks.plan.nested import flatten
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.tracking.connection import Connection
+from benchmarks.tracking.addresses import default_uri
+from benchmarks.tracking.connection import PATIENCE, Connection
 from benchmarks.tracking.job import TrackedJob
 from benchmarks.tracking.runs import KnownRun, Runs
 from benchmarks.tracking.sending import Note, describe, now, send_job, send_note
-from benchmarks.tracking.store import default_uri
 
 logger = logging.getLogger("pctrans_bench")
 
@@ -23,22 +24,29 @@ Delivery = Literal["sent", "present", "failed"]
 class Tracker:
     """Tells MLflow what job folders hold; what cannot be told now is told by a later call.
 
-    A table is a run, and each of its jobs a run below it. No method waits longer than MLflow's time limits,
-    which are shortened here, and none raises because of the store: the first failure is a warning on the
-    logger `pctrans_bench`.
+    A table is a run, and each of its jobs a run below it. No method waits longer than `patience`, and none raises
+    because of the store: the first failure is a warning on the logger `pctrans_bench`.
     Processes that share `out` take turns.
 
     Args:
         out: the results' folder, with `jobs/`.
         tracking_uri: a database or a server; by default the database `out`/mlflow.db.
         experiment: MLflow's name for everything that is sent.
+        patience: seconds that one of the methods may take.
 
     Raises:
         UserError: the URI is of a kind that MLflow refuses.
     """
 
-    def __init__(self, out: Path, tracking_uri: str | None = None, experiment: str = "pctrans-bench") -> None:
-        self._connection = Connection(out, tracking_uri or default_uri(out), experiment)
+    def __init__(
+        self,
+        out: Path,
+        tracking_uri: str | None = None,
+        experiment: str = "pctrans-bench",
+        *,
+        patience: float = PATIENCE,
+    ) -> None:
+        self._connection = Connection(out, tracking_uri or default_uri(out), experiment, patience)
         self._table: tuple[str, dict[str, str]] | None = None
 
     @property
@@ -74,7 +82,7 @@ class Tracker:
         def finish(runs: Runs) -> None:
             run = self._table_run(runs)
             for path in artifacts:
-                runs.client.log_artifact(run.run_id, str(path))
+                runs.artifacts.keep(run.run_id, path)
             if run.status != status:  # else the time of its end would move
                 runs.client.set_terminated(run.run_id, status)
                 run.status = status
@@ -89,13 +97,13 @@ class Tracker:
         """Do as `sync`, and tell whether there was anything to send."""
         try:
             job = TrackedJob.read(JobFolder(job_dir))
-        except (OSError, ValueError) as problem:
+        except (OSError, ValueError, UserError) as problem:
             logger.warning("not sent to MLflow: %s", problem)
             return "failed"
         news: list[bool] = []
 
         def send(runs: Runs) -> None:
-            news.append(send_job(runs.client, self._job_run(runs, job), job))
+            news.append(send_job(runs, self._job_run(runs, job), job))
 
         delivered = self._connection.attempt(send)
         return "failed" if not delivered else "sent" if any(news) else "present"
@@ -109,7 +117,7 @@ class Tracker:
         def add(runs: Runs) -> None:
             job = TrackedJob.read(JobFolder(job_dir))
             run = self._job_run(runs, job)
-            send_job(runs.client, run, job)
+            send_job(runs, run, job)
             send_note(runs.client, run.run_id, note, when=now(), end=job.status == "RUNNING")
 
         return self._connection.attempt(add)

@@ -7,11 +7,17 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.errors import UserError
+from benchmarks.files import exclusive
 from benchmarks.machine.children import child_environment
-from benchmarks.tracking.store import ENVIRONMENT, checked_uri, database_file, default_uri, is_server, shown
+from benchmarks.tracking.addresses import checked_uri, database_file, default_uri, is_inside, is_server, shown
+from benchmarks.tracking.artifacts import FOLDER, OwnArtifacts
+from benchmarks.tracking.database import mlflow_uri, refuse_links
+from benchmarks.tracking.identity import folder_id
+from benchmarks.tracking.store import ENVIRONMENT, taken_uri
 
 HOST = "127.0.0.1"
 
@@ -41,13 +47,15 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
             " `pctrans-bench track --out DIR` fills one from results that are there."
         )
     _require_free(port)
+    if database is not None and is_inside(uri, out):
+        _find_files(database, out)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
-    command += ["--workers", "1", "--artifacts-destination", str(out.resolve() / "mlflow-artifacts")]
+    command += ["--workers", "1", "--artifacts-destination", str(out.resolve() / FOLDER)]
     # uvicorn searches the current folder for modules, before all others, unless it is given something else.
     command += ["--uvicorn-opts", f"--log-level warning --app-dir {os.devnull}"]
     environment = child_environment({**ENVIRONMENT, **QUIET, **os.environ})
     # Not an argument, which everyone on the machine could read: it may hold a password.
-    environment["MLFLOW_BACKEND_STORE_URI"] = uri
+    environment["MLFLOW_BACKEND_STORE_URI"] = taken_uri(uri)
     # A service manager ends this process like Ctrl-C does, so that it does not leave the server behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     print(f"MLflow's pages (Ctrl-C ends): {ADDRESS.format(host=HOST, port=port)}", flush=True)
@@ -59,6 +67,16 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
             server.terminate()
             server.wait()
             return 0
+
+
+def _find_files(database: Path, out: Path) -> None:
+    """Have the pages show the files of a results folder that was moved or received, and no others."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    refuse_links(database)
+    # What cannot be written can be shown all the same.
+    with suppress(OSError, SQLAlchemyError), exclusive(out / "tracking.lock"):
+        OwnArtifacts(mlflow_uri(database), out).tell_all(folder_id(out))
 
 
 def _require_free(port: int) -> None:

@@ -4,9 +4,13 @@ import csv
 import re
 import shutil
 import subprocess
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from synthesis import edit_result, fail, synthesise_scores
 
 from benchmarks.files import write_atomic
@@ -90,11 +94,50 @@ def test_spread_and_gaps(three_seeds: Path) -> None:
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
         ("a\nb\x00c", "a b c"),
         ("|DiC| ↓", r"\textbar{}DiC\textbar{} $\downarrow$"),
-        ("é中", "é[U+4E2D]"),
+        ("é中", "é{[}U+4E2D{]}"),
+        ("[x] *y*", "{[}x{]} {*}y{*}"),
+        (",,,", ",{},{},"),
     ],
 )
 def test_escape(text: str, expected: str) -> None:
     assert escape(text) == expected
+
+
+ANY_TEXT = st.text(st.one_of(st.sampled_from("[]*\\\\{}$&#%_^~,'`\"<>|-/ \n\u4e2d"), st.characters(codec="utf-8")))
+
+
+@given(ANY_TEXT)
+def test_no_text_ends_a_cell_a_row_or_a_group(text: str) -> None:
+    """Read as TeX does: commands, then what is special outside them."""
+    escaped = escape(text)
+    row = f"a \\\\\n{escaped} & b \\\\"
+    assert not re.search(r"\\\\\s*[\[*]", row), "the end of a row takes a star or a bracket for its own"
+    rest = re.sub(r"\$[^$]*\$", "", re.sub(r"\\(?:[a-zA-Z]+|.)", "", escaped))
+    assert not set(rest) & set("$&#%_^~\\")
+    depth = 0
+    for letter in rest:
+        depth += (letter == "{") - (letter == "}")
+        assert depth >= 0
+    assert depth == 0
+    assert all(letter.isprintable() for letter in escaped)
+
+
+def named(out: Path, label: str) -> str:
+    """Table 1 with a row of label maps that somebody calls so."""
+    results = collect(out, "table1")
+    rows = tuple(
+        replace(row, spec=row.spec.model_copy(update={"label": label})) if row.origin == "external" else row
+        for row in results.rows
+    )
+    return table_fragment(replace(results, rows=rows))
+
+
+@pytest.mark.parametrize("label", ["[x] 0.5", "*", "[2pt]", "\u4e2d", " [", "\n\n*"])
+def test_a_label_never_belongs_to_the_row_above(methods: Path, label: str) -> None:
+    lines = named(methods, label).splitlines()
+    for above, line in pairwise(lines):
+        if above.endswith((r"\\", r"\midrule", "[2pt]")):
+            assert not line.lstrip().startswith(("[", "*"))
 
 
 needs_pdflatex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
@@ -118,6 +161,18 @@ def test_hostile_names_print_as_they_are(one_seed: Path) -> None:
     text = "".join(compile_latex(one_seed / "reports", "table4_document.tex").split())
     assert "\\input{/etc/passwd}$x^2$100%#1&~é[U+20AC][U+4E2D]\\end{document}" in text
     assert "0.8981" in text
+
+
+@needs_pdflatex
+def test_any_label_compiles_as_the_first_of_a_row(methods: Path) -> None:
+    labels = ["[x] 0.5", "*[1cm]", "[2pt]", "\u4e2d", ",,quoted''", "a]b[c", "".join(map(chr, range(32, 256)))]
+    folder = methods / "reports"
+    for number, label in enumerate(labels):
+        write_atomic(folder / f"labelled{number}.tex", named(methods, label))
+    body = "".join(rf"\input{{labelled{number}}}\clearpage" for number in range(len(labels)))
+    (folder / "all.tex").write_text(PREAMBLE + rf"\begin{{document}}{body}\end{{document}}")
+    text = compile_latex(folder, "all.tex")
+    assert "[x] 0.5" in text and "*[1cm]" in text and "[U+4E2D]" in text and "a]b[c" in text
 
 
 @needs_pdflatex

@@ -54,6 +54,10 @@ def test_studies_are_listed() -> None:
         (["temperatures", "--scale", "smoke", "--model", "m"], "trains its own models"),
         (["inference", "--model", "m", "--protocol", "leaves"], "tests as its model's job did"),
         (["learning-rate", "--scale", "smoke", "--set", "training.validate_every=3"], "follows from the pruner"),
+        (["inference", "--model", "m", "--executor", "slurm"], "it runs on this machine"),
+        (["inference", "--model", "m", "--gpus-per-job", "2"], "trains nothing"),
+        (["temperatures", "--scale", "smoke", "--executor", "slurm", "--jobs", "3"], "say --max-parallel 3"),
+        (["temperatures", "--scale", "smoke", "--max-parallel", "3"], "is for --executor slurm"),
     ],
 )
 def test_what_cannot_be_is_said(tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -28,8 +28,9 @@ def list_things(
     out: Out = Path("results"),
 ) -> None:
     """List tables, figures, studies, methods, scales, kinds of datasets, or the jobs in OUT."""
-    from rich.console import Console
     from rich.table import Table
+
+    from benchmarks.machine.terminal import text_console
 
     headings, rows = {
         Kind.tables: _tables,
@@ -43,7 +44,7 @@ def list_things(
     table = Table(*headings)
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    text_console().print(table)
 
 
 Listing = tuple[tuple[str, ...], list[tuple[str, ...]]]

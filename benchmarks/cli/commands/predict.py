@@ -26,13 +26,13 @@ def predict(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,
 ) -> None:
     """Segment images: OUT/labels/*.tif, OUT/overlays/*.png and OUT/objects.csv. The same command continues."""
-    from rich.console import Console
     from rich.progress import track
 
     from benchmarks.machine.environment import choose_device
+    from benchmarks.machine.terminal import text_console
     from benchmarks.run.user_images import find_images, predict_images
 
-    console = Console()
+    console = text_console()
     images = find_images(inputs, stems)
     segmented = predict_images(
         model,
@@ -61,9 +61,9 @@ def score(
     compat: Annotated[bool, typer.Option("--compat", help="Add aji_pea, the released evaluation's AJI.")] = False,
 ) -> None:
     """Score predictions against the truth; prints the means over images."""
-    from rich.console import Console
     from rich.table import Table
 
+    from benchmarks.machine.terminal import text_console
     from benchmarks.metrics import COMPAT_METRICS, METRICS
     from benchmarks.metrics.scoring import mean_scores
     from benchmarks.run.user_images import read_stems
@@ -74,4 +74,4 @@ def score(
     table = Table("metric", "mean", "", title=f"{len(rows)} images, mean over images", title_justify="left")
     for name, value in mean_scores(rows).items():
         table.add_row(name, f"{value:.4f}", (METRICS | COMPAT_METRICS)[name].description)
-    Console().print(table)
+    text_console().print(table)

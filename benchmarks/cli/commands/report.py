@@ -18,25 +18,23 @@ def report(
     out: Out = Path("results"),
 ) -> None:
     """Write LaTeX, Markdown, CSV and pictures of a table, or of all, with claims and an HTML page; computes nothing."""
-    from rich.console import Console
-
     from benchmarks.cli.report_writer import report_folder, report_table
+    from benchmarks.machine.terminal import text_console
 
     if table is None:
-        report_folder(Console(), out)
+        report_folder(text_console(), out)
     else:
-        report_table(Console(), out, table)
+        report_table(text_console(), out, table)
 
 
 def claims(out: Out = Path("results")) -> None:
     """Say of each claim of the paper whether the results in OUT support or contradict it; computes no job."""
-    from rich.console import Console
-
+    from benchmarks.machine.terminal import text_console
     from reports.claims import evaluate_claims, write_claims
     from reports.claims.console import render_claims
 
     report = evaluate_claims(out)
-    console = Console()
+    console = text_console()
     console.print(render_claims(report))
     for title, path in zip(("Markdown", "JSON"), write_claims(report), strict=True):
         console.print(f"{title:>9}  {path}", markup=False, highlight=False, soft_wrap=True)
@@ -52,12 +50,11 @@ def protocol(
     Nothing is predicted again and no result is changed. Exit status 1 if a finished job's predictions are gone,
     damaged, or no longer give the figures of its result.
     """
-    from rich.console import Console
-
+    from benchmarks.machine.terminal import text_console
     from reports.collect import collect
     from reports.protocol import render_protocol, rescore_table, write_protocol
 
-    console = Console(highlight=False)
+    console = text_console(highlight=False)
     results = collect(out, table)
     with console.status("scoring predictions again") as status:
         rescored = rescore_table(
@@ -76,11 +73,10 @@ def rescore(out: Out = Path("results")) -> None:
     """Give finished jobs the metrics that were added since, from stored predictions; exit status 1 if some fail."""
     from collections import Counter
 
-    from rich.console import Console
-
+    from benchmarks.machine.terminal import text_console
     from benchmarks.run.rescoring import Rescored, rescore_jobs
 
-    console = Console()
+    console = text_console()
 
     def say(one: Rescored) -> None:
         if one.status == "added":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,14 +30,13 @@ def run(
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
-    from rich.console import Console
-
     from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
     from benchmarks.cli.job_runner import choose_job_device
     from benchmarks.cli.report_writer import report_experiments, reports_are_newer
+    from benchmarks.machine.terminal import text_console
 
     options, out = executor.options(), tables.out
-    console = Console()
+    console = text_console()
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
         experiments = plan_all(names_of(names), request)
@@ -69,8 +69,8 @@ def _run(
     from benchmarks.cli.report_writer import report_experiments
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
+    from benchmarks.tracking.addresses import shown
     from benchmarks.tracking.several import TablesTracker
-    from benchmarks.tracking.store import shown
 
     tracker = TablesTracker(Tracker(out, tracking_uri), tracked_tables(experiments))
     tracker.start()
@@ -84,7 +84,7 @@ def _run(
     for experiment in experiments:
         has_failed = any(one.job.key in failed for one in experiment.chosen)
         tracker.finish(experiment.name, files[experiment.name], failed=has_failed)
-    text = f"{'tracking':>9}  {shown(tracker.uri)}  (pctrans-bench ui --out {out})"
+    text = f"{'tracking':>9}  {shown(tracker.uri)}  (pctrans-bench ui --out {shlex.quote(str(out))})"
     console.print(text, markup=False, highlight=False, soft_wrap=True)
     return len(failed)
 

@@ -22,10 +22,9 @@ def scaling(
     device: Device = "auto",
 ) -> None:
     """Chart seconds and peak memory against queries, crop, instances and image size; PCTrans, random weights."""
-    from rich.console import Console
-
     from benchmarks.errors import UserError
     from benchmarks.machine.environment import choose_device, describe_environment
+    from benchmarks.machine.terminal import text_console
     from benchmarks.measure.scaling import AXES, Record, Records, sweep
     from benchmarks.plan.scales import SCALES
     from reports.scaling import write_scaling
@@ -40,7 +39,7 @@ def scaling(
     names = ("cpu", "accelerator", "threads", "memory_gib", "torch", "commit")
     settings = {"scale": scale, **{name: environment[name] for name in names}}
     records = Records(out, settings)
-    console = Console(highlight=False)
+    console = text_console(highlight=False)
 
     def told(record: Record) -> None:
         if record.seconds is None or record.added_bytes is None:

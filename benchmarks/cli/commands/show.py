@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 @grouped
 def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal")]) -> None:
     """Print the jobs that `run` with the same options would make sure of: their keys, and which are done."""
-    from rich.console import Console
-
     from benchmarks.cli.experiments import RunRequest, names_of, plan_all
     from benchmarks.machine.environment import choose_device
+    from benchmarks.machine.terminal import text_console
 
-    console = Console()
+    console = text_console()
     with console.status("checking the data"):
         request = RunRequest.read(replace(tables, allow_unequal=True), choose_device(tables.device))
         experiments = plan_all(names_of(names), request)

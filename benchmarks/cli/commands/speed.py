@@ -48,11 +48,10 @@ def speed(
     job_options: JobOptions,
 ) -> None:
     """Time loading, every part of a training iteration, inference, metrics and the harness itself."""
-    from rich.console import Console
-
     from benchmarks.data import open_dataset
     from benchmarks.files import write_json
     from benchmarks.machine.environment import choose_device
+    from benchmarks.machine.terminal import text_console
     from benchmarks.measure.speed import GROUPS, measure_scale
     from benchmarks.measure.speed.document import Earlier, Measurement
     from benchmarks.plan.scales import SCALES
@@ -60,7 +59,7 @@ def speed(
     groups = _checked(only, GROUPS, "--only")
     device, earlier = choose_device(job_options.device), Earlier.read(against) if against else None
     to_stdout = json is not None and str(json) == "-"
-    console = Console(highlight=False, stderr=to_stdout)
+    console = text_console(highlight=False, stderr=to_stdout)
     dataset = open_dataset(data)
     jobs = [
         one_job(method, dataset, job_options, scale=name, device=device)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmarks.cli.executor_choice import Jobs
+from benchmarks.cli.executor_choice import ExecutorChoice
 from benchmarks.cli.option_groups import grouped
 from benchmarks.cli.options import JobOptions, Out, Scale, Seeds, TrackingUri, default_scale
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
+    from benchmarks.run.executors.options import ExecutorOptions
     from studies.plans import AnyPlan
     from studies.specification import StudySpec
 
@@ -25,7 +26,6 @@ def study(
         str | None, typer.Option("--data", help="As in `run`. Default: generated nuclei, or the model's data.")
     ] = None,
     scale: Scale = None,
-    jobs: Jobs = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="Budget. Default: the study's.")] = None,
     storage: Annotated[
         str | None,
@@ -42,29 +42,31 @@ def study(
     ] = False,
     seeds: Seeds = None,
     job_options: JobOptions,
+    executor: ExecutorChoice,
     out: Out = Path("results"),
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Search settings for the best validation PQ; a trial is an ordinary job. The same command continues, or joins."""
-    from rich.console import Console
-
+    from benchmarks.cli.job_runner import choose_job_device
     from benchmarks.cli.study_runner import StudyOptions, run_study
-    from benchmarks.machine.environment import choose_device
+    from benchmarks.machine.terminal import text_console
     from benchmarks.plan.overrides import for_method
     from studies.plan import StudySettings
     from studies.plans import make_plan
     from studies.specification import load_study
 
-    console = Console()
+    console = text_console()
     spec = _with_budget(load_study(name), trials)
+    where = executor.options()
     _refuse_idle_options(spec, model=model, confirm=confirm, seeds=seeds, protocol=job_options.protocol)
+    _refuse_other_machines(spec, where)
     settings = StudySettings(
         spec=spec.model_dump(mode="json"),
         data=data or default_data(spec, model),
         scale=_scale(spec, scale),
         protocol=job_options.protocol,
         overrides=for_method(job_options.overrides, spec.method),
-        device=choose_device(job_options.device),
+        device=choose_job_device(job_options.device, where),
         model=str(model) if model else None,
     )
     with console.status("checking the data"):
@@ -77,7 +79,8 @@ def study(
         )
     options = StudyOptions(
         out,
-        jobs or _jobs_at_a_time(plan),
+        where,
+        _trials_at_a_time(plan, where),
         storage,
         tracking_uri,
         retry_failed=retry_failed,
@@ -87,11 +90,30 @@ def study(
         raise typer.Exit(1)
 
 
-def _jobs_at_a_time(plan: AnyPlan) -> int:
-    """Return how many jobs a CPU has cores and memory for; one on an accelerator."""
+LEARNING = 4
+"""Trials at a time on a cluster, where the user says nothing: a sampler that learns from trials that have ended has
+little to learn from if all are begun at once."""
+
+
+def _trials_at_a_time(plan: AnyPlan, where: ExecutorOptions) -> int:
+    """Return what the user says, else what suits the place.
+
+    That is all points of a grid or a few trials on a cluster, as many as a CPU has cores and memory for, and one on an
+    accelerator.
+    """
     from benchmarks.machine.devices import jobs_that_fit
 
-    return jobs_that_fit(plan.threads) if plan.threads else 1
+    if where.slurm is not None:
+        return where.slurm.max_parallel or (len(plan.grid()) if plan.spec.sampler == "grid" else LEARNING)
+    return where.jobs or (jobs_that_fit(plan.threads * where.gpus_per_job) if plan.threads else 1)
+
+
+def _refuse_other_machines(spec: StudySpec, where: ExecutorOptions) -> None:
+    """Refuse options of training for a study that trains nothing, which is over before a cluster has begun it."""
+    if spec.kind == "inference" and where.slurm is not None:
+        raise UserError(f"--executor slurm: the study {spec.name} trains nothing; it runs on this machine.")
+    if spec.kind == "inference" and where.gpus_per_job > 1:
+        raise UserError(f"--gpus-per-job {where.gpus_per_job}: the study {spec.name} trains nothing.")
 
 
 def _refuse_idle_options(

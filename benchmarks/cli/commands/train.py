@@ -30,16 +30,15 @@ def train(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues."""
-    from rich.console import Console
-
     from benchmarks.cli.job_runner import choose_job_device, execute
     from benchmarks.data import open_dataset
+    from benchmarks.machine.terminal import text_console
     from benchmarks.plan.expansion import PlannedJob
     from benchmarks.store.job_folder import JobFolder
     from benchmarks.tracking import Tracker
 
     options = executor.options()
-    console = Console()
+    console = text_console()
     device = choose_job_device(job_options.device, options)
     dataset = open_dataset(data)
     with console.status("checking the data"):

@@ -103,6 +103,8 @@ class SlurmExecutor:
     Args:
         out: on a file system that all nodes share.
         device: of the nodes, "cpu" or "cuda".
+        slots: jobs in the queue at a time, each submitted as soon as there is room, for who asks for them one by one;
+            None submits an array of all there are, and the next when that has ended.
         note: is told what was submitted.
         cluster: "slurm", or "debug" for submitit's executor in this process.
         queue: of the cluster.
@@ -120,17 +122,20 @@ class SlurmExecutor:
         options: SlurmOptions,
         *,
         gpus_per_job: int = 1,
+        slots: int | None = None,
         note: Callable[[str], object] = lambda text: None,
         cluster: str = "slurm",
         queue: Queue | None = None,
     ):
         self.out, self.device, self.options, self.gpus_per_job = out.resolve(), device, options, gpus_per_job
         self.submitted: list[submitit.Job[int]] = []
-        self._note, self._cluster = note, cluster
+        self._slots, self._note, self._cluster = slots, note, cluster
         self._queue = queue or SlurmQueue()
 
     def room(self, running: int) -> int:
-        """One array after the other, so that no more run at a time than the user wants."""
+        """One array after the other, so that no more run at a time than the user wants; or what the slots leave."""
+        if self._slots is not None:
+            return max(0, self._slots - running)
         return 0 if running else ARRAY
 
     def submit(self, jobs: Sequence[PlannedJob], tick: Callable[[], None]) -> list[Running]:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
+import mlflow
 import pytest
 from tracked import DATA, TABLE, artifacts, history, only_run, runs, write_job
 
@@ -66,6 +67,10 @@ def test_a_finished_job_arrives_whole(out: Path) -> None:
     assert parameters["model.hidden"] == "64" and parameters["model.levels"] == "[8, 16]"
     assert parameters["training.option_149"] == "149", "more parameters than fit in one request"
     assert parameters["environment.torch"] == "2.13.0"
+    (of,) = child.inputs.dataset_inputs
+    assert (of.dataset.name, of.dataset.digest) == ("x", "f")
+    assert mlflow.data.get_source(of).to_dict() == {"tags": {"spec": "folder:x", "decoding": "ids"}}
+    assert [(tag.key, tag.value) for tag in of.tags] == [("mlflow.data.context", "testing")]
     assert child.data.metrics["test/pq"] == 0.7 and child.data.metrics["test/dic"] == -2
     assert child.data.metrics["cost/parameters"] == 1234 and "test/ap" not in child.data.metrics
     assert parameters["thresholds.mask_threshold"] == "0.35" and parameters["thresholds.bandwidth"] == "null"

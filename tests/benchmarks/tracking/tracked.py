@@ -22,6 +22,7 @@ def write_job(out: Path, key: str, *, iterations: int = 5, ended: str | None = "
         "key": key,
         "method": "pctrans",
         "seed": 3,
+        "data": DATA,
         "model": {"hidden": 64, "levels": [8, 16], "resume": None, "extra": {}},
         "training": {f"option_{k}": k for k in range(150)},
     }
