@@ -13,13 +13,8 @@ import numpy as np
 
 from benchmarks.data.base import Dataset, StoredSample, digest_arrays, digest_bytes
 from benchmarks.data.decoding.limits import check_bytes, check_size
-from benchmarks.data.reading import (
-    BY_255,
-    as_labels,
-    decode_image,
-    decode_labels,
-    grey_if_equal,
-)
+from benchmarks.data.normalisation import BY_255, grey_if_equal
+from benchmarks.data.reading import as_labels, decode_image, decode_labels
 from benchmarks.data.sources import FolderSource
 from benchmarks.errors import UserError
 
@@ -96,7 +91,7 @@ class CVPPPPng(_CVPPP):
         source, label_file = self._where(id), f"{id}_label.png"
         image_name, label_name = source.describe(f"{id}_rgb.png"), source.describe(label_file)
         image = decode_image(source.read(f"{id}_rgb.png"), image_name)
-        truth = None if id in self.ids("test") else decode_labels(source.read(label_file), label_name)
+        truth = None if id in self.ids("test") else decode_labels(source.read(label_file), label_name, ignore=True)
         return StoredSample(image, truth, image_name, label_name)
 
     def content_digest(self, id: str) -> str:
@@ -134,7 +129,7 @@ class CVPPPHdf5(_CVPPP):
             labels = _read_array(self._truth, label_key)
             if labels.ndim not in (2, 3):
                 raise UserError(f"{label_name}: shape {labels.shape}; expected (height, width).")
-            truth = as_labels(labels, label_name)
+            truth = as_labels(labels, label_name, ignore=True)
         return StoredSample(grey_if_equal(image[..., :3]), truth, image_name, label_name)
 
     def content_digest(self, id: str) -> str:

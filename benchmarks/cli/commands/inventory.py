@@ -149,12 +149,20 @@ def group() -> None:
 
 @data.command()
 def check(
-    spec: Annotated[str, typer.Argument(help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")],
+    specs: Annotated[
+        list[str], typer.Argument(metavar="DATA...", help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")
+    ],
 ) -> None:
-    """Read everything and report counts, sizes, instances and problems; exit status 1 if there are any."""
+    """Read everything and report counts, sizes, instances and problems; of several data sets, also what they share."""
     from benchmarks.data import check_dataset, open_dataset
+    from benchmarks.data.checking import shared_pictures
 
-    report = check_dataset(open_dataset(spec))
-    print(report.render())
-    if report.problems:
+    reports = []
+    for spec in specs:
+        reports.append(check_dataset(open_dataset(spec)))
+        print(reports[-1].render() + ("\n" if len(specs) > 1 else ""))
+    shared = shared_pictures(reports)
+    for sentence in shared:
+        print(f"problem: {sentence}")
+    if shared or any(report.problems for report in reports):
         raise typer.Exit(1)

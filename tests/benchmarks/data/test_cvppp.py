@@ -139,3 +139,11 @@ def test_damaged_or_missing_files_are_named(hdf5: Path, tmp_path: Path) -> None:
         open_dataset(f"cvppp-a1:{hdf5}")
     with pytest.raises(UserError, match="holds no CVPPP A1"):
         open_dataset(f"cvppp-a1:{tmp_path}")
+
+
+@pytest.mark.parametrize("layout", ["png", "hdf5"])
+def test_the_report_shows_hidden_truth_as_a_dash(layout: str, request: pytest.FixtureRequest) -> None:
+    report = check_dataset(open_dataset(f"cvppp-a1:{request.getfixturevalue(layout)}"))
+    (line,) = [line for line in report.render().splitlines() if line.startswith("test")]
+    assert line.split() == ["test", "1", "0", "-", "-", "-", "-", "-"]
+    assert report.splits["val"].counts == [3, 3]
