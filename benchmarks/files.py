@@ -47,6 +47,11 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def spreadsheet_text(text: str) -> str:
+    """Return text as a cell of a CSV file that no spreadsheet takes for a formula: an apostrophe before = + - @."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON in one step; NaN is refused, as no reader agrees on it."""
     write_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,11 @@ _PALETTE_COLOURS = 256
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without its folder and without a suffix that this package reads; other dots stay."""
-    base = Path(name).name
+    """Return a file's name without its folder and without a suffix that this package reads; other dots stay.
+
+    The stem is in Unicode's composed form (NFC): macOS has written names in the decomposed one, which looks the same.
+    """
+    base = unicodedata.normalize("NFC", Path(name).name)
     suffix = Path(base).suffix
     return base[: -len(suffix)] if suffix.lower() in (*IMAGE_SUFFIXES, *SUFFIXES) else base
 
