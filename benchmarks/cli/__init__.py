@@ -6,6 +6,7 @@ Commands import what they need when they run, so that `--help` answers at once. 
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
@@ -40,9 +41,17 @@ app.command("track")(tracking.track)
 app.add_typer(inventory.data, name="data")
 
 
+def _print_whatever_the_locale() -> None:
+    """Let a character that the terminal does not have become a question mark, in place of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line; ends the process."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    _print_whatever_the_locale()
     try:
         app()
     except UserError as error:

@@ -174,7 +174,7 @@ class JobFolder:
     def lock(self) -> Iterator[bool]:
         """Whether this process has the folder to itself; the lock goes with the process, however it ends."""
         self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / "lock").open("w") as lock:
+        with (self.path / "lock").open("w", encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -189,7 +189,7 @@ class JobFolder:
             UserError: the folder holds no job, or one of another version.
         """
         try:
-            return parse_job(json.loads(self.description.read_text()))
+            return parse_job(json.loads(self.description.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path} holds no readable job.json: {error}") from error
 

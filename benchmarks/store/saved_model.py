@@ -77,7 +77,7 @@ def load_model(path: Path, device: str) -> SavedModel:
     """
     folder = find_model(path)
     try:
-        description: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text())
+        description: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
         with redirect_stdout(None):  # the hub mixin announces every load
             segmenter = get_method(description["method"]).load(str(folder))
         testing = TestingSettings.model_validate(description["testing"])

@@ -129,6 +129,22 @@ def test_objects_that_no_tile_sees_whole_are_named(tmp_path: Path) -> None:
         predicted(tmp_path, PredictOptions(tile=64, overlap=64))
 
 
+def test_labels_are_there_before_a_picture_is_drawn_and_a_missing_picture_is_drawn_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("benchmarks.run.user_images.save_overlay", interrupted)
+        predicted(tmp_path)
+    assert read_labels(tmp_path / "out" / "labels" / "a.tif").max() == 2
+    assert predicted(tmp_path)["a.png"].objects == 2
+    assert (tmp_path / "out" / "overlays" / "a.png").is_file()
+
+
 def test_an_image_named_like_a_formula_is_text_in_the_table(tmp_path: Path) -> None:
     saved_model(tmp_path)
     write_discs(tmp_path / "images" / "=HYPERLINK(1).png", 1)
