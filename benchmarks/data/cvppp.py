@@ -160,26 +160,31 @@ def _open(path: Path) -> h5py.File:
 def _groups(path: Path, dataset: str) -> set[str]:
     """List the plants of /A1 that hold `dataset`."""
     with _open(path) as file:
-        plants = file.get("A1")
-        if not isinstance(plants, h5py.Group):
-            raise UserError(f"{path}: has no group /A1; {_LAYOUTS}.")
-        own = [name for name in plants if _is_own(plants, name)]
-        return {name for name in own if isinstance(plants[name], h5py.Group) and dataset in plants[name]}
+        if not _is_own(file, "A1") or not isinstance(plants := file["A1"], h5py.Group):
+            raise UserError(f"{path}: has no group /A1 of its own; {_LAYOUTS}.")
+        for name in plants:
+            if not _is_own(plants, name):
+                raise UserError(
+                    f"{path}:/A1/{name}: a link, which is not followed; expected what the file itself holds."
+                )
+        return {name for name in plants if isinstance(plants[name], h5py.Group) and dataset in plants[name]}
 
 
-def _is_own(group: h5py.Group, name: str) -> bool:
-    """Tell whether `name` is in the file itself, and not a link that may lead to another file."""
-    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+def _is_own(group: h5py.Group, path: str) -> bool:
+    """Tell whether a path is in the file itself, with no link on the way that may lead to another file."""
+    for name in filter(None, path.split("/")):
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return False
+        group = group[name]
+    return True
 
 
 def _read_array(path: Path, key: str) -> np.ndarray:
     """Read an array that is stored in the file itself: links and storage that lead out of it are refused."""
     with _open(path) as file:
         try:
-            group, _, name = key.rpartition("/")
-            own = _is_own(file, group) and _is_own(file[group], name)
-            stored = file[key] if own else None
-            if not isinstance(stored, h5py.Dataset):
+            stored = file[key] if _is_own(file, key) else None
+            if not isinstance(stored, h5py.Dataset) or stored.shape is None:
                 raise UserError(f"{path}:{key}: not an array stored in this file.")
             if stored.external is not None or stored.is_virtual:
                 raise UserError(f"{path}:{key}: its values lie in another file, which is not followed.")

@@ -49,9 +49,6 @@ class FolderDataset(PairedDataset):
             match(splits[split], image_names, names[split], images.label, "image")
             match(splits[split], label_names, names[split], labels.label, "label image")
         super().__init__(spec, root.resolve().name, splits, (images, image_names), (labels, label_names))
-        unused = len(image_names) - sum(map(len, splits.values()))
-        if unused:
-            self.notes.append(f"{unused} images are in no split and are not used")
 
     def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
         labels = super().decode_truth(raster, name)

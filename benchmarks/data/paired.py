@@ -29,6 +29,17 @@ class PairedDataset(Dataset):
         super().__init__(spec, name, splits)
         self._image_source, self._image_names = images
         self._label_source, self._label_names = labels
+        self._note_what_is_left_out()
+
+    def _note_what_is_left_out(self) -> None:
+        unused = sorted(name for id, name in self._image_names.items() if id not in self._members)
+        if unused:
+            self.notes.append(f"{len(unused)} images are in no split and are not used (the first: {unused[0]})")
+        for source, used in ((self._image_source, self._image_names), (self._label_source, self._label_names)):
+            if unread := sorted(set(source.names) - set(used.values())):
+                self.notes.append(
+                    f"{source.label}: {len(unread)} files are of no format that is read there (the first: {unread[0]})"
+                )
 
     def read(self, id: str) -> StoredSample:
         image_name = self._image_source.describe(self._image_names[id])
