@@ -47,9 +47,10 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
-def spreadsheet_text(text: str) -> str:
-    """Return text as a cell of a CSV file that no spreadsheet takes for a formula: an apostrophe before = + - @."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+def spreadsheet_cell(value: Any) -> Any:
+    """Return a cell for a CSV file: an apostrophe before text that spreadsheets take for a formula, such as "=1+1"."""
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -1,7 +1,7 @@
 """The command line: `pctrans-bench`.
 
 Commands import what they need when they run, so that `--help` answers at once. Exit status: 0 all went well,
-1 a job failed or a check found problems, 2 the user has to change something, 130 interrupted.
+1 a job or an image failed or a check found problems, 2 the user has to change something, 130 interrupted.
 """
 
 from __future__ import annotations

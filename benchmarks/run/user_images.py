@@ -17,7 +17,7 @@ from benchmarks.data.label_files import image_digest_of, write_labels
 from benchmarks.data.normalisation import Range, normalise, odd_range
 from benchmarks.data.reading import decode_image, read_bytes, stem_of
 from benchmarks.errors import UserError
-from benchmarks.files import spreadsheet_text, write_atomic, write_json
+from benchmarks.files import spreadsheet_cell, write_atomic, write_json
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import save_overlay, segment_sample
@@ -138,7 +138,7 @@ class _Work:
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
         labels = self._labels(path, image, hashlib.sha256(content).hexdigest())
         notes += _cut_notes(path, labels, self.settings.tile, self.settings.overlap)
-        name = spreadsheet_text(path.name)
+        name = spreadsheet_cell(path.name)
         rows = [{"image": name, **row} for row in object_measurements(labels, image)]
         return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
 

@@ -14,7 +14,7 @@ from benchmarks.data import read_labels
 from benchmarks.data.components import Pieces, count_pieces, pieces_note, split_components
 from benchmarks.data.label_files import label_files
 from benchmarks.errors import UserError
-from benchmarks.files import spreadsheet_text, write_atomic
+from benchmarks.files import spreadsheet_cell, write_atomic
 from benchmarks.metrics.scoring import score_image
 
 
@@ -70,9 +70,7 @@ def write_scores(rows: Sequence[Mapping[str, Any]], csv_path: Path) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(
-        {name: spreadsheet_text(cell) if isinstance(cell, str) else cell for name, cell in row.items()} for row in rows
-    )
+    writer.writerows({name: spreadsheet_cell(cell) for name, cell in row.items()} for row in rows)
     write_atomic(csv_path, text.getvalue())
 
 
