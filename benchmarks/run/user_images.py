@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.data import read_labels
-from benchmarks.data.label_files import image_digest_of, write_labels
+from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.data.normalisation import Range, normalise, odd_range
 from benchmarks.data.reading import decode_image, read_bytes, stem_of
 from benchmarks.errors import UserError
@@ -62,6 +62,11 @@ class Predicted:
     problem: str | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> list[str]:
+        """Lines that tell the user of notes and of the problem."""
+        return [f"note: {note}" for note in self.notes] + ([f"problem: {self.problem}"] if self.problem else [])
+
 
 def predict_images(
     model: Path,
@@ -75,8 +80,8 @@ def predict_images(
     """Segment image by image into labels/, overlays/ and, at the end, objects.csv.
 
     The same call continues where an earlier one stopped: images that have labels are only measured. Labels carry the
-    digest of their image's file, so those of an image that was replaced are made again. An image that cannot be read
-    is told of and has no results; the others have theirs.
+    digests of their image's file and of the options, so those of an image that was replaced are made again. An image
+    that cannot be read is told of and has no results; the others have theirs.
 
     Args:
         overwrite: segment again what is there.
@@ -85,18 +90,18 @@ def predict_images(
         UserError: no such model, sizes that do not fit, or results that were made otherwise.
     """
     saved = load_model(model, device)
-    settings = _settled(saved, options or PredictOptions())
+    settings = _Settings.of(saved, options or PredictOptions())
     described = {"model": _digest(model), **asdict(settings)}
     if not overwrite:
         _refuse_others(out, described, images)
     write_json(out / PREDICT_FILE, described)
-    work = _Work(saved, settings, out, device, overwrite)
+    made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    work = _Work(saved, settings, made_by, out, device, overwrite)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
             predicted, measured = work.segment(path)
         except UserError as error:
-            work.forget(path)
             predicted, measured = Predicted(path, problem=str(error)), []
         rows += measured
         yield predicted
@@ -104,21 +109,37 @@ def predict_images(
     write_atomic(out / "objects.csv", table.to_csv(index=False))
 
 
-def _settled(saved: SavedModel, asked: PredictOptions) -> PredictOptions:
-    """Fill in what the user left to the model."""
-    tile = asked.tile or saved.tile
-    overlap = min(saved.testing.overlap, tile // 2) if asked.overlap is None else asked.overlap
-    if overlap >= tile:
-        raise UserError(f"--overlap {overlap}: expected less than the side of a tile, which is {tile} pixels.")
-    return PredictOptions(tile, overlap, asked.flips or saved.testing.flips, asked.min_size, asked.range or saved.range)
+@dataclass(frozen=True)
+class _Settings:
+    """`PredictOptions` with what the user left to the model."""
+
+    tile: int
+    overlap: int
+    flips: bool
+    min_size: int
+    range: Range
+
+    @classmethod
+    def of(cls, saved: SavedModel, asked: PredictOptions) -> _Settings:
+        tile = asked.tile or saved.tile
+        overlap = min(saved.testing.overlap, tile // 2) if asked.overlap is None else asked.overlap
+        if overlap >= tile:
+            raise UserError(f"--overlap {overlap}: expected less than the side of a tile, which is {tile} pixels.")
+        flips, limits = asked.flips or saved.testing.flips, asked.range or saved.range
+        return cls(tile, overlap, flips, asked.min_size, limits)
 
 
 @dataclass(frozen=True)
 class _Work:
-    """How every image of one call is segmented, and where its results lie."""
+    """How every image of one call is segmented, and where its results lie.
+
+    Attributes:
+        made_by: digest of the model and the settings.
+    """
 
     saved: SavedModel
-    settings: PredictOptions
+    settings: _Settings
+    made_by: str
     out: Path
     device: str
     overwrite: bool
@@ -129,39 +150,44 @@ class _Work:
         Raises:
             UserError: the image cannot be used.
         """
-        assert self.settings.range and self.settings.tile is not None and self.settings.overlap is not None
         content = read_bytes(path)
-        stored = decode_image(content, str(path))
-        image = normalise(stored, str(path), self.settings.range)
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            stored = decode_image(content, str(path))
+            image = normalise(stored, str(path), self.settings.range)
+        except UserError:
+            self._forget(path, digest)
+            raise
         notes = []
         if self.settings.range == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
-        labels = self._labels(path, image, hashlib.sha256(content).hexdigest())
+        labels = self._labels(path, image, digest)
         notes += _cut_notes(path, labels, self.settings.tile, self.settings.overlap)
         name = spreadsheet_cell(path.name)
         rows = [{"image": name, **row} for row in object_measurements(labels, image)]
         return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
 
-    def forget(self, path: Path) -> None:
-        """Remove results of an image of this name, as they are of another image."""
-        for file in self._targets(path):
-            file.unlink(missing_ok=True)
+    def _forget(self, path: Path, digest: str) -> None:
+        """Remove the results of an image that had this name before."""
+        target, picture = self._targets(path)
+        if not (origin_of(target) or "").startswith(_image(digest)):
+            target.unlink(missing_ok=True)
+            picture.unlink(missing_ok=True)
 
     def _labels(self, path: Path, image: np.ndarray, digest: str) -> np.ndarray:
         target, picture = self._targets(path)
-        if not self.overwrite and target.exists() and image_digest_of(target) == digest:
-            labels = read_labels(target)
-        else:
-            self.forget(path)
+        origin = f"{_image(digest)}, by model and options sha256 {self.made_by}"
+        labels = None if self.overwrite else _read_if_of(target, origin)
+        if labels is None:
             labels = drop_small(self._segmented(image), self.settings.min_size)
-            write_labels(target, labels, image_digest=digest)
+            picture.unlink(missing_ok=True)
+            write_labels(target, labels, origin=origin)
         if not picture.exists():
             save_overlay(picture, image, labels)
         return labels
 
     def _segmented(self, image: np.ndarray) -> np.ndarray:
         saved, settings = self.saved, self.settings
-        assert settings.tile is not None
         testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
         return segment_sample(saved.segmenter, image, settings.tile, testing, self.device, saved.precision, chains=True)
 
@@ -169,6 +195,20 @@ class _Work:
         """The label map and the overlay of an image."""
         stem = stem_of(path.name)
         return self.out / "labels" / f"{stem}.tif", self.out / "overlays" / f"{stem}.png"
+
+
+def _image(digest: str) -> str:
+    return f"image sha256 {digest}"
+
+
+def _read_if_of(target: Path, origin: str) -> np.ndarray | None:
+    """Read a label map; None where there is none of this origin, or a damaged one."""
+    if origin_of(target) != origin:
+        return None
+    try:
+        return read_labels(target)
+    except UserError:
+        return None
 
 
 def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:

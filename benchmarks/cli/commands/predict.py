@@ -72,8 +72,8 @@ def predict(
     failed = objects = 0
     for one in bar:
         failed, objects = failed + (one.problem is not None), objects + one.objects
-        for kind, text in [("note", note) for note in one.notes] + [("problem", one.problem)] * bool(one.problem):
-            console.print(f"{kind}: {text}", markup=False, highlight=False, soft_wrap=True)
+        for line in one.told:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(images) - failed} images, {objects} objects", highlight=False)
     for what in ("labels", "overlays", "objects.csv"):
         console.print(f"  {out / what}", markup=False, highlight=False)

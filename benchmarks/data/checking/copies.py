@@ -34,6 +34,7 @@ class Picture:
         digest: SHA-256 (hex) of the normalised image; equal in exact copies, and in those whose values were scaled.
         thumbnail: (32²,) float32, of zero mean and length 1; None for an image without contrast, which equals nothing.
         fine: (h, w) float16 in [0, 1], sides of at most 128.
+        structure: (h·w,) float16, what is finer in it than the thumbnail, of length 1; None where there is nothing.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Picture:
     digest: str
     thumbnail: np.ndarray | None
     fine: np.ndarray
+    structure: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def picture_of(image: np.ndarray, name: str, group: str) -> Picture:
     height, width = (min(side, _FINE) for side in grey.shape)
     fine = resize(grey, (height, width), order=1, anti_aliasing=True)
     small = resize(grey, (_THUMBNAIL, _THUMBNAIL), order=1, anti_aliasing=True)
-    return Picture(name, group, digest, _standard(small), fine.astype(np.float16))
+    return Picture(name, group, digest, _standard(small), fine.astype(np.float16), _structure(fine))
 
 
 def find_copies(pictures: Sequence[Picture], *, within: bool = False) -> list[Copy]:
@@ -109,12 +111,21 @@ def _candidates(pictures: Sequence[Picture]) -> Iterator[tuple[Picture, Picture,
 def _fine_likeness(first: Picture, second: Picture) -> float:
     """Correlate what is finer than the thumbnails, at the smaller of the two sizes."""
     shape = tuple(map(min, first.fine.shape, second.fine.shape))
-    parts = [_fine_structure(resize(one.fine.astype(np.float32), shape, order=1)) for one in (first, second)]
-    return float(parts[0] @ parts[1]) if parts[0] is not None and parts[1] is not None else 0.0
+    # Many frames of one film are compared with each other, and are of one size: their structure is at hand.
+    one, other = (
+        picture.structure if picture.fine.shape == shape else _structure(resize(picture.fine.astype(np.float32), shape))
+        for picture in (first, second)
+    )
+    return (
+        float(np.dot(one.astype(np.float32), other.astype(np.float32)))
+        if one is not None and other is not None
+        else 0.0
+    )
 
 
-def _fine_structure(image: np.ndarray) -> np.ndarray | None:
-    return _standard(image - gaussian_filter(image, _SMOOTHING))
+def _structure(image: np.ndarray) -> np.ndarray | None:
+    structure = _standard(image - gaussian_filter(image, _SMOOTHING))
+    return None if structure is None else structure.astype(np.float16)
 
 
 def _standard(image: np.ndarray) -> np.ndarray | None:

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from benchmarks.data import read_labels
-from benchmarks.data.label_files import image_digest_of, write_labels
+from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.errors import UserError
 from benchmarks.plan.job import DataReference, JobContext
 from benchmarks.plan.methods import get_method
@@ -70,13 +70,27 @@ def test_labels_that_do_not_say_of_which_image_they_are_are_made_again(tmp_path:
     write_discs(tmp_path / "images" / "a.png", 2)
     predicted(tmp_path)
     label = tmp_path / "out" / "labels" / "a.tif"
-    assert image_digest_of(label) == hashlib.sha256((tmp_path / "images" / "a.png").read_bytes()).hexdigest()
+    digest = hashlib.sha256((tmp_path / "images" / "a.png").read_bytes()).hexdigest()
+    assert (origin_of(label) or "").startswith(f"image sha256 {digest}, ")
     write_labels(label, np.zeros((60, 160), np.int32))
-    assert image_digest_of(label) is None
+    assert origin_of(label) is None
     assert predicted(tmp_path)["a.png"].objects == 2
-    label.write_bytes(b"damaged")
-    assert image_digest_of(label) is None
-    assert predicted(tmp_path)["a.png"].objects == 2
+    content = label.read_bytes()
+    for damaged in (b"damaged", content[:-20]):
+        label.write_bytes(damaged)
+        assert predicted(tmp_path)["a.png"] == Predicted(tmp_path / "images" / "a.png", 2)
+
+
+def test_an_interrupted_overwriting_leaves_nothing_that_passes_for_its_own(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    for name in "ab":
+        write_discs(tmp_path / "images" / f"{name}.png", 2)
+    predicted(tmp_path)
+    images, larger = sorted((tmp_path / "images").iterdir()), PredictOptions(min_size=10_000)
+    arguments = tmp_path / "model", images, tmp_path / "out"
+    first = next(predict_images(*arguments, device="cpu", options=larger, overwrite=True))
+    assert first.objects == 0
+    assert [one.objects for one in predicted(tmp_path, larger).values()] == [0, 0]
 
 
 def test_an_image_that_cannot_be_used_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
