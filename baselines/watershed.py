@@ -88,7 +88,7 @@ class Watershed:
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the configuration as JSON; there are no weights."""
         Path(folder).mkdir(parents=True, exist_ok=True)
-        (Path(folder) / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n")
+        (Path(folder) / CONFIG_FILE).write_text(self.config.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -98,5 +98,5 @@ class Watershed:
             OSError: there is no configuration.
             ValueError: the configuration is not valid.
         """
-        stored: Any = json.loads((Path(folder) / CONFIG_FILE).read_text())
+        stored: Any = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
         return cls(WatershedConfig.model_validate(stored))

@@ -53,6 +53,12 @@ def write_atomic(path: Path, content: str | bytes) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def spreadsheet_cell(value: Any) -> Any:
+    """Return a cell for a CSV file: an apostrophe before text that spreadsheets take for a formula, such as "=1+1"."""
+    risky = isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r"))
+    return f"'{value}" if risky else value
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as indented JSON in one step; NaN is refused, as no reader agrees on it."""
     write_atomic(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

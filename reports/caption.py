@@ -17,6 +17,8 @@ from reports.collect import RowResults, TableResults
 from reports.comparisons import ALPHA, AgainstReference, against_reference
 from reports.statistics import least_p
 
+_NAMED_LEAKS = 3
+
 Facts = dict[str, Any]  # one result.json without its images
 
 
@@ -36,6 +38,7 @@ def caption(results: TableResults) -> list[str]:
         *_fairness(results),
         _hardware(facts),
         *_changes(results),
+        *_leaks(results),
         comparability(results),
     ]
 
@@ -165,6 +168,15 @@ def _changes(results: TableResults) -> list[str]:
         return []
     changes = ", ".join(f"{path}={value}" for path, value in flatten(results.overrides))
     return [f"Changed from the scale's settings: {changes}."]
+
+
+def _leaks(results: TableResults) -> list[str]:
+    """Name the pictures that are in several splits, if any."""
+    if not results.leaks:
+        return []
+    named = "; ".join(results.leaks[:_NAMED_LEAKS])
+    more = f"; and {len(results.leaks) - _NAMED_LEAKS} more" if len(results.leaks) > _NAMED_LEAKS else ""
+    return [f"LEAK: the same picture is in two splits of the data, so figures may flatter: {named}{more}."]
 
 
 def comparability(results: TableResults) -> str:

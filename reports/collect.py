@@ -58,6 +58,7 @@ class TableResults:
     spec: TableSpec
     rows: tuple[RowResults, ...]
     overrides: dict[str, Any]  # settings of the scale that the user changed, nested
+    leaks: tuple[str, ...] = ()  # pictures that are in several splits of the data, each pair in words
 
     @property
     def results(self) -> list[Result]:
@@ -104,7 +105,7 @@ def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> Tab
         _collect_row(out, spec, number, row, published[number - 1], keys.get(number), known)
         for number, row in enumerate(row_specs, 1)
     )
-    return TableResults(spec, tuple(rows), run.overrides)
+    return TableResults(spec, tuple(rows), run.overrides, tuple(run.leaks))
 
 
 def _external_rows(path: Path, spec: TableSpec, run: RunFile) -> list[RowSpec]:

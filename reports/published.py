@@ -25,7 +25,7 @@ def published_figures(spec: TableSpec, folder: Path = PUBLISHED) -> list[Line]:
             the table does not show.
     """
     path = folder / spec.published.file
-    with path.open(newline="") as stream:
+    with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
         lines = list(reader)
     key = spec.published.key

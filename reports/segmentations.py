@@ -75,7 +75,7 @@ def _load(result: Result, image_id: str) -> Scene:
     sample = open_dataset(result.dataset.spec, decoding=result.dataset.decoding).load(image_id)
     if sample.labels is None:
         raise UserError(f"No picture: {result.dataset.spec} has no public truth for {image_id}.")
-    return Scene(stretch(sample.image), sample.labels, crowded_window(sample.labels, WINDOW))
+    return Scene(stretch(sample.image), sample.objects, crowded_window(sample.objects, WINDOW))
 
 
 def _read_prediction(path: Path, shape: tuple[int, ...]) -> np.ndarray:

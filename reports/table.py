@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from benchmarks.errors import UserError
-from benchmarks.files import write_atomic
+from benchmarks.files import spreadsheet_cell, write_atomic
 from reports.collect import TableResults
 from reports.frame import to_frame
 from reports.latex import combined_document, cost_fragment, document, fragment_names, table_fragment
@@ -63,7 +65,7 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
     write_atomic(paths.costs, cost_fragment(results))
     write_atomic(paths.document, document([paths.tex.name, paths.costs.name], [paths.segmentations, paths.learning]))
     write_atomic(paths.markdown, table_markdown(results, rows, paths.segmentations, paths.learning))
-    write_atomic(paths.csv, to_frame(results).to_csv(index=False))
+    write_atomic(paths.csv, _for_spreadsheets(to_frame(results)).to_csv(index=False))
     return paths
 
 
@@ -72,6 +74,12 @@ def write_combined(tables: Sequence[TableResults], out: Path) -> Path:
     path = out / "reports" / "tables.tex"
     write_atomic(path, combined_document(tables))
     return path
+
+
+def _for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:
+    """Make labels such as "+ coordinates" text that no spreadsheet takes for a formula."""
+    texts = [name for name in frame if pd.api.types.is_string_dtype(frame[name])]
+    return frame.assign(**{str(name): frame[name].map(spreadsheet_cell, na_action="ignore") for name in texts})
 
 
 def _learning(results: TableResults, out: Path, path: Path) -> tuple[Picture, list[RowLearning]]:

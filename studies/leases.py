@@ -58,7 +58,7 @@ class Leaseholder:
     def __enter__(self) -> Leaseholder:
         path = _lock_file(self.folder, self.name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = path.open("w")
+        self._lock = path.open("w", encoding="utf-8")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self._lock.write(socket.gethostname())
         self._lock.flush()
@@ -186,7 +186,7 @@ def _lock_file(folder: Path, holder: str) -> Path:
 
 def _is_of_this_machine(lock: Path) -> bool:
     try:
-        return lock.read_text() == socket.gethostname()
+        return lock.read_text(encoding="utf-8") == socket.gethostname()
     except OSError:
         return False
 
@@ -194,7 +194,7 @@ def _is_of_this_machine(lock: Path) -> bool:
 def _locked(path: Path) -> bool:
     """Whether a living process holds the lock."""
     try:
-        with path.open("r+") as lock:  # network file systems give exclusive locks to writers only
+        with path.open("r+", encoding="utf-8") as lock:  # network file systems give exclusive locks to writers only
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

@@ -50,7 +50,7 @@ def write_page(
     page = environment.get_template("page.html").render(
         title=f"Study {plan.spec.name}: {plan.spec.title}",
         facts=facts(plan, trials),
-        best=best.read_text() if chosen else None,
+        best=best.read_text(encoding="utf-8") if chosen else None,
         sections=sections,
         pictures=[_embedded(picture) for picture in pictures.values()],
         headings=headings(plan),

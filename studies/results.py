@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from benchmarks.errors import UserError
-from benchmarks.files import write_atomic
+from benchmarks.files import spreadsheet_cell, write_atomic
 from reports.pictures import Picture
 from reports.published import published_figures
 from studies.plans import AnyPlan
@@ -88,13 +88,14 @@ def write_trials(plan: AnyPlan, trials: Sequence[TrialRecord], path: Path) -> No
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     for trial in trials:
-        writer.writerow(
+        line = (
             {"trial": trial.number, "state": trial.state, "seconds": trial.seconds, "key": trial.key}
             | {path: trial.params.get(path) for path in plan.spec.search}
             | {name: trial.costs.get(name) for name in costs}
             | dict(zip(objectives, trial.values, strict=False))
             | {"error": trial.error}
         )
+        writer.writerow({name: spreadsheet_cell(cell) for name, cell in line.items()})
     write_atomic(path, text.getvalue())
 
 

@@ -19,6 +19,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.plan.scales import ScaleName
 from benchmarks.plan.specifications import list_names
 from benchmarks.plan.tables import DottedPath
+from benchmarks.plan.yaml_text import parse_yaml
 
 STUDIES = Path(__file__).parent
 
@@ -262,7 +263,7 @@ def read_study(path: Path) -> StudySpec:
         UserError: it cannot be read, is not YAML, or has an unknown, missing or contradictory entry; names it.
     """
     try:
-        content = yaml.safe_load(path.read_text())
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(content, Mapping):

@@ -34,7 +34,7 @@ def enter_folder(plan: AnyPlan, out: Path) -> Path:
 
 def _refuse_other(path: Path, plan: AnyPlan) -> None:
     try:
-        before = json.loads(path.read_text())
+        before = json.loads(path.read_text(encoding="utf-8"))
         digest, settings = before["digest"], before["settings"]
         then = f"{settings['data']} at scale {settings['scale']} with {settings['overrides'] or 'its settings'}"
     except (ValueError, KeyError, TypeError) as error:

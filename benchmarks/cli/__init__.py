@@ -1,12 +1,13 @@
 """The command line: `pctrans-bench`.
 
 Commands import what they need when they run, so that `--help` answers at once. Exit status: 0 all went well,
-1 a job failed, a check found problems or data could not be fetched, 2 the user has to change something, 130
-interrupted.
+1 a job or an image failed, a check found problems or data could not be fetched, 2 the user has to change
+something, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
@@ -41,9 +42,17 @@ app.command("track")(tracking.track)
 app.add_typer(data.data, name="data")
 
 
+def _print_whatever_the_locale() -> None:
+    """Let a character that the terminal does not have become a question mark, in place of ending the program."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def main() -> None:
     """Run the command line; ends the process."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    _print_whatever_the_locale()
     try:
         app()
     except UserError as error:

@@ -79,16 +79,17 @@ class Experiment:
 
         return [planned for planned in self.chosen if not JobFolder.of(planned.job, out).done]
 
-    def save(self, out: Path, *, replace: bool = True) -> None:
+    def save(self, out: Path, *, replace: bool = True, leaks: Sequence[str] = ()) -> None:
         """Tell reports which jobs stand for which row; a figure's jobs are told by what is computed from them.
 
         Args:
             replace: do so also where an earlier run told it, of fewer rows or seeds, say.
+            leaks: pictures in several splits of the data, each pair in words.
         """
         from benchmarks.store.run_file import save_run
 
         if self.figure is None:
-            save_run(self.plan, out, replace=replace)
+            save_run(self.plan, out, replace=replace, leaks=leaks)
 
 
 def names_of(asked: Iterable[str]) -> list[str]:

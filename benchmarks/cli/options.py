@@ -119,10 +119,12 @@ def read_overrides(config: Path | None, assignments: Sequence[str] | None) -> di
     """
     import yaml
 
+    from benchmarks.plan.yaml_text import parse_yaml
+
     overrides: dict[str, Any] = {}
     if config is not None:
         try:
-            overrides = yaml.safe_load(config.read_text()) or {}
+            overrides = parse_yaml(config.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise UserError(f"{config} cannot be read as YAML: {error}") from error
         if not isinstance(overrides, dict):
@@ -171,8 +173,10 @@ def one_job(
 def _value(text: str) -> Any:
     import yaml
 
+    from benchmarks.plan.yaml_text import parse_yaml
+
     try:
-        value = yaml.safe_load(text)
+        value = parse_yaml(text)
     except yaml.YAMLError as error:
         raise UserError(f"--set …={text}: not a YAML value: {error}") from error
     if isinstance(value, str):

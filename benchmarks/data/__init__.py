@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.data.base import SPLITS, Dataset
-from benchmarks.data.check import DatasetReport, check_dataset
+from benchmarks.data.checking import DatasetReport, check_dataset
 from benchmarks.data.opening import open_dataset
 from benchmarks.data.reading import read_image, read_labels
 

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from benchmarks.data.cache import SampleCache
-from benchmarks.data.reading import normalise
+from benchmarks.data.normalisation import Range, normalise
 from benchmarks.data.sample import Sample
 from benchmarks.errors import UserError
 
@@ -27,6 +27,7 @@ class StoredSample:
         labels: (H, W) int32, or None where no truth is public.
         image_name, label_name: what to call the two in errors.
         turned: orientation tags of the two files, 1 where they have none; both arrays are upright already.
+        odd_pixels: pixels whose channels differed in the file, where the image is grey all the same.
     """
 
     image: np.ndarray
@@ -34,6 +35,7 @@ class StoredSample:
     image_name: str
     label_name: str
     turned: tuple[int, int] = (1, 1)
+    odd_pixels: int = 0
 
 
 class Dataset(ABC):
@@ -46,6 +48,7 @@ class Dataset(ABC):
         name: short name for tables and captions.
         decoding: how labels become instances; "ids" where the files hold ids.
         decodings: all decodings in use for this data.
+        range: the limits that its images are stretched between; see `benchmarks.data.normalisation`.
         evaluation_split: the split that results are computed on.
         protocol: "nuclei" or "leaves": the crop, augmentation and thresholds that fit.
         notes: what a user may want to know but is not an error.
@@ -53,6 +56,7 @@ class Dataset(ABC):
 
     decoding: str = "ids"
     decodings: tuple[str, ...] = ("ids",)
+    range: Range = "min-max"
     evaluation_split: str = "test"
     protocol: str = "nuclei"
 
@@ -107,12 +111,14 @@ class Dataset(ABC):
 
     @cached_property
     def fingerprint(self) -> str:
-        """The SHA-256 (hex) of what is read: decoding, ids of each split, content of each image and label.
+        """The SHA-256 (hex) of what is read: decoding, range, ids of each split, content of each image and label.
 
         Content is the bytes of the files, or of the arrays where samples come from HDF5 or a generator. Neither the
         folder nor files outside the splits matter; saving the same pixels with other compression does.
         """
         digest = hashlib.sha256(self.decoding.encode())
+        if self.range != "min-max":  # which has no part in it, so that data sets keep what they had before
+            digest.update(f" range {self.range}".encode())
         for split in SPLITS:
             for id in self.ids(split):
                 digest.update(f"\n{split}/{id} {self.content_digest(id)}".encode())
@@ -135,16 +141,16 @@ class Dataset(ABC):
         """Return the hex digest of the content of one sample's image and label."""
 
     def _read_checked(self, id: str) -> Sample:
-        return to_sample(id, self.read(id))
+        return to_sample(id, self.read(id), self.range)
 
 
-def to_sample(id: str, stored: StoredSample) -> Sample:
+def to_sample(id: str, stored: StoredSample, range: Range = "min-max") -> Sample:
     """Normalise a stored sample and check that image and labels agree in size.
 
     Raises:
         UserError: the sizes differ, or the image holds values that are not finite.
     """
-    image, labels = normalise(stored.image, stored.image_name), stored.labels
+    image, labels = normalise(stored.image, stored.image_name, range), stored.labels
     if labels is not None:
         if labels.shape != image.shape[1:]:
             raise UserError(

@@ -16,9 +16,10 @@ from skimage.measure import label
 
 from benchmarks.data.base import SPLITS, check_splits
 from benchmarks.data.decoding.raster import Raster, to_indices
+from benchmarks.data.normalisation import MIN_MAX
 from benchmarks.data.official import compare, official_set
 from benchmarks.data.paired import PairedDataset
-from benchmarks.data.reading import MIN_MAX, SUFFIXES
+from benchmarks.data.reading import SUFFIXES
 from benchmarks.data.sources import folder_or_zip, match, read_split
 from benchmarks.errors import UserError
 

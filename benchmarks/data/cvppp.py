@@ -6,6 +6,8 @@ no commercial use, no redistribution.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -13,13 +15,8 @@ import numpy as np
 
 from benchmarks.data.base import Dataset, StoredSample, digest_arrays, digest_bytes
 from benchmarks.data.decoding.limits import check_bytes, check_size
-from benchmarks.data.reading import (
-    BY_255,
-    as_labels,
-    decode_image,
-    decode_labels,
-    grey_if_equal,
-)
+from benchmarks.data.normalisation import BY_255, grey_if_equal
+from benchmarks.data.reading import as_labels, decode_image, decode_labels
 from benchmarks.data.sources import FolderSource
 from benchmarks.errors import UserError
 
@@ -96,7 +93,7 @@ class CVPPPPng(_CVPPP):
         source, label_file = self._where(id), f"{id}_label.png"
         image_name, label_name = source.describe(f"{id}_rgb.png"), source.describe(label_file)
         image = decode_image(source.read(f"{id}_rgb.png"), image_name)
-        truth = None if id in self.ids("test") else decode_labels(source.read(label_file), label_name)
+        truth = None if id in self.ids("test") else decode_labels(source.read(label_file), label_name, ignore=True)
         return StoredSample(image, truth, image_name, label_name)
 
     def content_digest(self, id: str) -> str:
@@ -134,7 +131,7 @@ class CVPPPHdf5(_CVPPP):
             labels = _read_array(self._truth, label_key)
             if labels.ndim not in (2, 3):
                 raise UserError(f"{label_name}: shape {labels.shape}; expected (height, width).")
-            truth = as_labels(labels, label_name)
+            truth = as_labels(labels, label_name, ignore=True)
         return StoredSample(grey_if_equal(image[..., :3]), truth, image_name, label_name)
 
     def content_digest(self, id: str) -> str:
@@ -155,45 +152,58 @@ def _refuse_absent(plants: set[str], where: str, problem: str) -> None:
         raise UserError(f"{where.format(min(plants))}: {problem}{more}.")
 
 
-def _open(path: Path) -> h5py.File:
+@contextmanager
+def _opened(path: Path, key: str) -> Iterator[h5py.File]:
+    """Open a file to read what lies under `key`, and say in words what goes wrong on the way.
+
+    Raises:
+        UserError: the file cannot be opened, or is damaged where it is read.
+    """
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except OSError as error:
         raise UserError(f"{path}: cannot be read as HDF5 ({error}); {_LAYOUTS}.") from error
+    with file:
+        try:
+            yield file
+        except UserError:
+            raise
+        except Exception as error:  # h5py raises RuntimeError, KeyError, OSError, TypeError and more
+            raise UserError(f"{path}:{key}: cannot be read ({error}); copy or download the file again.") from error
 
 
 def _groups(path: Path, dataset: str) -> set[str]:
     """List the plants of /A1 that hold `dataset`."""
-    with _open(path) as file:
-        plants = file.get("A1")
-        if not isinstance(plants, h5py.Group):
-            raise UserError(f"{path}: has no group /A1; {_LAYOUTS}.")
-        own = [name for name in plants if _is_own(plants, name)]
-        return {name for name in own if isinstance(plants[name], h5py.Group) and dataset in plants[name]}
+    with _opened(path, "/A1") as file:
+        if not _is_own(file, "A1") or not isinstance(plants := file["A1"], h5py.Group):
+            raise UserError(f"{path}: has no group /A1 of its own; {_LAYOUTS}.")
+        for name in plants:
+            if not _is_own(plants, name):
+                raise UserError(f"{path}:/A1/{name}: a link, which is not followed; expected what the file holds.")
+        return {name for name in plants if isinstance(plants[name], h5py.Group) and dataset in plants[name]}
 
 
-def _is_own(group: h5py.Group, name: str) -> bool:
-    """Tell whether `name` is in the file itself, and not a link that may lead to another file."""
-    return isinstance(group.get(name, getlink=True), h5py.HardLink)
+def _is_own(group: h5py.Group, path: str) -> bool:
+    """Tell whether a path is in the file itself, with no link on the way that may lead to another file."""
+    for name in filter(None, path.split("/")):
+        if not isinstance(group, h5py.Group) or not isinstance(group.get(name, getlink=True), h5py.HardLink):
+            return False
+        group = group[name]
+    return True
 
 
 def _read_array(path: Path, key: str) -> np.ndarray:
     """Read an array that is stored in the file itself: links and storage that lead out of it are refused."""
-    with _open(path) as file:
-        try:
-            group, _, name = key.rpartition("/")
-            own = _is_own(file, group) and _is_own(file[group], name)
-            stored = file[key] if own else None
-            if not isinstance(stored, h5py.Dataset):
-                raise UserError(f"{path}:{key}: not an array stored in this file.")
-            if stored.external is not None or stored.is_virtual:
-                raise UserError(f"{path}:{key}: its values lie in another file, which is not followed.")
-            height, width = (*stored.shape, 1, 1)[:2]
-            check_size(height, width, f"{path}:{key}")
-            if stored.dtype.kind not in "buif":
-                raise UserError(f"{path}:{key}: values of type {stored.dtype}; expected whole numbers or floats.")
-            for shape in filter(None, (stored.shape, stored.chunks)):
-                check_bytes(shape, stored.dtype.itemsize, f"{path}:{key}")
-            return stored[()]
-        except (OSError, KeyError, RuntimeError) as error:
-            raise UserError(f"{path}:{key}: cannot be read ({error}); copy or download the file again.") from error
+    with _opened(path, key) as file:
+        stored = file[key] if _is_own(file, key) else None
+        if not isinstance(stored, h5py.Dataset) or stored.shape is None:
+            raise UserError(f"{path}:{key}: not an array stored in this file.")
+        if stored.external is not None or stored.is_virtual:
+            raise UserError(f"{path}:{key}: its values lie in another file, which is not followed.")
+        height, width = (*stored.shape, 1, 1)[:2]
+        check_size(height, width, f"{path}:{key}")
+        if stored.dtype.kind not in "buif":
+            raise UserError(f"{path}:{key}: values of type {stored.dtype}; expected whole numbers or floats.")
+        for shape in filter(None, (stored.shape, stored.chunks)):
+            check_bytes(shape, stored.dtype.itemsize, f"{path}:{key}")
+        return stored[()]

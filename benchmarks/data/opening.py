@@ -9,11 +9,12 @@ from pathlib import Path
 from urllib.parse import parse_qsl
 
 from benchmarks.data.base import Dataset
+from benchmarks.data.normalisation import Range, checked_range
 from benchmarks.errors import UserError
 
 # For each kind the place of its class, which is imported when it is needed, and the form of its spec.
 KINDS: Mapping[str, tuple[str, str]] = {
-    "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH"),
+    "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH[?decoding=components&range=robust]"),
     "bbbc039": ("benchmarks.data.bbbc039:BBBC039", "bbbc039:PATH[?decoding=official]"),
     "cvppp-a1": ("benchmarks.data.cvppp:open_cvppp_a1", "cvppp-a1:PATH"),
     "synthetic-nuclei": (
@@ -26,31 +27,46 @@ KINDS: Mapping[str, tuple[str, str]] = {
     ),
 }
 
+# Options of the kinds that lie in files; generated ones know their own.
+_OPTIONS: Mapping[str, frozenset[str]] = {
+    "folder": frozenset({"decoding", "range"}),
+    "bbbc039": frozenset({"decoding"}),
+}
+
 
 def open_dataset(spec: str, *, decoding: str | None = None) -> Dataset:
     """Open a dataset and check its layout and the membership of its splits.
 
     Args:
         spec: `KIND:PATH`, or the name of an embedded generated set; options follow a question mark.
-        decoding: the same as the option of that name (bbbc039 only); every other dataset has "ids".
+        decoding: the same as the option of that name; data sets without that option have "ids".
 
     Raises:
         UserError: the kind or an option is unknown, or the data are not as the kind expects.
     """
     kind, path, options = _parse(spec)
-    if decoding is not None and not (kind != "bbbc039" and decoding == "ids"):
+    allowed = _OPTIONS.get(kind, frozenset())
+    if decoding is not None and ("decoding" in allowed or decoding != "ids"):
         if options.setdefault("decoding", decoding) != decoding:
             raise UserError(f"{spec}: says decoding {options['decoding']!r}, but {decoding!r} was asked for as well.")
-        if kind != "bbbc039":
-            raise UserError(f"{spec}: decoding {decoding!r} is for bbbc039; the labels of {kind} hold ids.")
+        if "decoding" not in allowed:
+            raise UserError(f"{spec}: {kind} has no decoding {decoding!r}; its labels hold ids.")
     module, _, opener = KINDS[kind][0].partition(":")
     open_kind = getattr(importlib.import_module(module), opener)
     if kind.startswith("synthetic-"):
         return open_kind(spec, options)
-    allowed = {"decoding"} if kind == "bbbc039" else set()
     for option in options.keys() - allowed:
         raise UserError(f"{spec}: {kind} has no option {option!r}; it is written {KINDS[kind][1]}.")
     return open_kind(spec, Path(path).expanduser(), **options)
+
+
+def range_of(spec: str) -> Range:
+    """Return the range that a spec names, such as that of the data a model was trained on.
+
+    Raises:
+        UserError: it is not the spec of a dataset, or names a range that there is not.
+    """
+    return checked_range(_parse(spec)[2].get("range", "min-max"), spec)
 
 
 def _parse(spec: str) -> tuple[str, str, dict[str, str]]:

@@ -2,36 +2,41 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.data.decoding.files import decode
 from benchmarks.data.decoding.limits import MAX_FILE_BYTES
-from benchmarks.data.decoding.raster import Raster, to_image, to_indices
+from benchmarks.data.decoding.raster import to_image, to_indices
+from benchmarks.data.normalisation import Range, grey_if_equal, normalise
+from benchmarks.data.sample import IGNORE
 from benchmarks.errors import UserError
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
 # Suffixes of label maps. JPEG is left out, as it changes ids: a picture of the labels may lie beside them.
 SUFFIXES = (".png", ".tif", ".tiff", ".npy")
 
-MIN_MAX = "min-max per image"
-BY_255 = "divide by 255"
-JOINT_MIN_MAX = "min-max per image over all channels jointly"
-
 # An image of more colours than this is a photograph, not a label map that was saved in colour.
 _PALETTE_COLOURS = 256
 
 
 def stem_of(name: str) -> str:
-    """Return a file's name without its folder and without a suffix that this package reads; other dots stay."""
-    base = Path(name).name
+    """Return a file's name without its folder and without a suffix that this package reads; other dots stay.
+
+    The stem is in Unicode's composed form (NFC): macOS has written names in the decomposed one, which looks the same.
+    """
+    base = unicodedata.normalize("NFC", Path(name).name)
     suffix = Path(base).suffix
     return base[: -len(suffix)] if suffix.lower() in (*IMAGE_SUFFIXES, *SUFFIXES) else base
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path, range: Range = "min-max") -> np.ndarray:
     """Read a PNG, TIFF or JPEG, grey or colour, with or without alpha, as the datasets read it.
+
+    Args:
+        range: see `normalise`.
 
     Returns:
         (3, H, W) float32 in [0, 1]; see `normalise`.
@@ -39,20 +44,23 @@ def read_image(path: Path) -> np.ndarray:
     Raises:
         UserError: the file is missing, damaged, not one image, or has channels that are neither grey nor RGB.
     """
-    return normalise(decode_image(read_bytes(path), str(path)), str(path))
+    return normalise(decode_image(read_bytes(path), str(path)), str(path), range)
 
 
-def read_labels(path: Path) -> np.ndarray:
+def read_labels(path: Path, *, ignore: bool = False) -> np.ndarray:
     """Read a label map: a single-channel PNG or TIFF (or .npy) of whole numbers, palette indices as they are.
 
+    Args:
+        ignore: whether -1 may stand where nothing is known, as in a truth; a prediction has none.
+
     Returns:
-        (H, W) int32, 0 background.
+        (H, W) int32, 0 background, `IGNORE` where the file holds -1.
 
     Raises:
         UserError: the file is missing or damaged, or has several channels, fractions, or values that are negative or
             above 2^31 - 1.
     """
-    return decode_labels(read_bytes(path), str(path))
+    return decode_labels(read_bytes(path), str(path), ignore=ignore)
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:
@@ -78,78 +86,19 @@ def decode_image(content: bytes, name: str) -> np.ndarray:
     Raises:
         UserError: the file is not an image that `decode` reads, or its channels are neither grey nor RGB.
     """
-    return shown(decode(content, name), name)
+    return grey_if_equal(to_image(decode(content, name), name))
 
 
-def shown(raster: Raster, name: str) -> np.ndarray:
-    """Do what `decode_image` does, for an image that is decoded already."""
-    return grey_if_equal(to_image(raster, name))
+def decode_labels(content: bytes, name: str, *, ignore: bool = False) -> np.ndarray:
+    """Decode a label map from a file's bytes; see `read_labels`."""
+    return as_labels(to_indices(decode(content, name), name), name, ignore=ignore)
 
 
-def grey_if_equal(array: np.ndarray) -> np.ndarray:
-    """Return (H, W) where the three channels of (H, W, 3) are equal, else the array as it is."""
-    if array.ndim == 2:
-        return array
-    grey = np.array_equal(array[..., 0], array[..., 1]) and np.array_equal(array[..., 0], array[..., 2])
-    return array[..., 0] if grey else array
-
-
-def normalisation_rule(array: np.ndarray) -> str:
-    """Name the rule by which `normalise` treats an array from `decode_image`."""
-    if array.ndim == 2:
-        return MIN_MAX
-    return BY_255 if array.dtype == np.uint8 else JOINT_MIN_MAX
-
-
-def normalise(array: np.ndarray, name: str) -> np.ndarray:
-    """Bring an image as stored to [0, 1].
-
-    Grey is stretched from its own minimum to its own maximum, which also serves 12 bits stored in 16; a constant image
-    becomes 0. Eight-bit colour is divided by 255, so that colours stay comparable between images. Deeper colour is
-    stretched over all channels jointly, which keeps the hue.
+def as_labels(array: np.ndarray, name: str, *, ignore: bool = False) -> np.ndarray:
+    """Check that an array can be a label map and make it (H, W) int32.
 
     Args:
-        array: (H, W) or (H, W, 3) of any integer or float type.
-        name: what to call the file in errors.
-
-    Returns:
-        (3, H, W) float32 in [0, 1], read-only. Grey takes the memory of one channel: the three share it.
-
-    Raises:
-        UserError: values are NaN or infinite.
-    """
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise UserError(f"{name}: holds values that are not finite; replace NaN and infinity before use.")
-    if normalisation_rule(array) == BY_255:
-        scaled = array.astype(np.float32) / np.float32(255)
-    else:
-        scaled = _stretch(array)
-    channels = np.broadcast_to(scaled, (3, *scaled.shape)) if array.ndim == 2 else scaled.transpose(2, 0, 1)
-    if array.ndim == 3:
-        channels = np.ascontiguousarray(channels)
-    channels.setflags(write=False)
-    return channels
-
-
-def _stretch(array: np.ndarray) -> np.ndarray:
-    low, high = float(array.min()), float(array.max())
-    if high == low:
-        return np.zeros(array.shape, dtype=np.float32)
-    # Subtract in float64 only where float32 could not tell neighbouring values apart.
-    exact = array.dtype.itemsize <= 2 and array.dtype.kind != "f"
-    values: np.ndarray = array.astype(np.float32) if exact else array.astype(np.float64)
-    np.subtract(values, low, out=values)
-    np.divide(values, high - low, out=values)
-    return values.astype(np.float32, copy=False)
-
-
-def decode_labels(content: bytes, name: str) -> np.ndarray:
-    """Decode a label map from a file's bytes; see `read_labels`."""
-    return as_labels(to_indices(decode(content, name), name), name)
-
-
-def as_labels(array: np.ndarray, name: str) -> np.ndarray:
-    """Check that an array can be a label map and make it (H, W) int32.
+        ignore: as of `read_labels`.
 
     Raises:
         UserError: the array has several channels, fractions, or values that are not finite, negative, or above
@@ -160,8 +109,11 @@ def as_labels(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind == "f":
         _check_whole(array, name)
     low, high = int(array.min()), int(array.max())
-    if low < 0:
-        raise UserError(f"{name}: a label image with the negative value {low}; 0 is background, ids are above it.")
+    if low < (IGNORE if ignore else 0):
+        ignored = f", and {IGNORE} is what is ignored" if ignore else ""
+        raise UserError(
+            f"{name}: a label image with the negative value {low}; 0 is background, ids are above it{ignored}."
+        )
     if high > np.iinfo(np.int32).max:
         raise UserError(f"{name}: a label image with the id {high}; the largest that is read is 2147483647.")
     return array.astype(np.int32)

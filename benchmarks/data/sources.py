@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
@@ -100,7 +99,7 @@ class ZipSource(Source):
     def _opened(self) -> zipfile.ZipFile:
         try:
             return zipfile.ZipFile(self._path)
-        except (zipfile.BadZipFile, OSError) as error:
+        except Exception as error:  # beside BadZipFile what a directory of lies leads to, such as NotImplementedError
             raise UserError(f"{self._path}: not a readable zip ({error}); download it again.") from error
 
 
@@ -125,7 +124,7 @@ def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limi
         with archive.open(info) as member:
             # Reading to the end without a limit would inflate up to 2 GiB, whatever the header says.
             return member.read(info.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError) as error:
+    except Exception as error:  # zipfile and zlib raise whatever the lie in a header leads to
         raise UserError(f"{name}: cannot be unpacked ({error}); download it again.") from error
 
 

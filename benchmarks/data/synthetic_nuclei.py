@@ -16,7 +16,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 from skimage.measure import label, regionprops
 
-from benchmarks.data.reading import MIN_MAX
+from benchmarks.data.normalisation import MIN_MAX
 from benchmarks.data.synthetic import SyntheticDataset
 
 _EMPTY_EVERY = 24

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
-from benchmarks.data.reading import BY_255
+from benchmarks.data.normalisation import BY_255
 from benchmarks.data.synthetic import SyntheticDataset
 
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))

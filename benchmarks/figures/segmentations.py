@@ -40,13 +40,13 @@ def compute(request: Request) -> tuple[Segmentations, list[RowFacts], Arrays]:
 
 def _image(request: Request, done: list[Source], place: int, image: str, arrays: Arrays) -> SegmentedImage:
     sample = request.dataset.load(image)
-    assert sample.labels is not None, "a split that is evaluated has truth"
-    arrays[f"image_{place}"], arrays[f"truth_{place}"] = stretch(sample.image), sample.labels
+    truth = sample.objects
+    arrays[f"image_{place}"], arrays[f"truth_{place}"] = stretch(sample.image), truth
     for source in done:
-        arrays[f"prediction_{place}_{source.facts.row}"] = _prediction(source, image, sample.labels)
-    box = crowded_window(sample.labels, math.ceil(OBJECTS_ACROSS * typical_side(sample.labels)))
+        arrays[f"prediction_{place}_{source.facts.row}"] = _prediction(source, image, truth)
+    box = crowded_window(truth, math.ceil(OBJECTS_ACROSS * typical_side(truth)))
     return SegmentedImage(
-        window=window_facts(image, box, sample.labels.shape),
+        window=window_facts(image, box, truth.shape),
         difficulty=statistics.median(source.scores[image] for source in done),
         pq={source.facts.row: source.scores[image] for source in done},
     )

@@ -30,10 +30,10 @@ def free_memory_bytes() -> int | None:
     """Memory that new processes can have, and not more than the container's; None where neither is told."""
     found = []
     with suppress(OSError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         found.append(next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable")))
     with suppress(OSError, ValueError):  # the file says "max" where there is no limit
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text()))
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="utf-8")))
     return min(found, default=None)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from benchmarks.data.sample import IGNORE
 from benchmarks.errors import UserError
 from benchmarks.metrics.relabel import is_countable, relabel
 
@@ -64,20 +65,25 @@ class ContingencyTable:
 def contingency_table(truth: ArrayLike, prediction: ArrayLike) -> ContingencyTable:
     """Count the pixels that instances of two label maps share.
 
+    Pixels where the truth is `IGNORE` belong to nothing, on either side. A prediction that lies there with more than
+    half of its pixels is left out whole, unless the rest of it matches an instance (IoU > 0.5).
+
     Args:
-        truth: (H, W) integers, 0 background; ids may have gaps and any size.
-        prediction: the same shape and convention.
+        truth: (H, W) integers, 0 background, `IGNORE` where nothing is known; ids may have gaps and any size.
+        prediction: the same shape and convention, but for `IGNORE`.
 
     Raises:
         UserError: a map is not two-dimensional, not of integers or has negative ids, or the shapes differ.
     """
-    true_map = _checked(truth, "truth")
-    predicted_map = _checked(prediction, "prediction")
+    true_map = _checked(truth, "truth", lowest=IGNORE)
+    predicted_map = _checked(prediction, "prediction", lowest=0)
     if true_map.shape != predicted_map.shape:
         raise UserError(
             f"the truth is {_size(true_map)} pixels and the prediction {_size(predicted_map)} "
             "(height×width): both label maps must have the same size"
         )
+    if (ignored := true_map == IGNORE).any():
+        true_map, predicted_map = _without_ignored(true_map, predicted_map, ignored)
     dense_truth, truth_ids, truth_areas = relabel(true_map)
     dense_prediction, prediction_ids, prediction_areas = relabel(predicted_map)
     columns = len(prediction_ids) + 1
@@ -100,7 +106,25 @@ def ratio(numerator: float, denominator: float) -> float:
     return float(numerator / denominator) if denominator else 1.0
 
 
-def _checked(labels: ArrayLike, name: str) -> NDArray[np.integer]:
+def _without_ignored(
+    truth: NDArray[np.integer], prediction: NDArray[np.integer], ignored: NDArray[np.bool_]
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return both maps with background where pixels are ignored, the prediction also less what lies mostly there.
+
+    What goes is decided once, at an IoU of 0.5, so that every metric and threshold sees the same instances.
+    """
+    truth, visible = np.where(ignored, 0, truth), np.where(ignored, 0, prediction)
+    table = contingency_table(truth, visible)
+    matched = table.prediction_ids[table.prediction_index[2 * table.intersections > table.unions]]
+    _, ids, areas = relabel(prediction)
+    hidden = np.zeros(len(ids), np.int64)
+    _, hidden_ids, hidden_areas = relabel(np.where(ignored, prediction, 0))
+    hidden[np.searchsorted(ids, hidden_ids)] = hidden_areas
+    left_out = np.setdiff1d(ids[2 * hidden > areas], matched)
+    return truth, np.where(np.isin(visible, left_out), 0, visible)
+
+
+def _checked(labels: ArrayLike, name: str, *, lowest: int) -> NDArray[np.integer]:
     array = np.asarray(labels)
     if array.ndim != 2:
         raise UserError(
@@ -109,7 +133,7 @@ def _checked(labels: ArrayLike, name: str) -> NDArray[np.integer]:
         )
     if not np.issubdtype(array.dtype, np.integer):
         raise UserError(f"the {name} holds {array.dtype} values: a label map holds integer ids")
-    if array.size and np.issubdtype(array.dtype, np.signedinteger) and array.min() < 0:
+    if array.size and np.issubdtype(array.dtype, np.signedinteger) and array.min() < lowest:
         raise UserError(f"the {name} holds the negative id {array.min()}: ids start at 1 and 0 is background")
     return array
 

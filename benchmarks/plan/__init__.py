@@ -11,5 +11,6 @@ resolving       defaults < scale < overrides, to a job
 expansion       a table's rows and seeds, as jobs
 external        rows whose label maps were made elsewhere
 fairness        whether the rows were given the same
+yaml_text       YAML that people write, bounded
 specifications  YAML files that describe tables, figures and studies
 """

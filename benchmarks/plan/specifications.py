@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from benchmarks.errors import UserError, suggestion
+from benchmarks.plan.yaml_text import parse_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -59,7 +60,7 @@ def read_specification(path: Path, model: type[Model], what: str) -> Model:
         UserError: the file is not YAML, has an unknown or missing key, or contradicts itself.
     """
     try:
-        return model.model_validate(yaml.safe_load(path.read_text()))
+        return model.model_validate(parse_yaml(path.read_text(encoding="utf-8")))
     except (yaml.YAMLError, ValidationError) as error:
         raise UserError(f"{path} is not {what}: {error}") from error
 

@@ -14,6 +14,7 @@ cost          parameters and FLOPs
 recording     how far a job is, written while it runs
 failures      failures on record
 rescoring     metrics that came later, from stored predictions
+input_images  `predict`: the files that a user names
 user_images   `predict`: a user's own images
 measurements  `predict`: one row an object
 """

@@ -30,9 +30,16 @@ Labeller = Callable[[str, np.ndarray], np.ndarray]
 
 
 def segment_sample(
-    segmenter: Segmenter, image: np.ndarray, tile: int, testing: TestingSettings, device: str, precision: str
+    segmenter: Segmenter,
+    image: np.ndarray,
+    tile: int,
+    testing: TestingSettings,
+    device: str,
+    precision: str,
+    *,
+    chains: bool = False,
 ) -> np.ndarray:
-    """Segment one image (3, H, W) as a job tests; (H, W) int32."""
+    """Segment one image (3, H, W) as a job tests, but for `chains`; (H, W) int32. See `segment_image`."""
     with computing_in(precision, device):
         return segment_image(
             segmenter.segment,
@@ -41,6 +48,7 @@ def segment_sample(
             overlap=testing.overlap,
             batch_size=testing.batch_size,
             flips=testing.flips,
+            chains=chains,
             device=device,
         )
 
@@ -63,9 +71,10 @@ def predict_split(
             begun = time.perf_counter()
             labels = label(id, image)
             times.append({"iteration": index, "seconds": time.perf_counter() - begun})
-            if index < OVERLAYS:
-                save_overlay(folder.overlays / f"{id}.png", image, labels)
             write_labels(path, labels)
+        picture = folder.overlays / f"{id}.png"
+        if index < OVERLAYS and not picture.exists():
+            save_overlay(picture, dataset.load(id).image, read_labels(path))
         if progress:
             progress(index + 1, len(ids))
     seconds = [row["seconds"] for row in read_curve(times.path)]

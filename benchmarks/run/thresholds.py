@@ -66,7 +66,7 @@ def read_choice(folder: JobFolder) -> ThresholdChoice | None:
 def set_thresholds(model: Path, values: Mapping[str, float | None]) -> None:
     """Change fields of `inference` in the configuration of a saved model."""
     path = model / "config.json"
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["inference"] |= values
     write_json(path, content)
 

@@ -2,66 +2,70 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.data import read_image, read_labels
-from benchmarks.data.label_files import write_labels
-from benchmarks.data.reading import IMAGE_SUFFIXES
-from benchmarks.data.sources import parse_split
+from benchmarks.data import read_labels
+from benchmarks.data.label_files import origin_of, write_labels
+from benchmarks.data.normalisation import Range, normalise, odd_range
+from benchmarks.data.reading import decode_image, read_bytes, stem_of
 from benchmarks.errors import UserError
-from benchmarks.files import write_atomic, write_json
+from benchmarks.files import spreadsheet_cell, write_atomic, write_json
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import save_overlay, segment_sample
-from benchmarks.store.saved_model import find_model, load_model
+from benchmarks.store.saved_model import SavedModel, find_model, load_model
+from benchmarks.tiling import never_whole
 
 PREDICT_FILE = "predict.json"
+_NAMED = 5
 
 
-def find_images(inputs: Sequence[str], stems: Path | None = None) -> list[Path]:
-    """The image files that files, folders and globs name, sorted.
+@dataclass(frozen=True)
+class PredictOptions:
+    """What a user may choose for `predict`; it is the same for all images of a folder of results.
 
-    Args:
-        stems: a text file with one name a line; only images of these stems are kept, and all must be there.
-
-    Raises:
-        UserError: an input without images, two images of one stem, or a listed stem that is missing.
+    Attributes:
+        tile: side of the tiles in pixels; None for the model's training crop.
+        overlap: pixels that neighbouring tiles share; None for those of the model's job, at most half a tile.
+        flips: let mirrored views vote, whether or not the model's job did.
+        min_size: objects of fewer pixels are dropped.
+        range: the limits that images are stretched between; None for those of the data the model was trained on.
     """
-    files: dict[str, Path] = {}
-    for text in inputs:
-        for path in _matching(text):
-            known = files.setdefault(path.stem, path)
-            if known.resolve() != path.resolve():
-                raise UserError(f"{known} and {path} have the same stem, so their results would have the same name.")
-    if stems is not None:
-        wanted = read_stems(stems)
-        if missing := [stem for stem in wanted if stem not in files]:
-            raise UserError(f"{stems} names {missing[0]}, but none of the inputs is an image of that name.")
-        files = {stem: files[stem] for stem in wanted}
-    return [files[stem] for stem in sorted(files)]
+
+    tile: int | None = None
+    overlap: int | None = None
+    flips: bool = False
+    min_size: int = 0
+    range: Range | None = None
 
 
-def read_stems(path: Path) -> list[str]:
-    """Stems from a text file, one a line, with or without extension.
+@dataclass(frozen=True)
+class Predicted:
+    """What became of one image.
 
-    Raises:
-        UserError: the file cannot be read or is empty.
+    Attributes:
+        objects: how many it has.
+        problem: why it could not be segmented; None where it was.
+        notes: what looks odd about the image or its objects.
     """
-    try:
-        names = parse_split(path.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as a list of names: {error}") from error
-    if not names:
-        raise UserError(f"{path} is empty: expected one name a line.")
-    return names
+
+    image: Path
+    objects: int = 0
+    problem: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> list[str]:
+        """Lines that tell the user of notes and of the problem."""
+        return [f"note: {note}" for note in self.notes] + ([f"problem: {self.problem}"] if self.problem else [])
 
 
 def predict_images(
@@ -70,46 +74,154 @@ def predict_images(
     out: Path,
     *,
     device: str,
-    tile: int | None = None,
-    flips: bool = False,
-    min_size: int = 0,
+    options: PredictOptions | None = None,
     overwrite: bool = False,
-) -> Iterator[int]:
-    """Segment image by image into labels/, overlays/ and, at the end, objects.csv; yields object counts.
+) -> Iterator[Predicted]:
+    """Segment image by image into labels/, overlays/ and, at the end, objects.csv.
 
-    The same call continues where an earlier one stopped: images that have labels are only measured.
+    The same call continues where an earlier one stopped: images that have labels are only measured. Labels carry the
+    digests of their image's file and of the options, so those of an image that was replaced are made again. An image
+    that cannot be read is told of and has no results; the others have theirs.
 
     Args:
-        tile: side of the tiles in pixels; None for the model's training crop.
-        flips: let mirrored views vote, whether or not the model's job did.
-        min_size: objects of fewer pixels are dropped.
         overwrite: segment again what is there.
 
     Raises:
-        UserError: no such model, an image that cannot be read, or results that were made otherwise.
+        UserError: no such model, sizes that do not fit, or results that were made otherwise.
     """
     saved = load_model(model, device)
-    tile = tile or saved.tile
-    flips = flips or saved.testing.flips
-    targets = {path: out / "labels" / f"{path.stem}.tif" for path in images}
-    options = {"model": _digest(model), "tile": tile, "flips": flips, "min_size": min_size}
-    done = set() if overwrite else _done_before(out, options, list(targets.values()))
-    write_json(out / PREDICT_FILE, options)
-    testing = saved.testing.model_copy(update={"flips": flips, "overlap": min(saved.testing.overlap, tile // 2)})
+    settings = _Settings.of(saved, options or PredictOptions())
+    described = {"model": _digest(model), **asdict(settings)}
+    if not overwrite:
+        _refuse_others(out, described, images)
+    write_json(out / PREDICT_FILE, described)
+    made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    work = _Work(saved, settings, made_by, out, device, overwrite)
     rows: list[dict[str, Any]] = []
-    for path, target in targets.items():
-        image = read_image(path)
-        if target in done:
-            labels = read_labels(target)
-        else:
-            labels = segment_sample(saved.segmenter, image, tile, testing, device, saved.precision)
-            labels = drop_small(labels, min_size)
-            save_overlay(out / "overlays" / f"{path.stem}.png", image, labels)
-            write_labels(target, labels)
-        rows += [{"image": path.name, **row} for row in object_measurements(labels, image)]
-        yield int(labels.max(initial=0))
+    for path in images:
+        try:
+            predicted, measured = work.segment(path)
+        except UserError as error:
+            predicted, measured = Predicted(path, problem=str(error)), []
+        rows += measured
+        yield predicted
     table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True)])
     write_atomic(out / "objects.csv", table.to_csv(index=False))
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """`PredictOptions` with what the user left to the model."""
+
+    tile: int
+    overlap: int
+    flips: bool
+    min_size: int
+    range: Range
+
+    @classmethod
+    def of(cls, saved: SavedModel, asked: PredictOptions) -> _Settings:
+        tile = asked.tile or saved.tile
+        overlap = min(saved.testing.overlap, tile // 2) if asked.overlap is None else asked.overlap
+        if overlap >= tile:
+            raise UserError(f"--overlap {overlap}: expected less than the side of a tile, which is {tile} pixels.")
+        flips, limits = asked.flips or saved.testing.flips, asked.range or saved.range
+        return cls(tile, overlap, flips, asked.min_size, limits)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """How every image of one call is segmented, and where its results lie.
+
+    Attributes:
+        made_by: digest of the model and the settings.
+    """
+
+    saved: SavedModel
+    settings: _Settings
+    made_by: str
+    out: Path
+    device: str
+    overwrite: bool
+
+    def segment(self, path: Path) -> tuple[Predicted, list[dict[str, Any]]]:
+        """Segment and measure an image, or measure what is there.
+
+        Raises:
+            UserError: the image cannot be used.
+        """
+        content = read_bytes(path)
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            stored = decode_image(content, str(path))
+            image = normalise(stored, str(path), self.settings.range)
+        except UserError:
+            self._forget(path, digest)
+            raise
+        notes = []
+        if self.settings.range == "min-max" and (words := odd_range(stored)):
+            notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
+        labels = self._labels(path, image, digest)
+        notes += _cut_notes(path, labels, self.settings.tile, self.settings.overlap)
+        name = spreadsheet_cell(path.name)
+        rows = [{"image": name, **row} for row in object_measurements(labels, image)]
+        return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
+
+    def _forget(self, path: Path, digest: str) -> None:
+        """Remove the results of an image that had this name before."""
+        target, picture = self._targets(path)
+        if not (origin_of(target) or "").startswith(_image(digest)):
+            target.unlink(missing_ok=True)
+            picture.unlink(missing_ok=True)
+
+    def _labels(self, path: Path, image: np.ndarray, digest: str) -> np.ndarray:
+        target, picture = self._targets(path)
+        origin = f"{_image(digest)}, by model and options sha256 {self.made_by}"
+        labels = None if self.overwrite else _read_if_of(target, origin)
+        if labels is None:
+            labels = drop_small(self._segmented(image), self.settings.min_size)
+            picture.unlink(missing_ok=True)
+            write_labels(target, labels, origin=origin)
+        if not picture.exists():
+            save_overlay(picture, image, labels)
+        return labels
+
+    def _segmented(self, image: np.ndarray) -> np.ndarray:
+        saved, settings = self.saved, self.settings
+        testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
+        return segment_sample(saved.segmenter, image, settings.tile, testing, self.device, saved.precision, chains=True)
+
+    def _targets(self, path: Path) -> tuple[Path, Path]:
+        """The label map and the overlay of an image."""
+        stem = stem_of(path.name)
+        return self.out / "labels" / f"{stem}.tif", self.out / "overlays" / f"{stem}.png"
+
+
+def _image(digest: str) -> str:
+    return f"image sha256 {digest}"
+
+
+def _read_if_of(target: Path, origin: str) -> np.ndarray | None:
+    """Read a label map; None where there is none of this origin, or a damaged one."""
+    if origin_of(target) != origin:
+        return None
+    try:
+        return read_labels(target)
+    except UserError:
+        return None
+
+
+def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:
+    """Name the objects that no tile has seen whole, the largest first."""
+    cut = sorted(never_whole(labels, tile=tile, overlap=overlap), key=lambda one: -max(one.height, one.width))
+    if not cut:
+        return []
+    named = ", ".join(f"{one.id} ({one.height} x {one.width})" for one in cut[:_NAMED])
+    more = f" and {len(cut) - _NAMED} more" if len(cut) > _NAMED else ""
+    return [
+        f"{path}: no tile of {tile} pixels has seen these objects whole (id, height x width): {named}{more}. They "
+        f"are joined from parts, or are parts. An --overlap above their size ({overlap} now) or a larger --tile helps."
+    ]
 
 
 def _digest(model: Path) -> str:
@@ -118,19 +230,25 @@ def _digest(model: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
-def _done_before(out: Path, options: dict[str, Any], targets: Sequence[Path]) -> set[Path]:
-    """The label maps that an earlier call with the same options left."""
-    there = {target for target in targets if target.exists()}
+def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path]) -> None:
+    """Refuse to mix label maps of one folder that were made with other models or options.
+
+    Raises:
+        UserError: there are some.
+    """
+    there = {out / "labels" / f"{stem_of(path.name)}.tif" for path in images}
+    there = {target for target in there if target.exists()}
     try:
-        before = json.loads((out / PREDICT_FILE).read_text())
+        before = json.loads((out / PREDICT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = None
-    if there and before != options:
+    # Earlier versions stated fewer options.
+    same = isinstance(before, dict) and all(described.get(name) == value for name, value in before.items())
+    if there and not same:
         raise UserError(
             f"{min(there)} is there already, and was not made with this model and these options; give another "
             "--out folder, or --overwrite."
         )
-    return there
 
 
 def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
@@ -138,15 +256,3 @@ def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
     areas = np.bincount(labels.ravel())
     areas[0] = max(areas[0], min_size)
     return relabel(np.where(areas[labels] >= min_size, labels, 0))[0].astype(np.int32)
-
-
-def _matching(text: str) -> list[Path]:
-    path = Path(text).expanduser()
-    if path.is_dir():
-        found = [file for file in path.iterdir() if not file.name.startswith(".")]
-    else:
-        found = [path] if path.is_file() else [Path(name) for name in glob.glob(str(path), recursive=True)]  # noqa: PTH207
-    images = sorted(file for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
-    if not images:
-        raise UserError(f"'{text}' names no PNG or TIFF image: expected a file, a folder or a glob.")
-    return images

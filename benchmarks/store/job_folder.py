@@ -196,7 +196,7 @@ class JobFolder:
             UserError: the folder holds no job, or one of another version.
         """
         try:
-            return parse_job(json.loads(self.description.read_text()))
+            return parse_job(json.loads(self.description.read_text(encoding="utf-8")))
         except (OSError, ValueError) as error:
             raise UserError(f"{self.path} holds no readable job.json: {error}") from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.spatial import cKDTree
 from skimage.segmentation import find_boundaries
 
 # Light, saturated and told apart on a dark image; none is near red or white, which mark errors in reports.
@@ -17,6 +18,7 @@ PALETTE = np.array(
 )  # fmt: skip
 
 SAMPLE = 500_000  # pixels: what `stretch` looks at
+NEAR = 64  # objects: those that a colour is compared with, so that many objects take no more time each than few
 REACH = 3  # pixels: objects with no more background than this between them count as neighbours
 
 
@@ -75,16 +77,20 @@ def _choose(neighbours: list[set[int]], centres: np.ndarray) -> np.ndarray:
     """Index into the palette of each label, by greedy colouring of the neighbours' graph; of 0 unused.
 
     Objects with the most neighbours choose first; each takes the colour that is rarest among its neighbours,
-    then the one whose nearest bearer is farthest. Only an object with as many neighbours as there are colours
-    can miss one.
+    then the one whose nearest bearer is farthest; beyond the `NEAR` nearest objects all are equally far. Only an
+    object with as many neighbours as there are colours can miss one.
     """
     chosen = np.full(len(neighbours), -1)
+    if len(neighbours) == 1:
+        return chosen
+    count = min(NEAR, len(neighbours) - 1)
+    distances, near = cKDTree(centres[1:]).query(centres[1:], np.arange(1, count + 1))
     for label in sorted(range(1, len(neighbours)), key=lambda label: (-len(neighbours[label]), label)):
         taken = chosen[list(neighbours[label])]
         clashes = np.bincount(taken[taken >= 0], minlength=len(PALETTE))
-        coloured = np.flatnonzero(chosen >= 0)
+        borne = chosen[near[label - 1] + 1]
         nearest = np.full(len(PALETTE), np.inf)
-        np.minimum.at(nearest, chosen[coloured], ((centres[coloured] - centres[label]) ** 2).sum(axis=1))
+        np.minimum.at(nearest, borne[borne >= 0], distances[label - 1][borne >= 0])
         chosen[label] = np.lexsort((-nearest, clashes))[0]
     return chosen
 

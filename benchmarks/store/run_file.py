@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import Field
 
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan
@@ -41,9 +43,11 @@ class RunFile(Document):
     """Nested: what the user changed of the scale."""
     jobs: list[Key]
     rows: list[RunRow]
+    leaks: list[str] = Field(default_factory=list)
+    """Pictures that are in several splits of the data, each pair in words."""
 
     @classmethod
-    def of(cls, plan: Plan) -> RunFile:
+    def of(cls, plan: Plan, leaks: Sequence[str] = ()) -> RunFile:
         """What a plan comes to."""
         rows: dict[int, RunRow] = {}
         for planned in plan.jobs:
@@ -57,12 +61,13 @@ class RunFile(Document):
             overrides=plan.overrides,
             jobs=[planned.job.key for planned in plan.jobs],
             rows=list(rows.values()),
+            leaks=list(leaks),
         )
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """Everything but the jobs."""
-        return self.model_dump(mode="json", exclude={"jobs", "rows"})
+        """Everything but the jobs and what was found in the data."""
+        return self.model_dump(mode="json", exclude={"jobs", "rows", "leaks"})
 
     def seed_of(self, key: str | None) -> int | None:
         """The seed of the job of this key."""
@@ -96,14 +101,20 @@ def read_run(out: Path, table: str) -> RunFile | None:
         ) from error
 
 
-def save_run(plan: Plan, out: Path, *, replace: bool = True, unless_covers: bool = False) -> None:
+def save_run(
+    plan: Plan, out: Path, *, replace: bool = True, unless_covers: bool = False, leaks: Sequence[str] | None = None
+) -> None:
     """Tell reports which jobs stand for which row; a file that says so already stays as old as it is.
 
     Args:
         replace: do so also where an earlier run told it, of fewer rows or seeds, say.
         unless_covers: leave a run alone that has all these jobs and more.
+        leaks: pictures in several splits of the data; None where nobody has looked, which keeps what was found before.
     """
-    before, wanted = read_run(out, plan.table.name), RunFile.of(plan)
+    before = read_run(out, plan.table.name)
+    if leaks is None:
+        leaks = before.leaks if before is not None and before.data.fingerprint == plan.data.fingerprint else ()
+    wanted = RunFile.of(plan, leaks)
     if before is not None and (not replace or before == wanted or (unless_covers and _covers(before, wanted.jobs))):
         return
     write_document(run_path(out, plan.table.name), wanted)

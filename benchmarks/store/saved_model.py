@@ -11,6 +11,8 @@ from typing import Any
 import torch
 
 from benchmarks.contract import Segmenter
+from benchmarks.data.normalisation import Range
+from benchmarks.data.opening import range_of
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
 from benchmarks.plan.job import Job
@@ -28,6 +30,7 @@ class SavedModel:
         tile: side of the crops it was trained on, in pixels.
         testing: how its job tested it.
         precision: "float32" or "bfloat16", as its job computed.
+        range: the limits that the images it was trained on were stretched between.
     """
 
     segmenter: Segmenter
@@ -35,6 +38,7 @@ class SavedModel:
     tile: int
     testing: TestingSettings
     precision: str
+    range: Range
 
 
 def save_model(model: Segmenter, job: Job, folder: Path) -> None:
@@ -73,7 +77,7 @@ def load_model(path: Path, device: str) -> SavedModel:
     """
     folder = find_model(path)
     try:
-        description: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text())
+        description: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
         with redirect_stdout(None):  # the hub mixin announces every load
             segmenter = get_method(description["method"]).load(str(folder))
         testing = TestingSettings.model_validate(description["testing"])
@@ -84,4 +88,11 @@ def load_model(path: Path, device: str) -> SavedModel:
         raise UserError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
     if isinstance(segmenter, torch.nn.Module):
         segmenter.to(device).eval()
-    return SavedModel(segmenter, description["method"], tile, testing, precision)
+    return SavedModel(segmenter, description["method"], tile, testing, precision, _range(description))
+
+
+def _range(description: dict[str, Any]) -> Range:
+    try:
+        return range_of(description["job"]["data"]["spec"])
+    except (KeyError, UserError):
+        return "min-max"  # as all data that have no such option

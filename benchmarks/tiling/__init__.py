@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.tiling.segment import segment_image
+from benchmarks.tiling.whole import never_whole
 
-__all__ = ["segment_image"]
+__all__ = ["never_whole", "segment_image"]

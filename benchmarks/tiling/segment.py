@@ -26,6 +26,7 @@ def segment_image(
     overlap: int,
     batch_size: int = 4,
     flips: bool = False,
+    chains: bool = False,
     device: str | torch.device = "cpu",
 ) -> np.ndarray:
     """Segment an image: whole if it fits a tile, else in overlapping tiles that are stitched.
@@ -41,6 +42,7 @@ def segment_image(
         overlap: pixels that neighbouring tiles share at least; below `tile`.
         batch_size: number of tiles segmented at once.
         flips: whether to segment each tile as it is, mirrored, upside down and both, and let the four results vote.
+        chains: whether an object longer than the overlap may be joined from more than two parts; see `Stitcher`.
         device: where `segment` computes.
 
     Returns:
@@ -61,7 +63,7 @@ def segment_image(
         whole = _pixels(image, Tile(0, 0, height, width, seen_rows=0, seen_columns=0))
         labels = _segment_batch(segment, whole[None], flips, device)[0]
         return relabel(labels)[0].astype(np.int32)
-    stitcher = Stitcher(height, width)
+    stitcher = Stitcher(height, width, chains=chains)
     tiles = tile_grid(height, width, tile, overlap)
     for start in range(0, len(tiles), batch_size):
         batch = tiles[start : start + batch_size]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.metrics import contingency_table, relabel
+from benchmarks.metrics import ContingencyTable, contingency_table, relabel
 from benchmarks.tiling.grid import Tile
 
 # Masks rarely reach the last pixel of a tile: an object that comes this close to its border, in pixels,
@@ -23,9 +23,13 @@ class Stitcher:
         canvas: (H, W) int32; ids have gaps while tiles are being added.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, *, chains: bool = False) -> None:
+        """Args: chains: whether one object of a tile may join several that were apart in the tiles before it."""
         self.canvas = np.zeros((height, width), np.int32)
         self._highest_id = 0
+        self._chains = chains
+        # The id that each id has become; ids outside of a tile are looked up when they are seen again.
+        self._become = np.zeros(1, np.int32)
 
     def add(self, labels: np.ndarray, tile: Tile) -> None:
         """Place the label map (h, w) of the next tile in raster order.
@@ -37,8 +41,12 @@ class Stitcher:
         - one cut by a border and seen entirely by the other side is dropped: it was not confirmed;
         - any other old one stays;
         - any other new one takes the pixels that are free, if these are more than half of it.
+
+        With `chains`, a new object also joins every old one of which it has more than half, or the other way round, if
+        both are cut: an object longer than the overlap may have left a tile and come back to it.
         """
         window = self.canvas[tile.top : tile.bottom, tile.left : tile.right]
+        window[:] = self._become[window]
         seen = np.zeros(window.shape, bool)
         seen[: tile.seen_rows] = True
         seen[:, : tile.seen_columns] = True
@@ -53,24 +61,43 @@ class Stitcher:
         new_cut = self._cut_now(new, tile)
         replaced = np.isin(old_matched, old_cut) & ~np.isin(new_matched, new_cut)
         joined = np.isin(old_matched, old_cut) & np.isin(new_matched, new_cut)
-        unconfirmed = np.setdiff1d(np.setdiff1d(old_cut, old_matched), self._around(tile))
+        chained = self._chained(table, old_cut, new_cut)
+        unconfirmed = np.setdiff1d(np.setdiff1d(old_cut, [*old_matched, *chained[0]]), self._around(tile))
         window[np.isin(window, np.concatenate([old_matched[replaced], unconfirmed]))] = 0
 
         ids = np.arange(num_new + 1, dtype=np.int32) + np.int32(self._highest_id)
+        self._become = np.concatenate([self._become, ids[1:]])
         ids[0] = 0
         ids[new_matched] = old_matched
         self._highest_id += num_new
         paints_seen, paints_unseen = np.ones(num_new + 1, bool), np.ones(num_new + 1, bool)
         paints_seen[new_matched[~(replaced | joined)]] = False
         rejected = self._rejected(new, window, seen, new_cut)
-        rejected[new_matched] = False
+        rejected[new_matched] = rejected[chained[1]] = False
         paints_seen[rejected] = paints_unseen[rejected] = False
         paint = (window == 0) & np.where(seen, paints_seen[new], paints_unseen[new])
         window[paint] = ids[new[paint]]
+        for old, joining in zip(*chained, strict=True):
+            self._join(int(old), int(ids[joining]))
 
     def finish(self) -> np.ndarray:
         """Return the (H, W) int32 label map with ids 1..K."""
-        return relabel(self.canvas)[0].astype(np.int32)
+        return relabel(self._become[self.canvas])[0].astype(np.int32)
+
+    def _chained(
+        self, table: ContingencyTable, old_cut: np.ndarray, new_cut: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ids of old and of new objects that are one, pair by pair; none without `chains`."""
+        smaller = np.minimum(table.truth_areas[table.truth_index], table.prediction_areas[table.prediction_index])
+        old, new = table.truth_ids[table.truth_index], table.prediction_ids[table.prediction_index]
+        both_cut = np.isin(old, old_cut) & np.isin(new, new_cut)
+        one = both_cut & (2 * table.intersections > smaller) & self._chains
+        return old[one], new[one]
+
+    def _join(self, first: int, second: int) -> None:
+        """Let two objects, and all that have become one of them, be one."""
+        kept, gone = self._become[first], self._become[second]
+        self._become[self._become == gone] = kept
 
     def _cut_before(self, window: np.ndarray, tile: Tile) -> np.ndarray:
         """Return the ids of old objects that end where the area seen before ends, inside this tile."""
@@ -93,12 +120,13 @@ class Stitcher:
         """Return the ids of old objects on the ring of pixels around the tile: they go on outside of it."""
         rows = slice(max(tile.top - 1, 0), tile.bottom + 1)
         columns = slice(max(tile.left - 1, 0), tile.right + 1)
-        return _ids(
+        found = _ids(
             self.canvas[max(tile.top - 1, 0) : tile.top, columns],
             self.canvas[tile.bottom : tile.bottom + 1, columns],
             self.canvas[rows, max(tile.left - 1, 0) : tile.left],
             self.canvas[rows, tile.right : tile.right + 1],
         )
+        return self._become[found]
 
     @staticmethod
     def _rejected(new: np.ndarray, window: np.ndarray, seen: np.ndarray, new_cut: np.ndarray) -> np.ndarray:

@@ -129,7 +129,7 @@ class TrackedJob:
         source = self.folder.losses if curve == "train" else self.folder.validation
         if not source.exists():
             return
-        whole, _, _half_written = source.read_text().rpartition("\n")
+        whole, _, _half_written = source.read_text(encoding="utf-8").rpartition("\n")
         for row in csv.DictReader(whole.splitlines()):
             step = finite(row.pop("iteration", None))
             if step is None or step <= after:
@@ -166,7 +166,7 @@ def finite(value: object) -> float | None:
 
 def _document(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as problem:

@@ -121,10 +121,9 @@ class BatchSource:
         epoch, index = divmod(position, len(self.ids))
         id = self.ids[_permutation(len(self.ids), derived_seed(self.seed, "epoch", epoch))[index]]
         sample = self.dataset.load(id)
-        assert sample.labels is not None, "training images have labels: the dataset was checked before"
         generator = torch.Generator().manual_seed(derived_seed(self.seed, "crop", position))
         # Cached samples are read-only; a copy of the image costs less than a warning for each.
-        image, labels = torch.from_numpy(sample.image.copy()), torch.from_numpy(sample.labels.copy())
+        image, labels = torch.from_numpy(sample.image.copy()), torch.from_numpy(sample.objects.copy())
         cropped, ids = augment(image, labels, crop=self.crop, config=self.augmentation, generator=generator)
         return id, cropped, ids
 

@@ -30,7 +30,7 @@ class Curve:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add a row; the first row's names are the columns."""
-        with self.path.open("a", newline="") as file:
+        with self.path.open("a", newline="", encoding="utf-8") as file:
             first = self.columns is None
             self.columns = self.columns or list(row)
             writer = csv.DictWriter(file, self.columns, lineterminator="\n")
@@ -48,7 +48,7 @@ def _complete_rows(path: Path) -> list[dict[str, str]]:
     """Rows with a value in every column: a kill while appending leaves the last one short."""
     if not path.exists():
         return []
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
     rows = csv.DictReader(io.StringIO(whole))
     return [row for row in rows if None not in row and None not in row.values()]

@@ -54,7 +54,7 @@ def draw_figure(spec: FigureSpec, out: Path) -> Picture:
 def _drawn(folder: Path, state: str) -> str | None:
     """Return the caption of the last picture if it was drawn from this state, else None."""
     try:
-        record = json.loads((folder / "figure.json").read_text())
+        record = json.loads((folder / "figure.json").read_text(encoding="utf-8"))
         return str(record["caption"]) if record["state"] == state else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -33,7 +33,7 @@ def _found(out: Path) -> Iterator[tuple[str, Path, str]]:
 
 def _first_line(best: Path) -> str:
     try:
-        return best.read_text().partition("\n")[0].removeprefix("# ")
+        return best.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
     except (OSError, UnicodeDecodeError):
         return "No best settings."
 

@@ -84,7 +84,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    style, script = ((TEMPLATE / name).read_text() for name in ("page.css", "page.js"))
+    style, script = ((TEMPLATE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
     environment.globals |= {
         # The package's own files, and the only ones that are not escaped.
         "style": Markup(style),

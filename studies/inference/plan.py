@@ -178,12 +178,12 @@ def _thresholds_of(folder: Path, job: Job) -> BaseModel:
     config = getattr(get_method(job.method).config_class().model_validate(job.model), "inference", None)
     if not isinstance(config, BaseModel) or not hasattr(config, "search_space"):
         raise UserError(f"{folder} is a model of {job.method}, whose thresholds cannot be searched.")
-    return type(config).model_validate(json.loads((folder / "config.json").read_text())["inference"])
+    return type(config).model_validate(json.loads((folder / "config.json").read_text(encoding="utf-8"))["inference"])
 
 
 def _job_of(folder: Path) -> Job:
     try:
-        return parse_job(json.loads((folder / HARNESS_FILE).read_text())["job"])
+        return parse_job(json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))["job"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / HARNESS_FILE} does not say which job made the model: {error}") from error
 

@@ -119,3 +119,15 @@ def test_names_what_the_user_changed(one_seed: Path) -> None:
     said = text(one_seed)
     assert "Changed from the scale's settings: training.iterations=5, testing.flips=true." in said
     assert "cannot be compared: settings were changed" in said
+
+
+def test_names_pictures_that_are_in_two_splits(one_seed: Path) -> None:
+    assert "LEAK" not in text(one_seed)
+    path = one_seed / "runs" / "table4.json"
+    run = json.loads(path.read_text(encoding="utf-8"))
+    pairs = [f"test/{number} = train/{number} (the same pixels)" for number in range(5)]
+    path.write_text(json.dumps(run | {"leaks": pairs}), encoding="utf-8")
+    said = text(one_seed)
+    assert f"LEAK: the same picture is in two splits of the data, so figures may flatter: {pairs[0]}; " in said
+    assert f"{pairs[2]}; and 2 more." in said
+    assert pairs[3] not in said

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import io
 import re
 import shutil
@@ -189,3 +190,10 @@ def test_console_shows_both_figures_and_survives_markup(one_seed: Path) -> None:
     assert "0.4321" in text
     assert "0.7671" in text
     assert "[bold]CPU[/nonsense]" in text
+
+
+def test_a_label_that_looks_like_a_formula_is_text_in_the_csv(tmp_path: Path) -> None:
+    synthesise_scores(tmp_path, tables=["table4"])
+    with write(tmp_path).csv.open(newline="", encoding="utf-8") as file:
+        labels = [row["label"] for row in csv.DictReader(file)]
+    assert "'+ coordinates" in labels and "full model" in labels

@@ -17,14 +17,25 @@ data = typer.Typer(no_args_is_help=True, help="Get data, and look at it before t
 
 @data.command()
 def check(
-    spec: Annotated[str, typer.Argument(help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")],
+    specs: Annotated[
+        list[str], typer.Argument(metavar="DATA...", help="folder:PATH, bbbc039:PATH, synthetic-nuclei, …")
+    ],
 ) -> None:
-    """Read everything and report counts, sizes, instances and problems; exit status 1 if there are any."""
-    from benchmarks.data import check_dataset, open_dataset
+    """Read everything and report counts, sizes, instances and problems; of several data sets, also what they share.
 
-    report = check_dataset(open_dataset(spec))
-    print(report.render())
-    if report.problems:
+    Exit status 1 if there are problems.
+    """
+    from benchmarks.data import check_dataset, open_dataset
+    from benchmarks.data.checking import shared_pictures
+
+    reports = []
+    for spec in specs:
+        reports.append(check_dataset(open_dataset(spec)))
+        print(reports[-1].render() + ("\n" if len(specs) > 1 else ""))
+    shared = shared_pictures(reports)
+    for sentence in shared:
+        print(f"problem: {sentence}")
+    if shared or any(report.problems for report in reports):
         raise typer.Exit(1)
 
 
@@ -40,13 +51,12 @@ def fetch(
 
     Exit status 1 if the network fails or a file is not as published.
     """
-    from rich.console import Console
-
     from benchmarks.cli.fetch_display import FetchDisplay
     from benchmarks.data.official import FetchError, official_set
     from benchmarks.data.official import fetch as fetch_files
+    from benchmarks.machine.terminal import text_console
 
-    official, console = official_set(name), Console()
+    official, console = official_set(name), text_console()
     try:
         with FetchDisplay(console) as display:
             fetch_files(official, to, display, mirror)

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmarks.cli.options import Device, Out
+
+
+class Components(StrEnum):
+    """Label maps whose ids `score` splits into connected components."""
+
+    truth = "truth"
+    prediction = "prediction"
+    both = "both"
+
+    @property
+    def sides(self) -> frozenset[str]:
+        """The sides that are split."""
+        return frozenset({"truth", "prediction"} if self is Components.both else {self.value})
 
 
 def predict(
@@ -20,34 +34,52 @@ def predict(
     tile: Annotated[
         int | None, typer.Option("--tile", min=32, help="Side of the tiles. Default: the training crop.")
     ] = None,
+    overlap: Annotated[
+        int | None,
+        typer.Option("--overlap", min=0, help="Pixels that tiles share; should exceed the largest object."),
+    ] = None,
     flips: Annotated[bool, typer.Option("--flips", help="Let mirrored views vote; four times slower.")] = False,
     min_size: Annotated[int, typer.Option("--min-size", min=0, help="Drop objects of fewer pixels.")] = 0,
+    range_: Annotated[
+        str | None,
+        typer.Option("--range", help="min-max or robust (against hot pixels). Default: that of the training data."),
+    ] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,
 ) -> None:
     """Segment images: OUT/labels/*.tif, OUT/overlays/*.png and OUT/objects.csv. The same command continues."""
     from rich.progress import track
 
+    from benchmarks.data.normalisation import checked_range
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
-    from benchmarks.run.user_images import find_images, predict_images
+    from benchmarks.run.input_images import find_images
+    from benchmarks.run.user_images import PredictOptions, predict_images
 
     console = text_console()
     images = find_images(inputs, stems)
+    limits = None if range_ is None else checked_range(range_, "--range")
+    options = PredictOptions(tile, overlap, flips, min_size, limits)
     segmented = predict_images(
         model,
         images,
         out,
         device=choose_device(device),
-        tile=tile,
-        flips=flips,
-        min_size=min_size,
+        options=options,
         overwrite=overwrite,
     )
-    objects = sum(track(segmented, "segmenting", total=len(images), console=console, disable=not console.is_terminal))
-    console.print(f"{len(images)} images, {objects} objects", highlight=False)
+    bar = track(segmented, "segmenting", total=len(images), console=console, disable=not console.is_terminal)
+    failed = objects = 0
+    for one in bar:
+        failed, objects = failed + (one.problem is not None), objects + one.objects
+        for line in one.told:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{len(images) - failed} images, {objects} objects", highlight=False)
     for what in ("labels", "overlays", "objects.csv"):
         console.print(f"  {out / what}", markup=False, highlight=False)
+    if failed:
+        console.print(f"{failed} of {len(images)} images could not be segmented; see above.", highlight=False)
+        raise typer.Exit(1)
 
 
 def score(
@@ -58,6 +90,10 @@ def score(
         Path | None,
         typer.Option("--stems", help="Score only images named in this list, such as splits/test.txt."),
     ] = None,
+    components: Annotated[
+        Components | None,
+        typer.Option("--components", help="Make each connected part of an id an object of its own, in these maps."),
+    ] = None,
     compat: Annotated[bool, typer.Option("--compat", help="Add aji_pea, the released evaluation's AJI.")] = False,
 ) -> None:
     """Score predictions against the truth; prints the means over images."""
@@ -66,12 +102,21 @@ def score(
     from benchmarks.machine.terminal import text_console
     from benchmarks.metrics import COMPAT_METRICS, METRICS
     from benchmarks.metrics.scoring import mean_scores
-    from benchmarks.run.user_images import read_stems
+    from benchmarks.run.input_images import read_stems
     from benchmarks.store.scores import score_folders, write_scores
 
-    rows = score_folders(truth, prediction, stems=read_stems(stems) if stems else None, compat=compat)
+    console = text_console()
+    rows, notes = score_folders(
+        truth,
+        prediction,
+        stems=read_stems(stems) if stems else None,
+        split=components.sides if components else frozenset(),
+        compat=compat,
+    )
     write_scores(rows, csv)
+    for note in notes:
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     table = Table("metric", "mean", "", title=f"{len(rows)} images, mean over images", title_justify="left")
     for name, value in mean_scores(rows).items():
         table.add_row(name, f"{value:.4f}", (METRICS | COMPAT_METRICS)[name].description)
-    text_console().print(table)
+    console.print(table)

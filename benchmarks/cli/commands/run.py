@@ -30,6 +30,7 @@ def run(
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
+    from benchmarks.cli.data_notes import find_leaks
     from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
     from benchmarks.cli.job_runner import choose_job_device
     from benchmarks.cli.report_writer import report_experiments, reports_are_newer
@@ -45,8 +46,9 @@ def run(
         return
     for experiment in experiments:
         refuse_other_runs(experiment.plan, out)
+    leaks = {dataset: find_leaks(console, dataset) for dataset in dict.fromkeys(one.dataset for one in experiments)}
     for experiment in experiments:
-        experiment.save(out, replace=not collect)
+        experiment.save(out, replace=not collect, leaks=leaks[experiment.dataset])
     if collect:
         report_experiments(console, experiments, out, request.device)
     elif not any(experiment.pending(out) for experiment in experiments) and reports_are_newer(experiments, out):

@@ -30,6 +30,7 @@ def train(
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues."""
+    from benchmarks.cli.data_notes import find_leaks
     from benchmarks.cli.job_runner import choose_job_device, execute
     from benchmarks.data import open_dataset
     from benchmarks.machine.terminal import text_console
@@ -43,6 +44,7 @@ def train(
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
+    find_leaks(console, dataset)
     job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed)
     tracker = Tracker(out, tracking_uri)
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]

@@ -50,7 +50,7 @@ class Records:
     def __init__(self, folder: Path, settings: dict[str, Any]):
         self.path = folder / "points.csv"
         stored = folder / "settings.json"
-        if stored.exists() and (before := json.loads(stored.read_text())) != settings:
+        if stored.exists() and (before := json.loads(stored.read_text(encoding="utf-8"))) != settings:
             different = [name for name in settings if before.get(name) != settings[name]]
             raise UserError(
                 f"{folder} holds points that were measured with another {', '.join(different)}: "
@@ -80,7 +80,7 @@ def _read(path: Path) -> list[Record]:
     def number(text: str, kind: type) -> Any:
         return kind(text) if text else None
 
-    with path.open(newline="") as file:
+    with path.open(newline="", encoding="utf-8") as file:
         return [
             Record(
                 row["axis"], int(row["value"]), number(row["seconds"], float), int(row["runs"]),

@@ -105,7 +105,9 @@ def _measured(axis: Axis, value: int, scale: str, device: str) -> Record:
     """
     point = ["-m", "benchmarks.measure.scaling.point", axis.name, str(value), scale, device]
     environment = child_environment(os.environ)
-    done = subprocess.run([sys.executable, *point], env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, *point], env=environment, capture_output=True, encoding="utf-8", errors="replace"
+    )
     if done.returncode == 0:
         return Record.measured(axis.name, value, json.loads(done.stdout.splitlines()[-1]))
     if done.returncode == KILLED or "out of memory" in done.stderr.lower() or "can't allocate memory" in done.stderr:

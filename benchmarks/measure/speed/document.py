@@ -88,7 +88,7 @@ class Earlier:
             UserError: the file is none of these, or of another version.
         """
         try:
-            document = _Document.model_validate(json.loads(path.read_text()))
+            document = _Document.model_validate(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, ValidationError) as error:
             raise UserError(f"{path} is not what `pctrans-bench speed --json` writes: {error}") from error
         if document.version != SCHEMA:

@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import yaml
 from pydantic import Field
 
 from benchmarks.errors import UserError
 from benchmarks.plan.nested import merge
 from benchmarks.plan.settings import Settings
+from benchmarks.plan.yaml_text import parse_yaml
 
 ScaleName = Literal["smoke", "quick", "long", "paper"]
 Protocol = Literal["nuclei", "leaves"]
@@ -61,7 +61,7 @@ def load_scale(name: str) -> Scale:
 
 def _read(name: str) -> dict[str, Any]:
     """A scale's file on top of the one that it extends."""
-    content = yaml.safe_load((Path(__file__).parent / f"{name}.yaml").read_text())
+    content = parse_yaml((Path(__file__).parent / f"{name}.yaml").read_text(encoding="utf-8"))
     extended = content.pop("extends", None)
     return merge(_read(extended), content) if extended else content
 

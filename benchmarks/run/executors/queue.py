@@ -69,6 +69,8 @@ def cancel(job_ids: Sequence[str]) -> None:
 def _run(command: list[str]) -> str | None:
     """Its output; None where it failed."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=TIMEOUT_SECONDS).stdout
+        return subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=TIMEOUT_SECONDS
+        ).stdout
     except (OSError, subprocess.SubprocessError):
         return None

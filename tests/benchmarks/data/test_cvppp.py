@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -139,3 +140,43 @@ def test_damaged_or_missing_files_are_named(hdf5: Path, tmp_path: Path) -> None:
         open_dataset(f"cvppp-a1:{hdf5}")
     with pytest.raises(UserError, match="holds no CVPPP A1"):
         open_dataset(f"cvppp-a1:{tmp_path}")
+
+
+@pytest.mark.parametrize("layout", ["png", "hdf5"])
+def test_the_report_shows_hidden_truth_as_a_dash(layout: str, request: pytest.FixtureRequest) -> None:
+    report = check_dataset(open_dataset(f"cvppp-a1:{request.getfixturevalue(layout)}"))
+    (line,) = [line for line in report.render().splitlines() if line.startswith("test")]
+    assert line.split() == ["test", "1", "0", "-", "-", "-", "-", "-"]
+    assert report.splits["val"].counts == [3, 3]
+
+
+@pytest.mark.parametrize("link", ["external", "soft"])
+@pytest.mark.parametrize("place", ["/A1", "/A1/plant001", "/A1/plant001/label"])
+def test_no_link_on_the_way_to_a_label_is_followed(hdf5: Path, tmp_path: Path, place: str, link: str) -> None:
+    shutil.copy(hdf5 / TRAINING_TRUTH, tmp_path / "secret.h5")
+    with h5py.File(hdf5 / TRAINING_TRUTH, "a") as truth:
+        truth.move(place, "/elsewhere")
+        truth[place] = (
+            h5py.ExternalLink(tmp_path / "secret.h5", place) if link == "external" else h5py.SoftLink("/elsewhere")
+        )
+    with pytest.raises(UserError, match=r"own|not followed|not an array stored in this file"):
+        open_dataset(f"cvppp-a1:{hdf5}").validate()
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        (np.array([b"leaf", b"leaf"]), "expected whole numbers or floats"),
+        (np.array([(1, 2.0)], dtype=[("id", "i4"), ("area", "f4")]), "expected whole numbers or floats"),
+        ("one leaf", "expected whole numbers or floats"),
+        (h5py.Empty("i4"), "not an array stored in this file"),
+        (np.int32(3), r"shape \(\); expected \(height, width\)"),
+        (np.full((53, 50), 0.5), "save whole-number ids"),
+    ],
+)
+def test_labels_that_are_no_label_map_are_refused_in_words(hdf5: Path, stored: object, said: str) -> None:
+    with h5py.File(hdf5 / TRAINING_TRUTH, "a") as truth:
+        del truth["/A1/plant001/label"]
+        truth["/A1/plant001/label"] = stored
+    with pytest.raises(UserError, match=f"/A1/plant001/label: .*{said}"):
+        open_dataset(f"cvppp-a1:{hdf5}").validate()

@@ -56,7 +56,7 @@ def test_fingerprint_follows_content_and_splits_not_place_or_bystanders(folder: 
     (copy / "images" / "unused.png").write_bytes(b"")
     (copy / "splits" / "train.txt").write_text("b\na\n")
     assert opened(copy).fingerprint == before
-    assert opened(copy).notes == ["1 images are in no split and are not used"]
+    assert opened(copy).notes == ["1 images are in no split and are not used (the first: unused.png)"]
     (copy / "splits" / "train.txt").write_text("a\n")
     without_b = opened(copy).fingerprint
     Image.fromarray(np.zeros((20, 24), np.uint16)).save(copy / "labels" / "d.png")
@@ -184,6 +184,30 @@ def test_jpeg_serves_as_image_and_never_as_label(folder: Path) -> None:
     (folder / "labels" / "a.jpg").rename(folder / "labels" / "a.png")
     with pytest.raises(UserError, match=r"labels/a\.png: a label image compressed with JPEG, which may change ids"):
         opened(folder).read("a")
+
+
+def test_what_lies_beside_the_split_is_noted(folder: Path) -> None:
+    Image.fromarray(np.full((20, 24), 90, np.uint8)).save(folder / "images" / "more.jpg")
+    for name in ("images/b.bmp", "images/Thumbs.db", "labels/a.jpg"):
+        (folder / name).write_bytes(b"x")
+    assert opened(folder).notes == [
+        "1 images are in no split and are not used (the first: more.jpg)",
+        f"{folder}/images: 2 files are of no format that is read there (the first: Thumbs.db)",
+        f"{folder}/labels: 1 files are of no format that is read there (the first: a.jpg)",
+    ]
+
+
+def test_names_in_either_normal_form_of_unicode_are_one_name(folder: Path) -> None:
+    decomposed, composed = "Zelle-a\u0308", "Zelle-\u00e4"
+    (folder / "images" / "d.png").rename(folder / "images" / f"{decomposed}.png")
+    (folder / "labels" / "d.png").rename(folder / "labels" / f"{composed}.png")
+    for listed in (decomposed, composed):
+        (folder / "splits" / "test.txt").write_text(listed, encoding="utf-8")
+        assert opened(folder).ids("test") == (composed,)
+        assert opened(folder).load(composed).labels is not None
+    (folder / "splits" / "test.txt").write_text(f"{composed}\n{decomposed}\n", encoding="utf-8")
+    with pytest.raises(UserError, match="is listed twice"):
+        opened(folder)
 
 
 def test_cache_holds_no_more_than_its_capacity_and_drops_the_oldest() -> None:

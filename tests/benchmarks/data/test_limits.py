@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import struct
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import numpy as np
 import pytest
 from encoders import PNG_COLOURS, png, retagged, strip_tiff, tiff
 
+from benchmarks.data.cvppp import _groups, _read_array
 from benchmarks.data.decoding.limits import MAX_BYTES, MAX_LIST_BYTES, MAX_PIXELS, check_bytes
 from benchmarks.data.sources import ZipSource, read_split
 from benchmarks.errors import UserError
@@ -161,3 +163,48 @@ def test_the_product_of_all_axes_counts() -> None:
         check_bytes((2**13, 2**14, 5), 2, "x")
     with pytest.raises(UserError, match="GiB"):
         check_bytes((np.int64(2**33), np.int64(2**31)), 1, "x")
+
+
+def damaged(content: bytes, count: int) -> Iterator[bytes]:
+    """The content with a few bytes changed, or cut short."""
+    rng = random.Random(0)
+    for _ in range(count):
+        changed = bytearray(content)
+        for _ in range(rng.randint(1, 4)):
+            changed[rng.randrange(len(changed))] = rng.randrange(256)
+        yield bytes(changed[: rng.randrange(len(changed))] if rng.random() < 0.1 else changed)
+
+
+def test_a_damaged_zip_is_read_or_refused_in_words(tmp_path: Path) -> None:
+    stream, path = io.BytesIO(), tmp_path / "lists.zip"
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("train.txt", "a\nb\n" * 50)
+        archive.writestr("images/x.tif", b"123" * 100)
+    refused = 0
+    for content in damaged(stream.getvalue(), 600):
+        path.write_bytes(content)
+        try:
+            source = ZipSource(path, "images")
+            for name in source.names:
+                source.read(name)
+            read_split(source, "train.txt")
+        except UserError as error:
+            refused += 1
+            assert "lists.zip" in str(error)
+    assert refused > 300
+
+
+def test_a_damaged_hdf5_file_is_read_or_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "truth.h5"
+    with h5py.File(path, "w") as file:
+        file["/A1/plant001/label"] = np.arange(400, dtype=np.uint8).reshape(20, 20)
+    refused = 0
+    for content in damaged(path.read_bytes(), 600):
+        path.write_bytes(content)
+        try:
+            _groups(path, "label")
+            _read_array(path, "/A1/plant001/label")
+        except UserError as error:
+            refused += 1
+            assert "truth.h5" in str(error)
+    assert refused > 100

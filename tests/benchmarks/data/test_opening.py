@@ -39,7 +39,7 @@ def test_a_bare_folder_is_answered_with_the_right_form(tmp_path: Path) -> None:
 
 def test_decoding_belongs_to_bbbc039_and_may_not_contradict_the_spec(folder: Path) -> None:
     assert open_dataset(f"folder:{folder}", decoding="ids").decoding == "ids"
-    with pytest.raises(UserError, match="is for bbbc039"):
+    with pytest.raises(UserError, match="no decoding 'pea' of a folder; expected ids or components"):
         open_dataset(f"folder:{folder}", decoding="pea")
     with pytest.raises(UserError, match="'pea' was asked for as well"):
         open_dataset(f"bbbc039:{folder}?decoding=official", decoding="pea")

@@ -17,7 +17,8 @@ from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import run_job
-from benchmarks.run.user_images import find_images, predict_images
+from benchmarks.run.input_images import find_images
+from benchmarks.run.user_images import PredictOptions, predict_images
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
 from benchmarks.store.scores import score_folders
@@ -101,8 +102,8 @@ def test_predicting_with_the_saved_model_and_scoring_give_the_job_s_figures(
             (tmp_path / name).mkdir(exist_ok=True)
             tifffile.imwrite(tmp_path / name / f"{id}.tif", array)
     images = find_images([str(tmp_path / "images")])
-    counts = list(predict_images(folder, images, tmp_path / "out", device="cpu"))
-    rows = score_folders(tmp_path / "truth", tmp_path / "out" / "labels")
+    counts = [one.objects for one in predict_images(folder, images, tmp_path / "out", device="cpu")]
+    rows, _ = score_folders(tmp_path / "truth", tmp_path / "out" / "labels")
     result = json.loads((folder / "result.json").read_text())
     assert mean_scores(rows) == result["metrics"]
     assert counts == [row["predicted"] for row in result["images"]]
@@ -119,10 +120,12 @@ def test_predicting_continues_and_refuses_other_options(
         tifffile.imwrite(tmp_path / "images" / f"{id}.tif", dataset.read(id).image)
     images = find_images([str(tmp_path / "images")])
 
-    def predict(**options: object) -> list[int]:
-        return list(predict_images(done[1], images, tmp_path / "out", device="cpu", **options))  # type: ignore[arg-type]
+    def predict(min_size: int = 0, overwrite: bool = False) -> list[int]:
+        options = PredictOptions(min_size=min_size)
+        found = predict_images(done[1], images, tmp_path / "out", device="cpu", options=options, overwrite=overwrite)
+        return [one.objects for one in found]
 
-    first = next(predict_images(done[1], images, tmp_path / "out", device="cpu"))
+    first = next(predict_images(done[1], images, tmp_path / "out", device="cpu")).objects
     label = tmp_path / "out" / "labels" / f"{images[0].stem}.tif"
     stamp = label.stat().st_mtime_ns
     assert predict()[0] == first and label.stat().st_mtime_ns == stamp

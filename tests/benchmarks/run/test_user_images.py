@@ -1,59 +1,180 @@
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
+from benchmarks.data import read_labels
+from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.errors import UserError
-from benchmarks.plan.job import JobContext
-from benchmarks.run.user_images import drop_small, find_images, read_stems
+from benchmarks.plan.job import DataReference, JobContext
+from benchmarks.plan.methods import get_method
+from benchmarks.plan.resolving import make_job
+from benchmarks.run.user_images import Predicted, PredictOptions, drop_small, predict_images
+from benchmarks.store.saved_model import load_model, save_model
 
 
-@pytest.fixture
-def images(tmp_path: Path) -> Path:
-    for name in ("b.png", "a.tif", "c.PNG", ".hidden.png", "notes.txt"):
-        path = tmp_path / name
-        if path.suffix.lower() in (".png", ".tif"):
-            Image.fromarray(np.zeros((4, 4), np.uint8)).save(path)
-        else:
-            path.write_text("x")
-    return tmp_path
+def saved_model(folder: Path, spec: str = "folder:nowhere") -> Path:
+    """Otsu and watershed as a saved model: nothing is trained, and objects are where the image is bright."""
+    data = DataReference(spec=spec, name="none", fingerprint="0", decoding="ids")
+    job = make_job("watershed", JobContext(data, split="test", scale="smoke", protocol="nuclei"), seed=0)
+    save_model(get_method("watershed").build(job.model), job, folder / "model")
+    return folder
 
 
-def test_files_folders_and_globs(images: Path) -> None:
-    assert [p.name for p in find_images([str(images)])] == ["a.tif", "b.png", "c.PNG"]
-    assert [p.name for p in find_images([str(images / "*.png")])] == ["b.png"]
-    assert [p.name for p in find_images([str(images / "b.png"), str(images / "a.tif"), str(images)])] == [
-        "a.tif", "b.png", "c.PNG",
-    ]  # fmt: skip
+def write_discs(path: Path, count: int, *, hot: bool = False) -> None:
+    """A grey image of 12 bits with some bright discs."""
+    rows, columns = np.indices((60, 160))
+    image = np.full((60, 160), 100, np.uint16)
+    for index in range(count):
+        image[(rows - 30) ** 2 + (columns - 20 - 30 * index) ** 2 < 64] = 3000
+    if hot:
+        image[0, 0] = 65535
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(image).save(path)
 
 
-def test_nothing_found_is_an_error(images: Path) -> None:
-    for text in ("notes.txt", "*.jpg", "nowhere"):
-        with pytest.raises(UserError, match="no PNG or TIFF"):
-            find_images([str(images / text)])
+def predicted(folder: Path, options: PredictOptions | None = None, *, overwrite: bool = False) -> dict[str, Predicted]:
+    images = sorted((folder / "images").iterdir())
+    found = predict_images(folder / "model", images, folder / "out", device="cpu", options=options, overwrite=overwrite)
+    return {one.image.name: one for one in found}
 
 
-def test_two_images_of_one_stem_are_an_error(images: Path) -> None:
-    (images / "other").mkdir()
-    Image.fromarray(np.zeros((4, 4), np.uint8)).save(images / "other" / "a.png")
-    with pytest.raises(UserError, match="same stem"):
-        find_images([str(images), str(images / "other")])
+def measured(folder: Path) -> list[str]:
+    table = pd.read_csv(folder / "out" / "objects.csv")
+    return [] if table.empty else table["image"].tolist()
 
 
-def test_a_list_of_stems(images: Path) -> None:
-    stems = images / "test.txt"
-    stems.write_text("c.PNG\n\na\n")
-    assert read_stems(stems) == ["c", "a"]
-    assert [p.name for p in find_images([str(images)], stems)] == ["a.tif", "c.PNG"]
-    stems.write_text("a\nz\n")
-    with pytest.raises(UserError, match="names z"):
-        find_images([str(images)], stems)
-    stems.write_text("\n")
-    with pytest.raises(UserError, match="is empty"):
-        read_stems(stems)
+def test_an_image_that_was_replaced_is_segmented_again(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    write_discs(tmp_path / "images" / "b.png", 3)
+    assert [one.objects for one in predicted(tmp_path).values()] == [2, 3]
+    stamp = (tmp_path / "out" / "labels" / "b.tif").stat().st_mtime_ns
+    overlay = (tmp_path / "out" / "overlays" / "a.png").read_bytes()
+    write_discs(tmp_path / "images" / "a.png", 4)
+    assert [one.objects for one in predicted(tmp_path).values()] == [4, 3]
+    assert measured(tmp_path) == ["a.png"] * 4 + ["b.png"] * 3
+    assert (tmp_path / "out" / "labels" / "b.tif").stat().st_mtime_ns == stamp
+    assert (tmp_path / "out" / "overlays" / "a.png").read_bytes() != overlay
+
+
+def test_labels_that_do_not_say_of_which_image_they_are_are_made_again(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    predicted(tmp_path)
+    label = tmp_path / "out" / "labels" / "a.tif"
+    digest = hashlib.sha256((tmp_path / "images" / "a.png").read_bytes()).hexdigest()
+    assert (origin_of(label) or "").startswith(f"image sha256 {digest}, ")
+    write_labels(label, np.zeros((60, 160), np.int32))
+    assert origin_of(label) is None
+    assert predicted(tmp_path)["a.png"].objects == 2
+    content = label.read_bytes()
+    for damaged in (b"damaged", content[:-20]):
+        label.write_bytes(damaged)
+        assert predicted(tmp_path)["a.png"] == Predicted(tmp_path / "images" / "a.png", 2)
+
+
+def test_an_interrupted_overwriting_leaves_nothing_that_passes_for_its_own(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    for name in "ab":
+        write_discs(tmp_path / "images" / f"{name}.png", 2)
+    predicted(tmp_path)
+    images, larger = sorted((tmp_path / "images").iterdir()), PredictOptions(min_size=10_000)
+    arguments = tmp_path / "model", images, tmp_path / "out"
+    first = next(predict_images(*arguments, device="cpu", options=larger, overwrite=True))
+    assert first.objects == 0
+    assert [one.objects for one in predicted(tmp_path, larger).values()] == [0, 0]
+
+
+def test_an_image_that_cannot_be_used_is_named_and_the_rest_is_done(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    for name in "abc":
+        write_discs(tmp_path / "images" / f"{name}.png", 2)
+    predicted(tmp_path)
+    (tmp_path / "images" / "a.png").write_bytes(b"not an image")
+    (tmp_path / "images" / "b.png").unlink()
+    tifffile.imwrite(tmp_path / "images" / "b.tif", np.full((60, 160), np.nan, np.float32))
+    for _ in range(2):
+        found = predicted(tmp_path)
+        assert found["a.png"].problem and "images/a.png: not a PNG" in found["a.png"].problem
+        assert found["b.tif"].problem and "not finite" in found["b.tif"].problem
+        assert found["c.png"] == Predicted(tmp_path / "images" / "c.png", 2)
+        assert measured(tmp_path) == ["c.png"] * 2
+        # What lay there was of other images.
+        assert [path.name for path in (tmp_path / "out" / "labels").iterdir()] == ["c.tif"]
+        assert [path.name for path in (tmp_path / "out" / "overlays").iterdir()] == ["c.png"]
+
+
+def test_a_hot_pixel_is_noted_and_robust_sees_the_objects(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 3, hot=True)
+    (note,) = predicted(tmp_path)["a.png"].notes
+    assert "a.png: its range looks odd, 100 to 65535" in note and "--range robust" in note
+    with pytest.raises(UserError, match="not made with this model and these options"):
+        predicted(tmp_path, PredictOptions(range="robust"))
+    found = predicted(tmp_path, PredictOptions(range="robust", min_size=5), overwrite=True)["a.png"]
+    assert (found.objects, found.notes) == (3, ())
+
+
+def test_a_model_of_data_with_a_robust_range_predicts_with_it(tmp_path: Path) -> None:
+    assert load_model(saved_model(tmp_path), "cpu").range == "min-max"
+    assert load_model(saved_model(tmp_path, "folder:x?range=robust"), "cpu").range == "robust"
+    assert load_model(saved_model(tmp_path, "plugin:x?range=robust"), "cpu").range == "min-max"
+
+
+def test_objects_that_no_tile_sees_whole_are_named(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    rows, columns = np.indices((60, 160))
+    image = np.where((rows - 30) ** 2 + (columns - 56) ** 2 < 400, 3000, 100).astype(np.uint16)
+    image[20:26, 140:146] = 3000
+    (tmp_path / "images").mkdir()
+    Image.fromarray(image).save(tmp_path / "images" / "a.png")
+    found = predicted(tmp_path, PredictOptions(tile=64, overlap=16))["a.png"]
+    assert any("no tile of 64 pixels has seen these objects whole" in note for note in found.notes)
+    assert predicted(tmp_path, PredictOptions(tile=256), overwrite=True)["a.png"].notes == ()
+    with pytest.raises(UserError, match="--overlap 64: expected less than the side of a tile, which is 64"):
+        predicted(tmp_path, PredictOptions(tile=64, overlap=64))
+
+
+def test_labels_are_there_before_a_picture_is_drawn_and_a_missing_picture_is_drawn_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("benchmarks.run.user_images.save_overlay", interrupted)
+        predicted(tmp_path)
+    assert read_labels(tmp_path / "out" / "labels" / "a.tif").max() == 2
+    assert predicted(tmp_path)["a.png"].objects == 2
+    assert (tmp_path / "out" / "overlays" / "a.png").is_file()
+
+
+def test_an_image_named_like_a_formula_is_text_in_the_table(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "=HYPERLINK(1).png", 1)
+    predicted(tmp_path)
+    assert measured(tmp_path) == ["'=HYPERLINK(1).png"]
+
+
+def test_what_fewer_options_have_made_before_is_gone_on_with(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 1)
+    predicted(tmp_path)
+    described = json.loads((tmp_path / "out" / "predict.json").read_text(encoding="utf-8"))
+    before = {name: described[name] for name in ("model", "tile", "flips", "min_size")}
+    (tmp_path / "out" / "predict.json").write_text(json.dumps(before), encoding="utf-8")
+    assert predicted(tmp_path)["a.png"].objects == 1
+    assert read_labels(tmp_path / "out" / "labels" / "a.tif").max() == 1
 
 
 def test_small_objects_are_dropped_and_the_rest_renumbered() -> None:
@@ -68,11 +189,6 @@ def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
     """4096×4096 at `quick` scale in under 3 GiB, the whole process counted; the weights do not matter for that."""
     import subprocess
     import sys
-
-    from benchmarks.plan.job import DataReference
-    from benchmarks.plan.methods import get_method
-    from benchmarks.plan.resolving import make_job
-    from benchmarks.store.saved_model import save_model
 
     data = DataReference(spec="none", name="none", fingerprint="0", decoding="ids")
     job = make_job("pctrans", JobContext(data, split="test", scale="quick", protocol="nuclei"), seed=0)

@@ -46,7 +46,7 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
 
 
 def test_one_row_an_image_in_the_order_of_the_stems(folders: tuple[Path, Path]):
-    rows = score_folders(*folders)
+    rows, _ = score_folders(*folders)
     assert [(row["image"], row["truth"], row["predicted"]) for row in rows] == [
         ("a", 2, 2),
         ("b", 2, 2),
@@ -59,7 +59,7 @@ def test_one_row_an_image_in_the_order_of_the_stems(folders: tuple[Path, Path]):
 
 
 def test_the_table_reads_back_to_the_last_bit(folders: tuple[Path, Path], tmp_path: Path):
-    rows = score_folders(*folders, compat=True)
+    rows, _ = score_folders(*folders, compat=True)
     write_scores(rows, tmp_path / "new" / "scores.csv")
     with (tmp_path / "new" / "scores.csv").open(newline="") as file:
         read = list(csv.DictReader(file))
@@ -70,7 +70,7 @@ def test_the_table_reads_back_to_the_last_bit(folders: tuple[Path, Path], tmp_pa
 
 
 def test_means_are_over_images(folders: tuple[Path, Path]):
-    rows = score_folders(*folders)
+    rows, _ = score_folders(*folders)
     means = mean_scores(rows)
     assert [*means] == [*METRICS]
     # One of three is perfect, one is half found by count only: abs DiC 0, 0, 2.
@@ -118,3 +118,49 @@ def test_a_file_that_is_no_label_map_is_named(folders: tuple[Path, Path]):
     (prediction / "b.tif").write_bytes(b"not a TIFF")
     with pytest.raises(UserError, match=r"b\.tif"):
         score_folders(truth, prediction)
+
+
+def test_masks_are_named_with_their_counts_and_split_on_request(folders: tuple[Path, Path]):
+    truth, prediction = folders
+    for name in ("a.png", "b.png"):
+        write(truth / name, (TRUTH > 0).astype(np.uint8) * 255)
+    rows, notes = score_folders(truth, prediction)
+    assert [row["truth"] for row in rows] == [1, 1, 0]
+    (note,) = notes
+    assert "2 label maps hold ids in several pieces" in note and f"{truth / 'a.png'} (1 id in 2 pieces" in note
+    assert "--components truth" in note
+    rows, notes = score_folders(truth, prediction, split={"truth"})
+    assert [(row["truth"], row["predicted"]) for row in rows] == [(2, 2), (2, 2), (0, 2)]
+    assert rows[0]["pq"] == 1.0 and notes == []
+    one_piece = np.where(TRUTH > 0, 9, 0)
+    write(prediction / "a.npy", one_piece)
+    rows, notes = score_folders(truth, prediction, split={"truth", "prediction"})
+    assert rows[0]["pq"] == 1.0 and notes == []
+
+
+def test_the_truth_may_ignore_and_a_prediction_may_not(folders: tuple[Path, Path]):
+    truth, prediction = folders
+    ignoring = TRUTH.astype(np.int32)
+    ignoring[6:] = -1
+    (truth / "a.png").unlink()
+    write(truth / "a.tif", ignoring)
+    (row, *_), _ = score_folders(truth, prediction)
+    assert (row["truth"], row["predicted"], row["pq"]) == (1, 1, 1.0)
+    write(prediction / "a.npy", ignoring)
+    with pytest.raises(UserError, match=r"a\.npy: a label image with the negative value -1; 0 is background"):
+        score_folders(truth, prediction)
+
+
+def test_names_that_spreadsheets_would_run_are_made_text(tmp_path: Path):
+    write_scores([{"image": "=1+1", "pq": -0.5}, {"image": "a=b", "pq": 1.0}], tmp_path / "scores.csv")
+    assert (tmp_path / "scores.csv").read_text(encoding="utf-8") == "image,pq\n'=1+1,-0.5\na=b,1.0\n"
+
+
+def test_composed_and_decomposed_names_are_the_same(tmp_path: Path):
+    write(tmp_path / "truth" / "Zelle-\u00e4.png", TRUTH)
+    write(tmp_path / "prediction" / "Zelle-a\u0308.png", TRUTH)
+    rows, _ = score_folders(tmp_path / "truth", tmp_path / "prediction")
+    assert [row["image"] for row in rows] == ["Zelle-\u00e4"]
+    write(tmp_path / "truth" / "Zelle-a\u0308.tif", TRUTH)
+    with pytest.raises(UserError, match="have the same stem"):
+        score_folders(tmp_path / "truth", tmp_path / "prediction")
