@@ -21,9 +21,9 @@ HOW = (
     "From stored label maps; nothing was predicted again. A match has IoU > 0.5. A prediction holds a truth if it "
     "covers more than half of it, and lies in a truth if more than half of it is in there. merged: a prediction that "
     "holds several truths, and these; split: a truth in which several predictions lie, and these; localisation: a "
-    "truth and a prediction that belong together with an IoU of 0.1 to 0.5; missed and spurious: what is left; boundary: "
-    "what matches lack of IoU 1. What a kind costs is what mending it gains, averaged over all orders in which kinds "
-    "can be mended, so that the shares of a row add up to 1 - PQ (and to 1 - AP)."
+    "truth and a prediction that belong together with an IoU of 0.1 to 0.5; missed and spurious: what is left; "
+    "boundary: what matches lack of IoU 1. What a kind costs is what mending it gains, averaged over all orders in "
+    "which kinds can be mended, so that the shares of a row add up to 1 - PQ (and to 1 - AP)."
 )
 ALONE = "The gain if that kind alone were mended; these do not add up."
 DIFFERENCES = (
