@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from benchmarks.cli.commands import inventory, predict, report, run, scaling, show, speed, study, tracking, train
+from benchmarks.cli.commands import inventory, power, predict, report, run, scaling, show, speed, study, tracking, train
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -33,6 +33,7 @@ app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
+app.command("power")(power.power)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)
 app.command("list")(inventory.list_things)
