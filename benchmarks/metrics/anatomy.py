@@ -60,7 +60,7 @@ def anatomy(truth: ArrayLike, prediction: ArrayLike) -> Anatomy:
     """
     table = contingency_table(truth, prediction)
     found = fates(table)
-    true_map, predicted_map = np.asarray(truth), np.asarray(prediction)
+    true_map, predicted_map = _counted(truth, table.truth_ids), _counted(prediction, table.prediction_ids)
     ious = np.zeros(table.num_truth)
     ious[table.truth_index[found.matches]] = table.ious[found.matches]
     return Anatomy(
@@ -77,6 +77,12 @@ def touching(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
     found = np.zeros(len(ids) + 1, bool)
     found[dense[(dense > 0) & ((highest > dense) | (lowest < dense))]] = True
     return found[1:]
+
+
+def _counted(labels: ArrayLike, ids: NDArray[np.integer]) -> NDArray[np.integer]:
+    """The label map with background where an instance is not in the table."""
+    array = np.asarray(labels)
+    return np.where(np.isin(array, ids), array, 0)
 
 
 def _unmatched(found: NDArray[np.str_]) -> dict[str, int]:

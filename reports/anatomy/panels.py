@@ -49,13 +49,13 @@ def error_panel(picture: np.ndarray, truth: np.ndarray, kinds: np.ndarray) -> np
 def _per_pixel(labels: np.ndarray, ids: np.ndarray, fates: np.ndarray) -> np.ndarray:
     """The fate of each pixel's instance, (H, W); "" on background."""
     names = np.concatenate([[""], fates])
-    return names[np.where(labels == 0, 0, np.searchsorted(ids, labels) + 1)]
+    return names[np.where(np.isin(labels, ids), np.searchsorted(ids, labels) + 1, 0)]
 
 
 def _agreed(truth: np.ndarray, prediction: np.ndarray, found: Anatomy) -> np.ndarray:
     """The pixels that a truth and its match share, (H, W) bool."""
     table, matches = found.table, found.fates.matches
-    partner = np.full(table.num_truth + 1, -1, dtype=object)
+    partner = np.full(table.num_truth + 1, -1)
     partner[table.truth_index[matches]] = table.prediction_ids[table.prediction_index[matches]]
-    of_pixel = np.where(truth == 0, table.num_truth, np.searchsorted(table.truth_ids, truth))
-    return np.asarray(partner[of_pixel] == prediction, bool)
+    known = np.isin(truth, table.truth_ids)
+    return partner[np.where(known, np.searchsorted(table.truth_ids, truth), table.num_truth)] == prediction

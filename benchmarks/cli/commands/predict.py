@@ -58,6 +58,10 @@ def score(
         Path | None,
         typer.Option("--stems", help="Score only images named in this list, such as splits/test.txt."),
     ] = None,
+    tolerance: Annotated[
+        int,
+        typer.Option("--tolerance", min=0, help="Do not judge so many pixels on each side of an outline of the truth."),
+    ] = 0,
     compat: Annotated[bool, typer.Option("--compat", help="Add aji_pea, the released evaluation's AJI.")] = False,
 ) -> None:
     """Score predictions against the truth; prints the means over images."""
@@ -69,9 +73,16 @@ def score(
     from benchmarks.run.user_images import read_stems
     from benchmarks.store.scores import score_folders, write_scores
 
-    rows = score_folders(truth, prediction, stems=read_stems(stems) if stems else None, compat=compat)
+    rows = score_folders(
+        truth, prediction, stems=read_stems(stems) if stems else None, tolerance=tolerance, compat=compat
+    )
     write_scores(rows, csv)
-    table = Table("metric", "mean", "", title=f"{len(rows)} images, mean over images", title_justify="left")
+    table = Table("metric", "mean", "", title=_what_was_scored(len(rows), tolerance), title_justify="left")
     for name, value in mean_scores(rows).items():
         table.add_row(name, f"{value:.4f}", (METRICS | COMPAT_METRICS)[name].description)
     Console().print(table)
+
+
+def _what_was_scored(images: int, tolerance: int) -> str:
+    band = f", outlines to {tolerance} pixels not judged" if tolerance else ""
+    return f"{images} images, mean over images{band}"
