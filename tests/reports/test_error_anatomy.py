@@ -27,6 +27,7 @@ from reports.anatomy.panels import error_map
 from reports.anatomy.pictures import telling_images
 from reports.anatomy.writing import share_grid
 from reports.collect import collect
+from reports.html import write_html
 from reports.statistics import paired_difference
 
 
@@ -161,3 +162,18 @@ def test_the_terminal_shows_every_row(one_seed: Path) -> None:
     for line in grid:
         assert line[2 + len(KINDS) + 1] in output
     assert "Quarters of size end at" in output
+
+
+def test_the_page_shows_what_is_stored_and_says_what_is_not(one_seed: Path) -> None:
+    page = write_html(one_seed).read_text()
+    assert f"Not measured: <code>pctrans-bench errors table4 --out {one_seed}</code>" in page
+    invoke("errors", "table4", "--out", one_seed)
+    for folder in (one_seed / "jobs").iterdir():
+        shutil.rmtree(folder / "predictions")
+    page = write_html(one_seed).read_text()
+    assert "Not measured" not in page
+    assert 'alt="Table 4: PQ lost to each kind of error"' in page
+    for line in share_grid(row_losses(dissected(one_seed)), "method")[1]:
+        assert all(f">{cell}</td>" in page for cell in line[3:])
+    (one_seed / "jobs" / "table4-row1-seed0" / "errors.json").unlink()
+    assert "job table4-row1-seed0 is left out: its errors were not measured" in write_html(one_seed).read_text()
