@@ -38,10 +38,12 @@ def _dissect(folder: JobFolder, image: dict[str, Any], dataset: Dataset) -> Anat
     if truth is None:
         raise UserError(f"{dataset.spec} has no public truth for {id}")
     path = folder.prediction(id)
-    try:
-        found = anatomy(truth, read_labels(path))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from error
+    if not path.is_file():
+        raise UserError(f"{path} is not there, and its errors were not measured where it was")
+    prediction = read_labels(path)
+    if prediction.shape != truth.shape:
+        raise UserError(f"{path} has shape {prediction.shape}, the truth {truth.shape}: the data have changed")
+    found = anatomy(truth, prediction)
     now, before = panoptic_quality(found.table), image.get("pq")
     if not isinstance(before, int | float) or abs(now - before) > ROUNDING:
         raise UserError(
