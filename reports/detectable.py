@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
-from reports.statistics import EXACT, interval_tail, least_p, ways_of_rank_sums
+from reports.statistics import interval_tail, least_p, ways_of_rank_sums
 
 POWER = 0.8
 DRAWS = 600
@@ -204,10 +204,7 @@ def _pairs(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=256)
 def _critical(count: int, alpha: float) -> int:
-    """The least sum of positive ranks of so many differences without ties whose two-sided p is below alpha."""
-    if count <= EXACT:
-        ways = ways_of_rank_sums(np.arange(1.0, count + 1))[::2]  # of whole ranks, every other half is none
-        p = np.minimum(1, 2 * np.cumsum(ways[::-1])[::-1] / ways.sum())
-        return int(np.argmax(p < alpha)) if (p < alpha).any() else len(ways)
-    spread = math.sqrt(count * (count + 1) * (2 * count + 1) / 24)
-    return math.floor(count * (count + 1) / 4 + stats.norm.isf(alpha / 2) * spread) + 1
+    """The least sum of positive ranks of so many differences without ties whose exact two-sided p is below alpha."""
+    ways = ways_of_rank_sums(np.arange(1.0, count + 1))[::2]  # of whole ranks, every other half is none
+    p = np.minimum(1, 2 * np.cumsum(ways[::-1])[::-1] / ways.sum())
+    return int(np.argmax(p < alpha)) if (p < alpha).any() else len(ways)

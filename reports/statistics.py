@@ -38,11 +38,10 @@ from scipy import stats
 
 LEVEL = 0.95
 RESAMPLES = 10_000
-EXACT = 50
-"""Differences up to which p is exact; of more, the normal approximation is as good."""
 
 _SEED = 2023
 _BLOCK = 1 << 20  # weights at once: 8 MiB, however many images there are
+_EXACT = 50  # differences; more, and the normal approximation is as good
 _DIGITS = 12  # differences below are rounding: means of the same figures in another order
 
 
@@ -114,7 +113,7 @@ def signed_rank(differences: ArrayLike) -> tuple[float, float]:
     if not len(nonzero):
         return 1.0, 0.0
     ranks = stats.rankdata(np.abs(nonzero))
-    p = _exact_p(ranks, nonzero > 0) if len(nonzero) <= EXACT else stats.wilcoxon(nonzero).pvalue
+    p = _exact_p(ranks, nonzero > 0) if len(nonzero) <= _EXACT else stats.wilcoxon(nonzero).pvalue
     return float(p), float((ranks * np.sign(nonzero)).sum() / ranks.sum())
 
 

@@ -21,8 +21,9 @@ Cytometry A 2019) count a prediction with IoU > 0.1 to several truths as a merge
 as a split, and both once more where they chain; a clump of ten nuclei under one prediction has no IoU above 0.1 and is
 none. Coverage of more than half is the rule by which the Cell Tracking Challenge assigns a prediction to a truth (SEG;
 Maška et al., Bioinformatics 2014), here in both directions. Localisation is TIDE's (Bolya et al., ECCV 2020), with its
-threshold of 0.1. panoptica and Metrics Reloaded know matched, missed and spurious only; the latter (Maier-Hein et al.,
-Nature Methods 2024) asks for a rule that needs no tie-break, which a threshold of more than one half is.
+threshold of 0.1. panoptica counts true and false positives and negatives, and may merge several predictions into one
+reference, which hides a split. Metrics Reloaded (Maier-Hein et al., Nature Methods 2024) has an overlap of more than
+one half among its ways to assign instances: it leaves no ties.
 """
 
 from __future__ import annotations
