@@ -40,7 +40,7 @@ class Requirement:
     Attributes:
         label: the row that is compared with the reference.
         detectable: the smallest difference that the design finds with 80 % power; infinite where it finds none.
-        seeds: how many find the effect on the design's images; None where no number up to 64 does, or the scatter over
+        seeds: how many find the effect on the design's images; None where no number up to 32 does, or the scatter over
             seeds is not known.
         images: how many find it under the design's seeds; None where no number up to 100 000 does.
     """

@@ -17,7 +17,7 @@ WIDTH_INCHES = 7.2
 BAR_INCHES = 0.26
 FRAME_INCHES = 0.75  # axis and legend
 DPI = 200
-LEAST = 0.04  # share of the axis below which a figure does not fit its part of a bar
+LEAST = 0.05  # share of the axis below which a figure does not fit its part of a bar
 
 BARS_CAPTION = (
     "PQ lost to each kind of error, mean over images and seeds; the parts of a bar add up to 1 - PQ, which stands at "

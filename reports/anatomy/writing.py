@@ -29,7 +29,7 @@ ALONE = "The gain if that kind alone were mended; these do not add up."
 DIFFERENCES = (
     "PQ lost by the row less that lost by the reference: above 0, the row loses more to this kind. The interval is the "
     "95 % paired bootstrap interval over images and seeds; ▲ and ▼: significantly more or less, corrected over all "
-    "rows and kinds."
+    "rows and kinds. A row that matches more has more outlines to lose by."
 )
 FATES = (
     "Of all truths of a group, in all images and under all seeds. Quarters are by the area of all true objects of the "

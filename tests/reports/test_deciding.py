@@ -53,7 +53,7 @@ def test_what_is_too_small_for_the_run_says_how_many_would() -> None:
         f"{images} images."
     )
     hopeless = describe(Question(one, "difference", 0.0001, "half a point"))
-    assert "no number of seeds up to 64 would, under these seeds no number of images up to 100000." in hopeless
+    assert "no number of seeds up to 32 would, under these seeds no number of images up to 100000." in hopeless
     alone = replace(one, seeds=1, parts=Scatter(0.02, 0.0, 0.0))
     assert describe(Question(alone, "difference", 0.001, "half a point")).endswith("other trainings do is not known.")
     few = replace(one, images=4)

@@ -65,7 +65,7 @@ def test_conclusions() -> None:
     assert conclusion([able]) == "40 images and 3 seeds find a difference of 0.05 with 80 % power."
     assert conclusion([able, able]).endswith("in every comparison.")
     unable = required("b", PARTS, Design(40, 3, 1, 0.001))
-    assert conclusion([unable]).endswith("on these images no number of seeds up to 64 does.")
+    assert conclusion([unable]).endswith("on these images no number of seeds up to 32 does.")
     assert "find a difference of 0.001 with 80 % power in 0 of 2 comparisons" in conclusion([unable, unable])
     unknown = required("c", PARTS, Design(40, 1, 1, 0.001), seeds_known=False)
     assert unknown.seeds is None and "one seed does not tell" in conclusion([unknown])
