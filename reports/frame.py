@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from typing import Any
 
@@ -81,7 +82,9 @@ def _interval(row: RowResults, metric: str) -> tuple[float | None, float | None]
 def _against_reference(row: RowResults, metric: str, against: AgainstReference) -> dict[str, float | None]:
     found = against.comparisons.get((row.number, metric))
     names = ("effect", "low", "high", "p", "p_holm", "detectable")
-    return {f"{metric}_reference_{name}": getattr(found, name) if found else None for name in names}
+    values = {f"{metric}_reference_{name}": getattr(found, name) if found else None for name in names}
+    # Where no difference is large enough to be found, and for the interval of one image, there is no figure.
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
 
 
 def row_costs(row: RowResults) -> dict[str, float | None]:

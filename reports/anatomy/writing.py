@@ -99,7 +99,7 @@ def summary(losses: Sequence[RowLosses], found: Differences) -> list[str]:
 def problems(table: DissectedTable) -> list[str]:
     """Explain in one sentence each finished job that is left out."""
     return [
-        f"Row {row.number} ({row.label}): job {problem.key} is left out: {problem.reason}."
+        f"Row {row.number} ({row.label}): job {problem.key} is left out: {problem.reason.rstrip('.')}."
         for row, problem in table.problems
     ]
 
