@@ -9,6 +9,7 @@ from functools import lru_cache
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
 from reports.collect import RowResults, TableResults
+from reports.detectable import Scatter, scatter, smallest
 from reports.pairing import paired_scores
 from reports.statistics import holm, paired_difference
 
@@ -27,7 +28,9 @@ class Comparison:
         p: p value of the two-sided Wilcoxon signed-rank test, not corrected.
         rank_biserial: share of signed ranks in favour of `better` less that against it, from -1 to 1.
         images, seeds: how many the rows share; seeds is 1 where neither row was trained.
+        parts: how the difference scatters over images and seeds.
         p_holm: p corrected within its family; None before that.
+        family: how many comparisons the family has.
     """
 
     better: str
@@ -40,7 +43,19 @@ class Comparison:
     rank_biserial: float
     images: int
     seeds: int
+    parts: Scatter
     p_holm: float | None = None
+    family: int = 1
+
+    @property
+    def alpha(self) -> float:
+        """What p has to be below where Holm's method is strictest, which promises no more than the family keeps."""
+        return ALPHA / self.family
+
+    @property
+    def detectable(self) -> float:
+        """The smallest difference that these images and seeds find with 80 % power; infinite where they find none."""
+        return smallest(self.parts, self.images, self.seeds, self.alpha)
 
     @property
     def sign(self) -> int:
@@ -81,7 +96,7 @@ def corrected(comparisons: Iterable[Comparison]) -> tuple[Comparison, ...]:
     """Correct the comparisons of one family by Holm's method."""
     family = tuple(comparisons)
     p_values = holm([comparison.p for comparison in family])
-    return tuple(replace(one, p_holm=float(p)) for one, p in zip(family, p_values, strict=True))
+    return tuple(replace(one, p_holm=float(p), family=len(family)) for one, p in zip(family, p_values, strict=True))
 
 
 @dataclass(frozen=True)
@@ -143,4 +158,5 @@ def _compare(
         rank_biserial=found.rank_biserial,
         images=scores.shape[1],
         seeds=scores.shape[2],
+        parts=scatter(differences),
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import statistics
-from decimal import Decimal
 from typing import Any
 
 import pandas as pd
@@ -13,6 +13,7 @@ from reports.cells import Figure
 from reports.collect import RowResults, TableResults
 from reports.comparisons import AgainstReference, against_reference
 from reports.pairing import image_means
+from reports.published import in_own_unit
 from reports.statistics import mean_interval
 
 COSTS = (
@@ -37,8 +38,9 @@ def to_frame(results: TableResults) -> pd.DataFrame:
     `ci_low` to `ci_high` the 95 % bootstrap interval over images of the mean over seeds: the first is about other
     trainings, the second about other images. The paper's metrics also have `reference_effect`, the paired mean
     difference from the reference row, positive where this row is better, whatever the metric's direction; its 95 %
-    interval over images and seeds, `reference_low` to `reference_high`; and the signed-rank test's `reference_p` and
-    `reference_p_holm`, corrected over the table. Definitions are in `reports.statistics`.
+    interval over images and seeds, `reference_low` to `reference_high`; the signed-rank test's `reference_p` and
+    `reference_p_holm`, corrected over the table; and `reference_detectable`, the smallest difference that is found with
+    80 % power. Definitions are in `reports.statistics` and `reports.detectable`.
     Costs are means over seeds, peak memory the largest; those of label maps made elsewhere are not known. An
     empty cell is a figure that does not exist.
     """
@@ -56,7 +58,7 @@ def _line(results: TableResults, row: RowResults, metrics: list[str], against: A
     line |= results.spec.marks(row.spec)
     for metric in metrics:
         figure = Figure.of(row.measured(metric))
-        published = _in_own_unit(results, row, metric)
+        published = in_own_unit(row.published.get(metric), results.spec.shown(metric))
         line[f"{metric}_mean"] = figure and figure.mean
         line[f"{metric}_std"] = figure and figure.std
         line[f"{metric}_ci_low"], line[f"{metric}_ci_high"] = _interval(row, metric)
@@ -79,14 +81,10 @@ def _interval(row: RowResults, metric: str) -> tuple[float | None, float | None]
 
 def _against_reference(row: RowResults, metric: str, against: AgainstReference) -> dict[str, float | None]:
     found = against.comparisons.get((row.number, metric))
-    names = ("effect", "low", "high", "p", "p_holm")
-    return {f"{metric}_reference_{name}": getattr(found, name) if found else None for name in names}
-
-
-def _in_own_unit(results: TableResults, row: RowResults, metric: str) -> float | None:
-    """Convert the published figure in decimal arithmetic: 68.3 per cent is 0.683, not the float beside it."""
-    printed = row.published.get(metric)
-    return float(Decimal(printed) / Decimal(str(results.spec.shown(metric).factor))) if printed else None
+    names = ("effect", "low", "high", "p", "p_holm", "detectable")
+    values = {f"{metric}_reference_{name}": getattr(found, name) if found else None for name in names}
+    # Where no difference is large enough to be found, and for the interval of one image, there is no figure.
+    return {name: value if value is not None and math.isfinite(value) else None for name, value in values.items()}
 
 
 def row_costs(row: RowResults) -> dict[str, float | None]:

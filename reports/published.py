@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from benchmarks.errors import UserError
-from benchmarks.plan.tables import Scalar, TableSpec
+from benchmarks.plan.tables import Display, Scalar, TableSpec
 
 PUBLISHED = Path(__file__).parent / "published"
 
@@ -53,3 +54,8 @@ def _find(path: Path, spec: TableSpec, lines: list[Line], wanted: Mapping[str, S
 def _equal(text: str, value: Scalar) -> bool:
     """Compare a CSV cell with a switch: check marks are 1 and 0, numbers compare as numbers."""
     return text == value if isinstance(value, str) else float(text) == float(value)
+
+
+def in_own_unit(printed: str | None, display: Display) -> float | None:
+    """Convert a published figure in decimal arithmetic: 68.3 per cent is 0.683, not the float beside it."""
+    return float(Decimal(printed) / Decimal(str(display.factor))) if printed else None

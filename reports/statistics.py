@@ -123,14 +123,25 @@ def _exact_p(ranks: np.ndarray, positive: np.ndarray) -> float:
     The method is that of Streitberg and Roehmel (1986). SciPy goes through all signs where ranks are tied, which takes
     half a second for 13 images.
     """
-    halves = np.rint(2 * ranks).astype(int)  # tied ranks may end on a half
-    ways = np.zeros(halves.sum() + 1)  # for each sum, how many of the 2^N signs give it
+    ways = ways_of_rank_sums(ranks)
+    observed = _halves(ranks)[positive].sum()
+    smaller = min(observed, len(ways) - 1 - observed)
+    return min(1.0, float(2 * ways[: smaller + 1].sum() / ways.sum()))
+
+
+def ways_of_rank_sums(ranks: np.ndarray) -> np.ndarray:
+    """Count, for each sum of positive ranks in steps of one half, how many of the 2^N signs of N ranks give it."""
+    halves = _halves(ranks)
+    ways = np.zeros(halves.sum() + 1)
     ways[0] = 1
     for rank in halves:
         ways[rank:] += ways[: len(ways) - rank].copy()
-    observed = halves[positive].sum()
-    smaller = min(observed, len(ways) - 1 - observed)
-    return min(1.0, float(2 * ways[: smaller + 1].sum() / ways.sum()))
+    return ways
+
+
+def _halves(ranks: np.ndarray) -> np.ndarray:
+    """Ranks as whole numbers of halves: tied ranks may end on one."""
+    return np.rint(2 * ranks).astype(int)
 
 
 def least_p(images: int) -> float:
@@ -168,13 +179,13 @@ def _interval(array: np.ndarray, *, draw_seeds: bool) -> Interval:
     for block, weights in enumerate(_image_weights(images)):
         over_seeds = _seed_weights(images, block, len(weights), seeds) if draw_seeds else 1 / seeds
         means += [((weights @ part) * over_seeds).sum(axis=1) for part in (ordered, ordered[::-1])]
-    tail = _tail(images)
+    tail = interval_tail(images)
     low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 
-def _tail(images: int) -> float:
-    """Return the share of resamples below an interval."""
+def interval_tail(images: int) -> float:
+    """Return the share of resamples below an interval of at least two images."""
     upper = 1 - (1 - LEVEL) / 2
     return float(stats.norm.cdf(-math.sqrt(images / (images - 1)) * stats.t.ppf(upper, images - 1)))
 

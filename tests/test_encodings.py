@@ -16,7 +16,7 @@ PACKAGES = ("pctrans", "baselines", "benchmarks", "studies", "reports")
 # The position of the mode among the arguments of each call that opens a file, and whether it is one of text without.
 OPENING = {"open": 0, "fdopen": 1, "NamedTemporaryFile": 0, "TemporaryFile": 0}
 # `open` of these is not of a file of text.
-OTHERS = {"Image", "archive", "webbrowser", "zipfile"}
+OTHERS = {"Image", "archive", "os", "webbrowser", "zipfile"}
 
 
 def unstated(source: str) -> Iterator[int]:

@@ -13,7 +13,20 @@ import sys
 
 import typer
 
-from benchmarks.cli.commands import data, inventory, predict, report, run, scaling, show, speed, study, tracking, train
+from benchmarks.cli.commands import (
+    data,
+    inventory,
+    power,
+    predict,
+    report,
+    run,
+    scaling,
+    show,
+    speed,
+    study,
+    tracking,
+    train,
+)
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -34,6 +47,8 @@ app.command("report")(report.report)
 app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
 app.command("protocol")(report.protocol)
+app.command("errors")(report.errors)
+app.command("power")(power.power)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)
 app.command("list")(inventory.list_things)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.errors import UserError
-from benchmarks.files import write_json
+from benchmarks.files import write_atomic, write_json
 from benchmarks.links import open_without_links, refuse_links_in, refuse_outside
 from benchmarks.plan.job import Job, parse_job
+from benchmarks.store.anatomy import JobErrors
 from benchmarks.store.documents import UnreadableError, read_document, write_document
 from benchmarks.store.result import SCHEMA, AddedMetrics, Failure, Result
 
@@ -148,6 +149,11 @@ class JobFolder:
         return self.path / "added_metrics.json"
 
     @property
+    def errors(self) -> Path:
+        """What kinds of error each image has, where `errors` has looked."""
+        return self.path / "errors.json"
+
+    @property
     def validation_scores(self) -> Path:
         """Metrics of the finished model on the whole validation split, where a study asked for them."""
         return self.path / "validation_scores.json"
@@ -226,6 +232,20 @@ class JobFolder:
         except ValueError as error:
             raise UnreadableError(f"added_metrics.json cannot be used: {error}; delete it and rescore") from error
 
+    def read_errors(self, result: Result) -> JobErrors | None:
+        """None where there are none of this result, or they were defined otherwise: they have to be measured.
+
+        Raises:
+            UnreadableError: the file is damaged.
+        """
+        try:
+            errors = read_document(self.errors, JobErrors)
+        except FileNotFoundError:
+            return None
+        except UnreadableError as error:
+            raise UnreadableError(f"errors.json cannot be read: {error}; delete it and measure again") from error
+        return errors if errors.is_of(result) else None
+
     def read_failure(self) -> Failure | None:
         """None where there is none.
 
@@ -252,6 +272,10 @@ class JobFolder:
 
     def write_added_metrics(self, metrics: AddedMetrics) -> None:
         write_document(self.added_metrics, metrics)
+
+    def write_errors(self, errors: JobErrors) -> None:
+        """On one line: it is large for people and small for a repository."""
+        write_atomic(self.errors, errors.model_dump_json() + "\n")
 
     def write_failure(self, kind: str, message: str, details: str) -> Failure:
         """For a process that has the folder to itself.

@@ -16,6 +16,7 @@ from benchmarks.data.label_files import label_files
 from benchmarks.errors import UserError
 from benchmarks.files import spreadsheet_cell, write_atomic
 from benchmarks.metrics.scoring import score_image
+from benchmarks.metrics.tolerance import left_out
 
 
 def score_folders(
@@ -24,6 +25,7 @@ def score_folders(
     *,
     stems: Collection[str] | None = None,
     split: Collection[str] = (),
+    tolerance: int = 0,
     compat: bool = False,
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Score every image of two folders of label maps, paired by stem; the extensions may differ.
@@ -31,6 +33,7 @@ def score_folders(
     Args:
         stems: score only these images, which both folders must have; None scores all.
         split: "truth", "prediction" or both: maps of which each connected part of an id is an object.
+        tolerance: width in pixels of the band along outlines of the truth that is not judged.
         compat: add the metrics that reproduce released evaluations.
 
     Returns:
@@ -53,7 +56,9 @@ def score_folders(
                 maps[side] = split_components(maps[side])
             else:
                 pieces[side][str(file)] = count_pieces(maps[side])
-        rows.append({"image": stem, **score_image(maps["truth"], maps["prediction"], compat=compat)})
+        rows.append(
+            {"image": stem, **score_image(*left_out(maps["truth"], maps["prediction"], tolerance), compat=compat)}
+        )
     notes = [
         f"{note}. --components {side} makes each piece an object"
         for side, found in pieces.items()

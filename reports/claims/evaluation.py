@@ -11,6 +11,7 @@ from benchmarks.errors import UserError
 from benchmarks.plan.tables import TableSpec, load_table
 from benchmarks.store.run_file import RunFile, read_run
 from reports.caption import comparability, unequal
+from reports.claims.deciding import undecided_notes
 from reports.claims.missing import command, first_command, missing_jobs
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
 from reports.claims.verdicts import PartVerdict, Verdict, joint
@@ -129,7 +130,7 @@ def _evaluate(claim: Claim, table: _Table, runs: Sequence[RunFile]) -> ClaimVerd
         command=_command(table, labels, runs) if labels else None,
         scale=table.run.scale if table.run else None,
         data=table.run.data.spec if table.run else None,
-        notes=tuple(_notes(parts)),
+        notes=(*_notes(parts), *undecided_notes(parts, rows, table.spec)),
         conditions=table.conditions,
     )
 

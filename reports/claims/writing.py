@@ -53,7 +53,10 @@ def _claim_json(claim: ClaimVerdict) -> dict[str, Any]:
 
 
 def _part_json(part: PartVerdict) -> dict[str, Any]:
-    comparisons = [_finite(asdict(comparison)) | {"verdict": verdict} for comparison, verdict in part.judged()]
+    comparisons = [
+        _finite(asdict(comparison) | {"detectable": comparison.detectable}) | {"verdict": verdict}
+        for comparison, verdict in part.judged()
+    ]
     return part.part.model_dump(mode="json") | {"verdict": part.verdict, "comparisons": comparisons}
 
 
@@ -95,7 +98,8 @@ def _claim_markdown(claim: ClaimVerdict) -> list[str]:
 
 
 COMPARISON_HEADINGS = (
-    "comparison", "metric", "difference", "95 % interval", "p", "p (Holm)", "ranks", "images", "seeds", "alone",
+    "comparison", "metric", "difference", "95 % interval", "p", "p (Holm)", "ranks", "images", "seeds", "detectable",
+    "alone",
 )  # fmt: skip
 
 
@@ -112,6 +116,7 @@ def comparison_cells(one: Comparison) -> list[str]:
         f"{one.rank_biserial:+.2f}",
         str(one.images),
         str(one.seeds),
+        "none" if math.isinf(one.detectable) else f"{one.detectable:.4f}",
     ]
 
 

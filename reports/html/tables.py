@@ -15,7 +15,9 @@ from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells
 from reports.collect import RowResults, TableResults
 from reports.comparisons import against_reference
 from reports.costs import COST_NOTE, cost_table
+from reports.html.anatomy import ErrorSection, error_section
 from reports.html.distributions import Distribution, distributions
+from reports.html.grid import Grid
 from reports.html.pictures import Embedded, embed
 from reports.learning import RULE, learning_table, read_learning
 from reports.origins import legend, marked_label
@@ -52,15 +54,6 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Grid:
-    """A table of plain text; the columns under the headings in `text` hold words, the others figures."""
-
-    headings: Sequence[str]
-    lines: Sequence[Sequence[str]]
-    text: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
 class TableSection:
     """Everything the page shows of one table."""
 
@@ -81,6 +74,7 @@ class TableSection:
     threshold_rule: str
     costs: Grid
     cost_note: str
+    errors: ErrorSection
     learning: Grid
     learning_rule: str
     learning_picture: Embedded
@@ -122,6 +116,7 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
         threshold_rule=threshold_rule(results),
         costs=Grid(headings, costs, headings[1:2]),
         cost_note=COST_NOTE,
+        errors=error_section(results, out),
         learning=learning,
         learning_rule=RULE,
         learning_picture=embed(learning_picture),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from benchmarks.machine.terminal import text_console
 from benchmarks.plan.tables import Display, TableSpec
 from reports.protocol.rescored import RescoredTable
 from reports.protocol.sensitivity import Family, RowFigures, families
@@ -44,7 +45,7 @@ def _figures(spec: TableSpec, family: Family) -> Table:
         cells = [_cell(family, row, variant.name, display) for variant in family.variants]
         table.add_row(str(row.number), Text(row.label), *cells, plain(row.spread, display))
     # The table is as wide as it needs: on a narrow terminal its lines wrap, while rich would leave columns out.
-    table.width = Console(width=1000).measure(table).maximum
+    table.width = text_console(width=1000).measure(table).maximum
     return table
 
 

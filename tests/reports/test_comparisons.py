@@ -15,6 +15,7 @@ from synthesis import edit_result, fail, synthesise_scores
 from benchmarks.errors import UserError
 from reports.collect import RowResults, collect
 from reports.comparisons import Comparison, against_reference, compare, compare_gains, corrected
+from reports.detectable import Scatter
 from reports.pairing import image_means, paired_scores
 
 
@@ -132,7 +133,7 @@ def test_the_order_of_a_family_does_not_matter(folder: Path) -> None:
     assert max(one.p for one in family) <= max(p for p in p_holm.values() if p is not None)
 
 
-NUMBERS = {"effect": 0.1, "p": 0.001, "images": 15, "seeds": 3}
+NUMBERS = {"effect": 0.1, "p": 0.001, "images": 15, "seeds": 3, "parts": Scatter(0.02, 0.004, 0.01)}
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,10 @@ def score(
         Components | None,
         typer.Option("--components", help="Make each connected part of an id an object of its own, in these maps."),
     ] = None,
+    tolerance: Annotated[
+        int,
+        typer.Option("--tolerance", min=0, help="Do not judge so many pixels on each side of an outline of the truth."),
+    ] = 0,
     compat: Annotated[bool, typer.Option("--compat", help="Add aji_pea, the released evaluation's AJI.")] = False,
 ) -> None:
     """Score predictions against the truth; prints the means over images."""
@@ -111,12 +115,18 @@ def score(
         prediction,
         stems=read_stems(stems) if stems else None,
         split=components.sides if components else frozenset(),
+        tolerance=tolerance,
         compat=compat,
     )
     write_scores(rows, csv)
     for note in notes:
         console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
-    table = Table("metric", "mean", "", title=f"{len(rows)} images, mean over images", title_justify="left")
+    table = Table("metric", "mean", "", title=_what_was_scored(len(rows), tolerance), title_justify="left")
     for name, value in mean_scores(rows).items():
         table.add_row(name, f"{value:.4f}", (METRICS | COMPAT_METRICS)[name].description)
     console.print(table)
+
+
+def _what_was_scored(images: int, tolerance: int) -> str:
+    band = f", outlines to {tolerance} pixels not judged" if tolerance else ""
+    return f"{images} images, mean over images{band}"

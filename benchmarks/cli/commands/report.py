@@ -1,4 +1,4 @@
-"""`pctrans-bench report`, `claims` and `protocol`: what finished jobs say; none of them computes a job."""
+"""`pctrans-bench report`, `claims`, `protocol`, `errors`, `rescore`: what finished jobs say; none computes a job."""
 
 from __future__ import annotations
 
@@ -66,6 +66,33 @@ def protocol(
         if path:
             console.print(f"{title:>9}  {path}", markup=False, soft_wrap=True)
     if rescored.problems:
+        raise typer.Exit(1)
+
+
+def errors(
+    table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
+    out: Out = Path("results"),
+) -> None:
+    """Say what each kind of error costs every row: missed, spurious, merged, split, localisation, boundary.
+
+    From stored label maps; counts are kept beside each result, so that the reports can be repeated where label maps
+    are not. Exit status 1 if a finished job has neither.
+    """
+    from benchmarks.machine.terminal import text_console
+    from reports.anatomy import dissect_table, render_anatomy, write_anatomy
+    from reports.collect import collect
+
+    console = text_console(highlight=False)
+    results = collect(out, table)
+    with console.status("dissecting errors") as status:
+        dissected = dissect_table(
+            results, out, lambda done, jobs: status.update(f"dissecting errors: {done} of {jobs} jobs")
+        )
+        paths = write_anatomy(dissected, out)
+    console.print(render_anatomy(dissected), crop=False)
+    for title, path in paths.shown.items():
+        console.print(f"{title:>9}  {path}", markup=False, soft_wrap=True)
+    if dissected.problems:
         raise typer.Exit(1)
 
 

@@ -68,7 +68,7 @@ class Partial:
     def origin(self) -> Origin | None:
         """Of which file the bytes are; None where that is not known."""
         try:
-            return Origin(**json.loads(self._note.read_text()))
+            return Origin(**json.loads(self._note.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
 
