@@ -27,6 +27,7 @@ class StoredSample:
         labels: (H, W) int32, or None where no truth is public.
         image_name, label_name: what to call the two in errors.
         turned: orientation tags of the two files, 1 where they have none; both arrays are upright already.
+        digest: the `content_digest` of what was decoded; None where it cannot have changed since.
     """
 
     image: np.ndarray
@@ -34,6 +35,7 @@ class StoredSample:
     image_name: str
     label_name: str
     turned: tuple[int, int] = (1, 1)
+    digest: str | None = None
 
 
 class Dataset(ABC):
@@ -64,6 +66,7 @@ class Dataset(ABC):
         self._splits = {split: tuple(sorted(splits[split])) for split in SPLITS}
         self._members = frozenset().union(*self._splits.values())
         self._cache = SampleCache()
+        self._digests: dict[str, str] = {}
 
     def ids(self, split: str) -> tuple[str, ...]:
         """List the ids of one split, sorted.
@@ -110,12 +113,17 @@ class Dataset(ABC):
         """The SHA-256 (hex) of what is read: decoding, ids of each split, content of each image and label.
 
         Content is the bytes of the files, or of the arrays where samples come from HDF5 or a generator. Neither the
-        folder nor files outside the splits matter; saving the same pixels with other compression does.
+        folder nor files outside the splits matter; saving the same pixels with other compression does. What is loaded
+        later has to be what the fingerprint is of.
+
+        Raises:
+            UserError: a sample cannot be read, or is no longer what was loaded before.
         """
         digest = hashlib.sha256(self.decoding.encode())
         for split in SPLITS:
             for id in self.ids(split):
-                digest.update(f"\n{split}/{id} {self.content_digest(id)}".encode())
+                content = self._unchanged(id, self.content_digest(id))
+                digest.update(f"\n{split}/{id} {content}".encode())
         return digest.hexdigest()
 
     @abstractmethod
@@ -131,7 +139,20 @@ class Dataset(ABC):
         """Return the hex digest of the content of one sample's image and label."""
 
     def _read_checked(self, id: str) -> Sample:
-        return to_sample(id, self.read(id))
+        stored = self.read(id)
+        if stored.digest is not None:
+            self._unchanged(id, stored.digest)
+        return to_sample(id, stored)
+
+    def _unchanged(self, id: str, digest: str) -> str:
+        """Return the digest of a sample's content, which has to be the same whenever it is read."""
+        if self._digests.setdefault(id, digest) != digest:
+            raise UserError(
+                f"{self.spec}: the image {id!r} or its labels changed while they were used (SHA-256 {digest[:12]}…, "
+                f"{self._digests[id][:12]}… before). Results would be of neither; run the command again on the data as "
+                "they are now."
+            )
+        return digest
 
 
 def to_sample(id: str, stored: StoredSample) -> Sample:

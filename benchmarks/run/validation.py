@@ -11,13 +11,13 @@ from benchmarks.machine.threads import computing_with
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.run.prediction import segment_sample
-from benchmarks.store.documents import Document, read_if_there, write_document
+from benchmarks.store.documents import SealedDocument, read_if_there, write_sealed
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import ImageProgress
 
 
-class ValidationScores(Document):
+class ValidationScores(SealedDocument):
     """What validation_scores.json holds, beside the job's result and not in it: the same job is a row of a table."""
 
     version: Literal[1] = Field(1, alias="schema")
@@ -42,7 +42,7 @@ def validation_scores(
     with computing_with(job.training.threads):
         rows = _scores(job, dataset, folder, device, progress)
     scores = ValidationScores(key=job.key, metrics=mean_scores(rows), images=rows)
-    write_document(folder.validation_scores, scores)
+    write_sealed(folder.validation_scores, scores)
     return scores.metrics
 
 

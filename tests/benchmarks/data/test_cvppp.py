@@ -139,3 +139,22 @@ def test_damaged_or_missing_files_are_named(hdf5: Path, tmp_path: Path) -> None:
         open_dataset(f"cvppp-a1:{hdf5}")
     with pytest.raises(UserError, match="holds no CVPPP A1"):
         open_dataset(f"cvppp-a1:{tmp_path}")
+
+
+def test_pictures_that_change_meanwhile_are_refused(png: Path) -> None:
+    dataset = open_dataset(f"cvppp-a1:{png}")
+    assert dataset.fingerprint
+    save_palette(png / "A1" / "plant001_label.png", np.ones((53, 50), np.uint8))
+    with pytest.raises(UserError, match="'plant001' or its labels changed"):
+        dataset.load("plant001")
+    assert dataset.load("plant002").id == "plant002"
+
+
+def test_arrays_that_change_meanwhile_are_refused(hdf5: Path) -> None:
+    dataset = open_dataset(f"cvppp-a1:{hdf5}")
+    assert dataset.fingerprint
+    with h5py.File(hdf5 / TRAINING_IMAGES, "a") as file:
+        file["A1/plant001/rgb"][0, 0] = 7
+    with pytest.raises(UserError, match="'plant001' or its labels changed"):
+        dataset.load("plant001")
+    assert dataset.load("plant004").labels is None
