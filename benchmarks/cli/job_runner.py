@@ -53,6 +53,7 @@ def execute(
 
     jobs = unique_jobs(planned)
     pending = [one for one in jobs if not JobFolder.of(one.job, out).done]
+    _say_what_is_damaged(console, pending, out)
     executor, slots = make_executor(console, pending, out, device, options, datasets)
     display = JobsDisplay(console, jobs, out, tracker.sync, slots)
     try:
@@ -98,6 +99,19 @@ def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[st
         why = (outcome.error or "no word of it").splitlines()[0]
         text = f"  failed: {planned.label}, seed {planned.job.seed}: {why}\n    see {log}"
         console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_what_is_damaged(console: Console, pending: Sequence[PlannedJob], out: Path) -> None:
+    from benchmarks.store.documents import UnreadableError
+    from benchmarks.store.job_folder import JobFolder
+
+    for planned in pending:
+        try:
+            JobFolder.of(planned.job, out).read_result()
+        except UnreadableError as error:
+            folder = JobFolder.of(planned.job, out)
+            text = f"{folder.path}: {error}. The job is run again; the file is kept as {folder.set_aside.name}."
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> str:
