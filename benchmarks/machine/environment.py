@@ -19,7 +19,7 @@ def describe_environment(device: str) -> dict[str, Any]:
 
     accelerator = torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else None
     return {
-        "pctrans-bench": _version("pctrans-bench"),
+        "pctrans-bench": package_version(),
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
         "commit": _commit(),
@@ -83,6 +83,11 @@ def peak_memory_bytes(device: str) -> int:
         import resource
 
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def package_version() -> str | None:
+    """The version of this package; None where it is not installed."""
+    return _version("pctrans-bench")
 
 
 def _version(package: str) -> str | None:

@@ -33,7 +33,7 @@ def run(
 
     from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
     from benchmarks.cli.job_runner import choose_job_device
-    from benchmarks.cli.report_writer import report_experiments, reports_are_newer
+    from benchmarks.cli.report_writer import report_experiments, reports_are_current
 
     options, out = executor.options(), tables.out
     console = Console()
@@ -49,7 +49,7 @@ def run(
         experiment.save(out, replace=not collect)
     if collect:
         report_experiments(console, experiments, out, request.device)
-    elif not any(experiment.pending(out) for experiment in experiments) and reports_are_newer(experiments, out):
+    elif not any(experiment.pending(out) for experiment in experiments) and reports_are_current(experiments, out):
         _say_that_all_is_done(console, experiments, out)
     elif _run(console, experiments, out, request.device, options, tracking_uri):
         raise typer.Exit(1)
