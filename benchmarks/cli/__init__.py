@@ -14,7 +14,19 @@ from contextlib import suppress
 
 import typer
 
-from benchmarks.cli.commands import inventory, predict, report, run, scaling, show, speed, study, tracking, train
+from benchmarks.cli.commands import (
+    inventory,
+    predict,
+    report,
+    run,
+    scaling,
+    show,
+    speed,
+    study,
+    tracking,
+    train,
+    verify,
+)
 from benchmarks.errors import UserError
 
 INTERRUPTED = 130
@@ -36,6 +48,7 @@ app.command("study")(study.study)
 app.command("report")(report.report)
 app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
+app.command("verify")(verify.verify)
 app.command("protocol")(report.protocol)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)
