@@ -44,6 +44,14 @@ class ExecutorChoice:
     gpus_per_job: Annotated[
         int, typer.Option("--gpus-per-job", min=1, help="Processes that train one job together, an accelerator each.")
     ] = 1
+    job_time: Annotated[
+        str | None,
+        typer.Option(
+            "--job-time",
+            help="Stop a job on this machine that takes longer, as one that hangs: minutes, hours:minutes:seconds or "
+            "days-hours. It has failed then; the same command goes on from its checkpoint. Default: no limit.",
+        ),
+    ] = None
     max_parallel: Annotated[
         int | None, typer.Option("--max-parallel", min=1, help="SLURM: jobs at a time. Default: as many as it lets.")
     ] = None
@@ -79,7 +87,10 @@ class ExecutorChoice:
 
         if self.executor == ExecutorName.local:
             self._refuse_options_of_slurm()
-            return ExecutorOptions(self.jobs, self.gpus_per_job)
+            minutes = parse_minutes(self.job_time, "--job-time") if self.job_time else None
+            return ExecutorOptions(self.jobs, self.gpus_per_job, minutes)
+        if self.job_time:
+            raise UserError("--job-time is for jobs on this machine; with --executor slurm say --slurm-time.")
         if self.jobs is not None and self.jobs > 1:
             raise UserError(
                 f"--jobs {self.jobs} is for this machine; with --executor slurm say --max-parallel {self.jobs}."
@@ -92,7 +103,7 @@ class ExecutorChoice:
             max_parallel=self.max_parallel,
             settings=parse_settings(self.slurm_set or []),
         )
-        return ExecutorOptions(self.jobs, self.gpus_per_job, slurm)
+        return ExecutorOptions(self.jobs, self.gpus_per_job, slurm=slurm)
 
     def _refuse_options_of_slurm(self) -> None:
         for name in ("max_parallel", "slurm_time", "slurm_memory", "slurm_cpus", "slurm_partition", "slurm_set"):

@@ -156,7 +156,7 @@ def make_executor(
     if options.slurm is not None:
         return _slurm(console, pending, out, device, options)
     wanted = max(1, min(jobs_at_a_time(pending, options), len(pending)))
-    if wanted == 1:
+    if wanted == 1 and options.minutes is None:  # only another process can be stopped whatever it does
         from benchmarks.run.executors.in_process import InProcessExecutor
 
         return InProcessExecutor(out, device, processes=options.gpus_per_job, datasets=datasets), 1
@@ -181,7 +181,12 @@ def _local(console: Console, out: Path, device: str, options: ExecutorOptions, w
     from benchmarks.run.executors.local import LocalExecutor
 
     executor = LocalExecutor(
-        out, device, jobs=wanted, gpus_per_job=options.gpus_per_job, note=lambda text: _note(console, text)
+        out,
+        device,
+        jobs=wanted,
+        gpus_per_job=options.gpus_per_job,
+        minutes=options.minutes,
+        note=lambda text: _note(console, text),
     )
     if executor.slots < wanted:
         _note(console, f"{counted(executor.slots)} at a time, not {wanted}: there are no more accelerators.")
