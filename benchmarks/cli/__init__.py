@@ -84,6 +84,9 @@ def _run() -> int | str | None:
     except OSError as error:  # no permission, no space, a folder where a file was expected
         _say(f"Error: {error}")
         return 2
+    except MemoryError as error:
+        _say(f"Error: there is not enough memory ({error}). Take smaller images or tiles, or fewer jobs at a time.")
+        return 2
     except SystemExit as end:
         # rich and click make it a 1, which is of jobs that failed.
         return OUTPUT_CLOSED if isinstance(end.__context__, BrokenPipeError) else end.code

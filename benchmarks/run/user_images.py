@@ -17,7 +17,8 @@ from benchmarks.data.label_files import write_labels
 from benchmarks.data.reading import IMAGE_SUFFIXES
 from benchmarks.data.sources import parse_split
 from benchmarks.errors import UserError
-from benchmarks.files import write_atomic, write_json
+from benchmarks.files import remove_leftovers, write_atomic, write_json
+from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import save_overlay, segment_sample
@@ -94,6 +95,8 @@ def predict_images(
     targets = {path: out / "labels" / f"{path.stem}.tif" for path in images}
     options = {"model": _digest(model), "tile": tile, "flips": flips, "min_size": min_size}
     done = set() if overwrite else _done_before(out, options, list(targets.values()))
+    for folder in (out, out / "labels", out / "overlays"):
+        remove_leftovers(folder)
     write_json(out / PREDICT_FILE, options)
     testing = saved.testing.model_copy(update={"flips": flips, "overlap": min(saved.testing.overlap, tile // 2)})
     rows: list[dict[str, Any]] = []
@@ -102,7 +105,11 @@ def predict_images(
         if target in done:
             labels = read_labels(target)
         else:
-            labels = segment_sample(saved.segmenter, image, tile, testing, device, saved.precision)
+            with explaining_lack_of_memory(
+                f"{path}: segmenting its {image.shape[1]}×{image.shape[2]} pixels in tiles of {tile}",
+                "Take a smaller --tile, or cut the image into parts.",
+            ):
+                labels = segment_sample(saved.segmenter, image, tile, testing, device, saved.precision)
             labels = drop_small(labels, min_size)
             save_overlay(out / "overlays" / f"{path.stem}.png", image, labels)
             write_labels(target, labels)
