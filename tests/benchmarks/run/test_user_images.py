@@ -100,8 +100,10 @@ def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
     ],
 )
 def test_an_image_that_does_not_fit_is_named_with_what_to_do(error: Exception) -> None:
-    with pytest.raises(UserError, match=r"^big\.tif needs more memory than there is \(.*\)\. Take a smaller --tile\.$"):
-        with explaining_lack_of_memory("big.tif", "Take a smaller --tile."):
-            raise error
+    needed = pytest.raises(
+        UserError, match=r"^big\.tif needs more memory than there is \(.*\)\. Take a smaller --tile\.$"
+    )
+    with needed, explaining_lack_of_memory("big.tif", "Take a smaller --tile."):
+        raise error
     with pytest.raises(RuntimeError, match="shapes"), explaining_lack_of_memory("big.tif", "x"):
         raise RuntimeError("shapes do not match")
