@@ -73,6 +73,7 @@ def test_help_lists_every_command() -> None:
         "list",
         "ui",
         "track",
+        "verify",
     ):
         assert name in text
 
