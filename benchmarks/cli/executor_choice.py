@@ -48,6 +48,14 @@ class ExecutorChoice:
         int,
         typer.Option("--jobs-per-gpu", min=1, help="Jobs on this machine that share an accelerator: small models."),
     ] = 1
+    job_time: Annotated[
+        str | None,
+        typer.Option(
+            "--job-time",
+            help="Stop a job on this machine that takes longer, as one that hangs: minutes, hours:minutes:seconds or "
+            "days-hours. It has failed then; the same command goes on from its checkpoint. Default: no limit.",
+        ),
+    ] = None
     max_parallel: Annotated[
         int | None, typer.Option("--max-parallel", min=1, help="SLURM: jobs at a time. Default: as many as it lets.")
     ] = None
@@ -83,7 +91,10 @@ class ExecutorChoice:
 
         if self.executor == ExecutorName.local:
             self._refuse_options_of_slurm()
-            return ExecutorOptions(self.jobs, self.gpus_per_job, self.jobs_per_gpu)
+            minutes = parse_minutes(self.job_time, "--job-time") if self.job_time else None
+            return ExecutorOptions(self.jobs, self.gpus_per_job, self.jobs_per_gpu, minutes)
+        if self.job_time:
+            raise UserError("--job-time is for jobs on this machine; with --executor slurm say --slurm-time.")
         if self.jobs is not None and self.jobs > 1:
             raise UserError(
                 f"--jobs {self.jobs} is for this machine; with --executor slurm say --max-parallel {self.jobs}."

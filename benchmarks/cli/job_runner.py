@@ -53,6 +53,7 @@ def execute(
 
     jobs = unique_jobs(planned)
     pending = [one for one in jobs if not JobFolder.of(one.job, out).done]
+    _say_what_is_damaged(console, pending, out)
     executor, slots = make_executor(console, pending, out, device, options, datasets)
     display = JobsDisplay(console, jobs, out, tracker.sync, slots)
     try:
@@ -98,6 +99,19 @@ def summarise(console: Console, jobs: Sequence[PlannedJob], outcomes: Mapping[st
         why = (outcome.error or "no word of it").splitlines()[0]
         text = f"  failed: {planned.label}, seed {planned.job.seed}: {why}\n    see {log}"
         console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_what_is_damaged(console: Console, pending: Sequence[PlannedJob], out: Path) -> None:
+    from benchmarks.store.documents import UnreadableError
+    from benchmarks.store.job_folder import JobFolder
+
+    for planned in pending:
+        try:
+            JobFolder.of(planned.job, out).read_result()
+        except UnreadableError as error:
+            folder = JobFolder.of(planned.job, out)
+            text = f"{folder.path}: {error}. The job is run again; the file is kept as {folder.set_aside.name}."
+            console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def _word(planned: PlannedJob, outcomes: Mapping[str, Outcome], out: Path) -> str:
@@ -147,7 +161,7 @@ def make_executor(
     if options.slurm is not None:
         return _slurm(console, pending, out, device, options, one_by_one=one_by_one)
     wanted = max(1, min(jobs_at_a_time(pending, options), len(pending)))
-    if wanted == 1:
+    if wanted == 1 and options.minutes is None:  # only another process can be stopped whatever it does
         from benchmarks.run.executors.in_process import InProcessExecutor
 
         return InProcessExecutor(out, device, processes=options.gpus_per_job, datasets=datasets), 1
@@ -189,6 +203,7 @@ def _local(console: Console, out: Path, device: str, options: ExecutorOptions, w
         jobs=wanted,
         gpus_per_job=options.gpus_per_job,
         jobs_per_gpu=options.jobs_per_gpu,
+        minutes=options.minutes,
         note=lambda text: _note(console, text),
     )
     if executor.slots < wanted:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.cli.report_currency import (
+    PAGE,
+    is_current,
+    is_current_table,
+    note_report,
+    page_sources,
+    table_sources,
+)
 from benchmarks.errors import UserError
+from benchmarks.files import remove_leftovers
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks.cli.experiments import Experiment
-    from benchmarks.store.job_folder import JobFolder
     from reports.results_folder import ResultsFolder
     from reports.table import ReportPaths
 
@@ -37,31 +46,7 @@ def current_tables(out: Path) -> set[str]:
     """Return the names of the tables whose own reports are up to date."""
     from benchmarks.store.run_file import run_tables
 
-    return {table for table in run_tables(out) if _is_current(table, out)}
-
-
-def _is_current(table: str, out: Path) -> bool:
-    """Tell whether a table's own reports show its last plan, and all results and failures of its jobs."""
-    from benchmarks.store.job_folder import JobFolder
-    from benchmarks.store.run_file import read_run, run_path
-
-    report = out / "reports" / f"{table}.md"
-    try:
-        run = read_run(out, table)
-    except UserError:
-        return False  # reporting it says what is wrong
-    folders = [JobFolder.named(key, out) for key in (run.jobs if run else ())]
-    return report.exists() and _is_newer(report, [run_path(out, table), *_endings(folders)])
-
-
-def _endings(folders: Iterable[JobFolder]) -> list[Path]:
-    """Return the files that say how jobs ended."""
-    return [path for folder in folders for path in (folder.result, folder.failure)]
-
-
-def _is_newer(report: Path, sources: Iterable[Path]) -> bool:
-    written = report.stat().st_mtime_ns
-    return all(path.stat().st_mtime_ns <= written for path in sources if path.exists())
+    return {table for table in run_tables(out) if is_current_table(out, table)}
 
 
 def _report_figure(console: Console, experiment: Experiment, out: Path, device: str) -> list[Path]:
@@ -81,20 +66,13 @@ def _report_figure(console: Console, experiment: Experiment, out: Path, device: 
     return [picture.path, picture.path.with_suffix(".pdf")]
 
 
-def reports_are_newer(experiments: Sequence[Experiment], out: Path) -> bool:
-    """Tell whether the page, which is written last, is newer than the plans and endings of these tables and figures."""
-    from benchmarks.store.job_folder import JobFolder
+def reports_are_current(experiments: Sequence[Experiment], out: Path) -> bool:
+    """Tell whether these tables and figures were made, and the page shows everything that the folder holds."""
     from benchmarks.store.run_file import run_path
 
-    page = out / "reports" / "index.html"
-    if not page.exists():
-        return False
     made = [run_path(out, one.name) for one in experiments if one.figure is None]
     made += [out / "figures" / one.name / "figure.json" for one in experiments if one.figure is not None]
-    sources = [*made, *_endings(JobFolder.of(planned.job, out) for one in experiments for planned in one.chosen)]
-    if not all(path.exists() for path in made):
-        return False
-    return _is_newer(page, sources)
+    return all(path.exists() for path in made) and is_current(out, PAGE, page_sources(out))
 
 
 def report_table(console: Console, out: Path, table: str) -> list[Path]:
@@ -103,8 +81,10 @@ def report_table(console: Console, out: Path, table: str) -> list[Path]:
     from reports.console import render_console
     from reports.table import write_table
 
+    sources = table_sources(out, table)
     results = collect(out, table)
     paths = write_table(results, out)
+    note_report(out, paths.markdown.name, sources)
     console.print(render_console(results))
     _say_paths(console, paths)
     return paths.files
@@ -129,10 +109,12 @@ def report_folder(console: Console, out: Path, tables_already_written: Collectio
     from reports.results_folder import read_results_folder
     from reports.table import write_combined
 
+    _remove_leftovers(out)
+    sources, of_tables = page_sources(out), _sources_of_tables(out)
     folder = read_results_folder(out)
     for problem in folder.problems:
         _warn(console, problem)
-    written = _tables(console, folder, tables_already_written)
+    written = _tables(console, folder, tables_already_written, of_tables)
     files = [path for paths in written.values() for path in paths.files]
     figures = _figures(console, out)
     combined = write_combined(list(folder.results.values()), out)
@@ -143,13 +125,32 @@ def report_folder(console: Console, out: Path, tables_already_written: Collectio
     except UserError as error:
         _warn(console, f"Claims are left out: {error}")
     page = write_html(out, folder=folder, claims=claims, written=written)
+    note_report(out, page.name, sources)
     console.print("everything", style="bold")
     for title, path in (("LaTeX", combined), *zip(("claims", ""), claim_files, strict=False), ("HTML", page)):
         _say(console, title, path)
     return [*files, *figures, combined, *claim_files, page]
 
 
-def _tables(console: Console, folder: ResultsFolder, already_written: Collection[str]) -> Mapping[str, ReportPaths]:
+def _remove_leftovers(out: Path) -> None:
+    """Remove what earlier reports left that were killed."""
+    for folder in (out / "reports", out / "runs", *out.glob("figures/*"), *out.glob("studies/*")):
+        remove_leftovers(folder)
+
+
+def _sources_of_tables(out: Path) -> dict[str, str]:
+    from benchmarks.store.run_file import run_tables
+
+    found = {}
+    for table in run_tables(out):
+        with suppress(UserError):  # reading the folder says what is wrong
+            found[table] = table_sources(out, table)
+    return found
+
+
+def _tables(
+    console: Console, folder: ResultsFolder, already_written: Collection[str], sources: Mapping[str, str]
+) -> Mapping[str, ReportPaths]:
     from reports.table import write_table
 
     written = {}
@@ -157,6 +158,7 @@ def _tables(console: Console, folder: ResultsFolder, already_written: Collection
         if name not in already_written:
             with console.status(f"writing the reports of {name}"):
                 written[name] = write_table(results, folder.out)
+                note_report(folder.out, written[name].markdown.name, sources[name])
             console.print(name, style="bold")
             _say_paths(console, written[name])
     return written

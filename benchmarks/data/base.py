@@ -28,6 +28,7 @@ class StoredSample:
         image_name, label_name: what to call the two in errors.
         turned: orientation tags of the two files, 1 where they have none; both arrays are upright already.
         odd_pixels: pixels whose channels differed in the file, where the image is grey all the same.
+        digest: the `content_digest` of what was decoded; None where it cannot have changed since.
     """
 
     image: np.ndarray
@@ -36,6 +37,7 @@ class StoredSample:
     label_name: str
     turned: tuple[int, int] = (1, 1)
     odd_pixels: int = 0
+    digest: str | None = None
 
 
 class Dataset(ABC):
@@ -68,6 +70,7 @@ class Dataset(ABC):
         self._splits = {split: tuple(sorted(splits[split])) for split in SPLITS}
         self._members = frozenset().union(*self._splits.values())
         self._cache = SampleCache()
+        self._digests: dict[str, str] = {}
 
     def ids(self, split: str) -> tuple[str, ...]:
         """List the ids of one split, sorted.
@@ -114,14 +117,19 @@ class Dataset(ABC):
         """The SHA-256 (hex) of what is read: decoding, range, ids of each split, content of each image and label.
 
         Content is the bytes of the files, or of the arrays where samples come from HDF5 or a generator. Neither the
-        folder nor files outside the splits matter; saving the same pixels with other compression does.
+        folder nor files outside the splits matter; saving the same pixels with other compression does. What is loaded
+        later has to be what the fingerprint is of.
+
+        Raises:
+            UserError: a sample cannot be read, or is no longer what was loaded before.
         """
         digest = hashlib.sha256(self.decoding.encode())
         if self.range != "min-max":  # which has no part in it, so that data sets keep what they had before
             digest.update(f" range {self.range}".encode())
         for split in SPLITS:
             for id in self.ids(split):
-                digest.update(f"\n{split}/{id} {self.content_digest(id)}".encode())
+                content = self._unchanged(id, self.content_digest(id))
+                digest.update(f"\n{split}/{id} {content}".encode())
         return digest.hexdigest()
 
     def provenance(self) -> str | None:
@@ -141,7 +149,20 @@ class Dataset(ABC):
         """Return the hex digest of the content of one sample's image and label."""
 
     def _read_checked(self, id: str) -> Sample:
-        return to_sample(id, self.read(id), self.range)
+        stored = self.read(id)
+        if stored.digest is not None:
+            self._unchanged(id, stored.digest)
+        return to_sample(id, stored, self.range)
+
+    def _unchanged(self, id: str, digest: str) -> str:
+        """Return the digest of a sample's content, which has to be the same whenever it is read."""
+        if self._digests.setdefault(id, digest) != digest:
+            raise UserError(
+                f"{self.spec}: the image {id!r} or its labels changed while they were used (SHA-256 {digest[:12]}…, "
+                f"{self._digests[id][:12]}… before). Results would be of neither; run the command again on the data as "
+                "they are now."
+            )
+        return digest
 
 
 def to_sample(id: str, stored: StoredSample, range: Range = "min-max") -> Sample:

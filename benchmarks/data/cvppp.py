@@ -92,14 +92,19 @@ class CVPPPPng(_CVPPP):
     def read(self, id: str) -> StoredSample:
         source, label_file = self._where(id), f"{id}_label.png"
         image_name, label_name = source.describe(f"{id}_rgb.png"), source.describe(label_file)
-        image = decode_image(source.read(f"{id}_rgb.png"), image_name)
-        truth = None if id in self.ids("test") else decode_labels(source.read(label_file), label_name, ignore=True)
-        return StoredSample(image, truth, image_name, label_name)
+        contents = self._contents(id)
+        image = decode_image(contents[0], image_name)
+        truth = None if id in self.ids("test") else decode_labels(contents[1], label_name, ignore=True)
+        return StoredSample(image, truth, image_name, label_name, digest=digest_bytes(*contents))
 
     def content_digest(self, id: str) -> str:
+        return digest_bytes(*self._contents(id))
+
+    def _contents(self, id: str) -> tuple[bytes, bytes]:
+        """Read the bytes of the image and of its labels, which are none where there is no truth."""
         source = self._where(id)
         truth = b"" if id in self.ids("test") else source.read(f"{id}_label.png")
-        return digest_bytes(source.read(f"{id}_rgb.png"), truth)
+        return source.read(f"{id}_rgb.png"), truth
 
     def _where(self, id: str) -> FolderSource:
         return self._testing if id in self.ids("test") else self._source
@@ -126,17 +131,20 @@ class CVPPPHdf5(_CVPPP):
         image = _read_array(image_file, image_key)
         if image.ndim != 3 or image.shape[2] not in (3, 4) or image.dtype != np.uint8:
             raise UserError(f"{image_name}: {image.dtype} of shape {image.shape}; expected 8-bit RGB(A).")
-        truth = None
-        if id not in self.ids("test"):
-            labels = _read_array(self._truth, label_key)
+        labels, truth = self._stored_truth(id), None
+        if labels is not None:
             if labels.ndim not in (2, 3):
                 raise UserError(f"{label_name}: shape {labels.shape}; expected (height, width).")
             truth = as_labels(labels, label_name, ignore=True)
-        return StoredSample(grey_if_equal(image[..., :3]), truth, image_name, label_name)
+        digest = digest_arrays(image, labels)
+        return StoredSample(grey_if_equal(image[..., :3]), truth, image_name, label_name, digest=digest)
 
     def content_digest(self, id: str) -> str:
-        truth = None if id in self.ids("test") else _read_array(self._truth, f"/A1/{id}/label")
-        return digest_arrays(_read_array(self._where(id), f"/A1/{id}/rgb"), truth)
+        return digest_arrays(_read_array(self._where(id), f"/A1/{id}/rgb"), self._stored_truth(id))
+
+    def _stored_truth(self, id: str) -> np.ndarray | None:
+        """Read the labels of a plant; None where there is no truth."""
+        return None if id in self.ids("test") else _read_array(self._truth, f"/A1/{id}/label")
 
     def _where(self, id: str) -> Path:
         return self._testing if id in self.ids("test") else self._images

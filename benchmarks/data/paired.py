@@ -43,22 +43,27 @@ class PairedDataset(Dataset):
 
     def read(self, id: str) -> StoredSample:
         image_name = self._image_source.describe(self._image_names[id])
-        image = decode(self._image_source.read(self._image_names[id]), image_name)
         label_name = self._label_source.describe(self._label_names[id])
-        truth = decode(self._label_source.read(self._label_names[id]), label_name)
+        contents = self._contents(id)
+        image, truth = decode(contents[0], image_name), decode(contents[1], label_name)
         turned = (image.orientation, truth.orientation)
         labels = self.decode_truth(truth, label_name)
         colours = to_image(image, image_name)
-        picture = grey_if_equal(colours)
-        return StoredSample(picture, labels, image_name, label_name, turned, _odd_pixels(colours, picture))
+        picture, digest = grey_if_equal(colours), digest_bytes(*contents)
+        odd = _odd_pixels(colours, picture)
+        return StoredSample(picture, labels, image_name, label_name, turned, odd, digest)
 
     def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
         """Turn a decoded label file into instances (H, W) int32."""
         return as_labels(to_indices(raster, name), name, ignore=True)
 
     def content_digest(self, id: str) -> str:
+        return digest_bytes(*self._contents(id))
+
+    def _contents(self, id: str) -> tuple[bytes, bytes]:
+        """Read the bytes of the image and of its labels."""
         image = self._image_source.read(self._image_names[id])
-        return digest_bytes(image, self._label_source.read(self._label_names[id]))
+        return image, self._label_source.read(self._label_names[id])
 
 
 def _odd_pixels(colours: np.ndarray, picture: np.ndarray) -> int:

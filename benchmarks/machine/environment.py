@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from benchmarks.machine.commit import commit_of_this_code
 
 PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-image", "tifffile", "mlflow", "optuna")
 
@@ -19,10 +20,10 @@ def describe_environment(device: str) -> dict[str, Any]:
 
     accelerator = torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else None
     return {
-        "pctrans-bench": _version("pctrans-bench"),
+        "pctrans-bench": package_version(),
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
-        "commit": _commit(),
+        "commit": commit_of_this_code(),
         "platform": platform.platform(),
         "cpu": _cpu(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -85,27 +86,16 @@ def peak_memory_bytes(device: str) -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def package_version() -> str | None:
+    """The version of this package; None where it is not installed."""
+    return _version("pctrans-bench")
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def _commit() -> str | None:
-    """The commit of the checkout this code runs from, with "+changes" if it was changed since."""
-    root = Path(__file__).resolve().parents[2]
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
-    except (OSError, subprocess.SubprocessError):
-        return None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=10)
-    return done.stdout.strip()
 
 
 def _cpu() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import model_validator
 
 from benchmarks.data import Dataset
+from benchmarks.errors import UserError
 from benchmarks.plan.settings import WHOLE, Settings, TestingSettings, TrainingSettings
 
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
@@ -63,6 +64,19 @@ def reference(dataset: Dataset) -> DataReference:
     return DataReference(
         spec=dataset.spec, name=dataset.name, fingerprint=dataset.fingerprint, decoding=dataset.decoding
     )
+
+
+def refuse_changed_data(planned: DataReference, dataset: Dataset) -> None:
+    """Compare a data set with what a job was planned on.
+
+    Raises:
+        UserError: it is no longer the same.
+    """
+    if dataset.fingerprint != planned.fingerprint:
+        raise UserError(
+            f"{planned.spec}: the data have changed since this job was planned (fingerprint "
+            f"{dataset.fingerprint[:12]}…, not {planned.fingerprint[:12]}…). Run the command again."
+        )
 
 
 class Job(Settings):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -67,8 +68,19 @@ class Method:
             raise UserError(str(error)) from error
 
     def load(self, folder: str) -> Segmenter:
-        """The model saved in a folder."""
-        return _load(self.model).from_pretrained(folder)
+        """The model saved in a folder.
+
+        Raises:
+            ValueError: the folder lacks weights of the model, or has others.
+        """
+        from torch import nn
+
+        from benchmarks.plan.weights import refuse_other_weights
+
+        model = _load(self.model).from_pretrained(folder)
+        if isinstance(model, nn.Module):
+            refuse_other_weights(model, Path(folder))
+        return model
 
 
 METHODS: dict[str, Method] = {

@@ -47,12 +47,25 @@ def make_job(method: str, context: JobContext, *, seed: int, overrides: Mapping[
             training=_training(sections["training"], found, context.device),
             testing=testing,
             augmentation=_resolve_augmentation(sections["augmentation"], scale, context.protocol, method),
-            pretrained_digest=_digest((model.get("backbone") or {}).get("pretrained") or model.get("checkpoint")),
+            pretrained_digest=pretrained_digest(model),
             provider=found.provider,
             searched=searched,
         )
     except ValidationError as error:
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error
+
+
+def refuse_changed_weights(job: Job) -> None:
+    """Compare pretrained weights with those that a job was planned with.
+
+    Raises:
+        UserError: they are no longer the same, or gone.
+    """
+    if job.pretrained_digest is not None and pretrained_digest(job.model) != job.pretrained_digest:
+        raise UserError(
+            "The pretrained weights have changed since this job was planned, or are gone: their SHA-256 is not "
+            f"{job.pretrained_digest[:12]}…. Run the command again."
+        )
 
 
 def model_at(method: str, scale: str, protocol: str) -> dict[str, Any]:
@@ -122,7 +135,9 @@ def _precision(device: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
 
 
-def _digest(pretrained: str | None) -> str | None:
+def pretrained_digest(model: Mapping[str, Any]) -> str | None:
+    """The SHA-256 (hex) of the local weights that a resolved configuration begins with; None where there are none."""
+    pretrained = (model.get("backbone") or {}).get("pretrained") or model.get("checkpoint")
     weights = Path(pretrained) / "model.safetensors" if pretrained else None
     return hashlib.sha256(weights.read_bytes()).hexdigest() if weights and weights.is_file() else None
 

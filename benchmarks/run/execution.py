@@ -95,6 +95,8 @@ def _run(
 ) -> None:
     started = now()
     folder.failure.unlink(missing_ok=True)
+    folder.set_damaged_result_aside()
+    folder.remove_leftovers()
     environment = {**describe_environment(device), "processes": processes}
     folder.describe(job, label)
     folder.write_environment(environment)

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import PlannedJob
-from benchmarks.plan.job import Job
+from benchmarks.plan.job import Job, refuse_changed_data
 from benchmarks.run.execution import Outcome, run_job
 from benchmarks.run.failures import record_early_failure
 from benchmarks.run.recording import recorded
@@ -40,11 +40,7 @@ class OpenDatasets:
         if place not in self._open:
             self._open[place] = open_dataset(job.data.spec, decoding=job.data.decoding)
         dataset = self._open[place]
-        if dataset.fingerprint != job.data.fingerprint:
-            raise UserError(
-                f"{job.data.spec}: the data have changed since this job was planned (fingerprint "
-                f"{dataset.fingerprint[:12]}…, not {job.data.fingerprint[:12]}…). Run the command again."
-            )
+        refuse_changed_data(job.data, dataset)
         return dataset
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset, read_labels
 from benchmarks.data.label_files import write_labels
+from benchmarks.errors import UserError
 from benchmarks.files import atomic_path
 from benchmarks.machine.precision import computing_in
 from benchmarks.metrics.scoring import mean_scores, score_image
@@ -56,7 +57,7 @@ def segment_sample(
 def predict_split(
     label: Labeller, job: Job, dataset: Dataset, folder: JobFolder, progress: ImageProgress | None = None
 ) -> float | None:
-    """Store predictions/<id>.tif for every image of the job's split that has none yet, and some overlays.
+    """Store predictions/<id>.tif for every image of the job's split that has no whole one yet, and some overlays.
 
     Returns:
         Seconds an image, on average over all starts; None where the split was predicted already and the
@@ -66,7 +67,7 @@ def predict_split(
     times = Curve(folder.prediction_times, resumed_at=len(ids))
     for index, id in enumerate(ids):
         path = folder.prediction(id)
-        if not path.exists():
+        if not _is_whole(path):
             image = dataset.load(id).image
             begun = time.perf_counter()
             labels = label(id, image)
@@ -79,6 +80,15 @@ def predict_split(
             progress(index + 1, len(ids))
     seconds = [row["seconds"] for row in read_curve(times.path)]
     return sum(seconds) / len(seconds) if seconds else None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether an earlier start left a label map that can be read."""
+    try:
+        read_labels(path)
+    except UserError:
+        return False
+    return True
 
 
 def score_split(job: Job, dataset: Dataset, folder: JobFolder) -> list[dict[str, Any]]:

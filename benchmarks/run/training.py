@@ -11,12 +11,13 @@ from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.machine.allocator import keep_freed_memory
 from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
-from benchmarks.plan.job import Job
+from benchmarks.plan.job import Job, refuse_changed_data
 from benchmarks.plan.methods import get_method
+from benchmarks.plan.resolving import refuse_changed_weights
 from benchmarks.run.cost import without_pretrained
 from benchmarks.run.prediction import validate
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.saved_model import HARNESS_FILE, save_model
+from benchmarks.store.saved_model import save_model
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed, slots_of_process
 from benchmarks.training.processes import Tell, run_processes
@@ -103,13 +104,10 @@ def _train_slice(device: str, tell: Tell, job: Job, spec: str, decoding: str, fo
     keep_freed_memory()
     reset_peak_memory(device)
     training, validation, saved = (partial(tell, name) for name in ("training", "validation", "saved"))
-    report = _train(
-        job,
-        open_dataset(spec, decoding=decoding),
-        folder,
-        device,
-        Watcher(training=training, validation=validation, saved=saved),
-    )
+    dataset = open_dataset(spec, decoding=decoding)
+    refuse_changed_data(job.data, dataset)
+    watcher = Watcher(training=training, validation=validation, saved=saved)
+    report = _train(job, dataset, folder, device, watcher)
     return JobTraining(report, peak_memory_bytes(device))
 
 
@@ -118,6 +116,10 @@ def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: 
     torch.manual_seed(derived_seed(job.seed, "weights"))
     # A checkpoint replaces pretrained weights, which need not be at hand any more.
     resumed = folder.checkpoint.exists()
+    if not resumed:
+        refuse_changed_weights(job)
+        if rank() == 0:
+            folder.forget_what_a_model_made()
     model = method.build(without_pretrained(job.model) if resumed else job.model)
     assert isinstance(model, torch.nn.Module), f"{job.method} is trained, so it has to be a torch module"
     model.to(device)
@@ -139,6 +141,6 @@ def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: 
         progress=watcher.training,
         stopping=watcher.stopping,
     )
-    if rank() == 0 and not (folder.model / HARNESS_FILE).exists():
+    if rank() == 0:  # also where a model is there: it may be half of one, or of weights that were lost since
         save_model(model, job, folder.model)
     return report

@@ -17,7 +17,7 @@ from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.data.normalisation import Range, normalise, odd_range
 from benchmarks.data.reading import decode_image, read_bytes, stem_of
 from benchmarks.errors import UserError
-from benchmarks.files import spreadsheet_cell, write_atomic, write_json
+from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, write_json
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import save_overlay, segment_sample
@@ -94,6 +94,8 @@ def predict_images(
     described = {"model": _digest(model), **asdict(settings)}
     if not overwrite:
         _refuse_others(out, described, images)
+    for folder in (out, out / "labels", out / "overlays"):
+        remove_leftovers(folder)
     write_json(out / PREDICT_FILE, described)
     made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
     work = _Work(saved, settings, made_by, out, device, overwrite)
@@ -179,17 +181,24 @@ class _Work:
         origin = f"{_image(digest)}, by model and options sha256 {self.made_by}"
         labels = None if self.overwrite else _read_if_of(target, origin)
         if labels is None:
-            labels = drop_small(self._segmented(image), self.settings.min_size)
+            labels = drop_small(self._segmented(path, image), self.settings.min_size)
             picture.unlink(missing_ok=True)
             write_labels(target, labels, origin=origin)
         if not picture.exists():
             save_overlay(picture, image, labels)
         return labels
 
-    def _segmented(self, image: np.ndarray) -> np.ndarray:
+    def _segmented(self, path: Path, image: np.ndarray) -> np.ndarray:
         saved, settings = self.saved, self.settings
         testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
-        return segment_sample(saved.segmenter, image, settings.tile, testing, self.device, saved.precision, chains=True)
+        height, width = image.shape[1:]
+        with explaining_lack_of_memory(
+            f"{path}: segmenting its {height}×{width} pixels in tiles of {settings.tile}",
+            "Take a smaller --tile, or cut the image into parts.",
+        ):
+            return segment_sample(
+                saved.segmenter, image, settings.tile, testing, self.device, saved.precision, chains=True
+            )
 
     def _targets(self, path: Path) -> tuple[Path, Path]:
         """The label map and the overlay of an image."""

@@ -7,17 +7,21 @@ from typing import Any, Literal
 from pydantic import Field
 
 from benchmarks.data import Dataset
+from benchmarks.errors import UserError
 from benchmarks.machine.threads import computing_with
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.run.prediction import segment_sample
-from benchmarks.store.documents import Document, read_if_there, write_document
+from benchmarks.store.documents import SealedDocument, UnreadableError, read_if_there, write_sealed
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.result import check_means
 from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import ImageProgress
 
+_REMEDY = "Delete it: it is made again in seconds."
 
-class ValidationScores(Document):
+
+class ValidationScores(SealedDocument):
     """What validation_scores.json holds, beside the job's result and not in it: the same job is a row of a table."""
 
     version: Literal[1] = Field(1, alias="schema")
@@ -42,7 +46,7 @@ def validation_scores(
     with computing_with(job.training.threads):
         rows = _scores(job, dataset, folder, device, progress)
     scores = ValidationScores(key=job.key, metrics=mean_scores(rows), images=rows)
-    write_document(folder.validation_scores, scores)
+    write_sealed(folder.validation_scores, scores)
     return scores.metrics
 
 
@@ -52,8 +56,14 @@ def read_validation_scores(folder: JobFolder) -> dict[str, float] | None:
     Raises:
         UserError: it is damaged.
     """
-    found = read_if_there(folder.validation_scores, ValidationScores, "Delete it: it is made again in seconds.")
-    return found.metrics if found else None
+    found = read_if_there(folder.validation_scores, ValidationScores, _REMEDY)
+    if found is None:
+        return None
+    try:
+        check_means(found.metrics, found.images)
+    except UnreadableError as error:
+        raise UserError(f"{folder.validation_scores} is damaged ({error}). {_REMEDY}") from error
+    return found.metrics
 
 
 def _scores(

@@ -9,5 +9,6 @@ pace         rates and times for people
 saved_model  a trained model
 scores       scores of label maps, as CSV
 overlays     label maps as pictures
-documents    JSON files of one model
+documents    JSON files of one model, some with a seal
+checksums    SHA-256 of files, and which of them are no longer as they were
 """

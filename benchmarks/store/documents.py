@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
@@ -17,6 +20,22 @@ class Document(BaseModel):
     """What a JSON file of the store holds. Entries that this version does not know are left out."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, validate_by_name=True)
+
+
+class SealedDocument(Document):
+    """A document that carries the SHA-256 of its other entries, so that what was changed since is not believed.
+
+    Documents of versions before there were seals have none, and are read and written back without.
+    """
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"seal"})
+    """Entries that are not written where they are None."""
+
+    seal: str | None = None
+
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name not in self.LEFT_OUT or value is not None}
 
 
 class UnreadableError(ValueError):
@@ -31,7 +50,11 @@ def read_document(path: Path, model: type[Model]) -> Model:
         UnreadableError: it is damaged, or of another form.
     """
     try:
-        return model.model_validate_json(path.read_bytes())
+        content = path.read_bytes()
+        document = model.model_validate_json(content)
+        if isinstance(document, SealedDocument):
+            _check_seal(content, document.seal)
+        return document
     except FileNotFoundError:
         raise
     except ValidationError as error:
@@ -62,3 +85,20 @@ def read_if_there(path: Path, model: type[Model], remedy: str) -> Model | None:
 def write_document(path: Path, document: Document) -> None:
     """Write a document in one step."""
     write_json(path, document.model_dump(mode="json", by_alias=True))
+
+
+def write_sealed(path: Path, document: SealedDocument) -> None:
+    """Write a document in one step, with a seal of what it says."""
+    content = document.model_dump(mode="json", by_alias=True)
+    write_json(path, content | {"seal": _seal(content)})
+
+
+def _check_seal(content: bytes, seal: str | None) -> None:
+    if seal is not None and _seal(json.loads(content)) != seal:
+        raise UnreadableError("it was changed after it was written: its seal is of other content")
+
+
+def _seal(content: Mapping[str, Any]) -> str:
+    """The SHA-256 (hex) of what a document says, whatever its layout and the order of its entries."""
+    said = {name: value for name, value in content.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,24 +13,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 from benchmarks.errors import UserError
-from benchmarks.files import write_atomic, write_json
+from benchmarks.files import remove_leftovers, write_atomic, write_json
 from benchmarks.links import open_without_links, refuse_links_in, refuse_outside
 from benchmarks.plan.job import Job, parse_job
 from benchmarks.store.anatomy import JobErrors
-from benchmarks.store.documents import UnreadableError, read_document, write_document
-from benchmarks.store.result import SCHEMA, AddedMetrics, Failure, Result
+from benchmarks.store.checksums import checksums_of
+from benchmarks.store.documents import UnreadableError, read_document, write_document, write_sealed
+from benchmarks.store.result import SCHEMA, AddedMetrics, Failure, Result, check_means
 
-State = Literal["done", "failed", "unfinished", "not run"]
+State = Literal["done", "damaged", "failed", "unfinished", "not run"]
 LINES = 20
 BYTES = 16384
 """The length of the tail of an output in which its last lines are looked for."""
+
+
+class ForeignResultError(UnreadableError):
+    """A result that is whole, but not one of this job that this version reads."""
 
 
 @dataclass(frozen=True)
 class JobFolder:
     """The folder of one job, whether it is there or not.
 
-    The job is done once `result.json` is there, which is written last and in one step. A failure leaves `error.json`.
+    The job is done once `result.json` is there, which is written last and in one step; one that is damaged does not
+    count. A failure leaves `error.json`.
     """
 
     path: Path
@@ -159,9 +166,17 @@ class JobFolder:
         return self.path / "validation_scores.json"
 
     @property
+    def set_aside(self) -> Path:
+        """A damaged result.json in whose place there is, or will be, another."""
+        return self.path / "result.damaged.json"
+
+    @property
     def done(self) -> bool:
-        """Whether there is a result."""
-        return self.result.exists()
+        """Whether there is a result, and one that can be believed."""
+        try:
+            return self._own_result() is not None
+        except UnreadableError:
+            return False
 
     @property
     def begun(self) -> bool:
@@ -171,8 +186,8 @@ class JobFolder:
     @property
     def state(self) -> State:
         """A result counts, whatever went wrong before it."""
-        if self.done:
-            return "done"
+        if self.result.exists():
+            return "done" if self.done else "damaged"
         if self.failure.exists():
             return "failed"
         return "unfinished" if self.path.is_dir() else "not run"
@@ -212,17 +227,49 @@ class JobFolder:
         Raises:
             UnreadableError: it is damaged, of another version or of another job.
         """
+        result = self._own_result()
+        return None if result is None else self._with_added_metrics(result)
+
+    def _own_result(self) -> Result | None:
+        """What result.json says, if it is of this job, whole, unchanged, and its means are those of its images."""
         try:
             result = read_document(self.result, Result)
+            if result.version == SCHEMA:
+                check_means(result.metrics, result.images)
         except FileNotFoundError:
             return None
         except UnreadableError as error:
             raise UnreadableError(f"result.json cannot be read: {error}") from error
         if result.version != SCHEMA:
-            raise UnreadableError(f"result.json has schema {result.version}; this version reads {SCHEMA}")
+            raise ForeignResultError(f"result.json has schema {result.version}; this version reads {SCHEMA}")
         if result.key != self.key:
-            raise UnreadableError(f"result.json belongs to job {result.key}")
-        return self._with_added_metrics(result)
+            raise ForeignResultError(f"result.json belongs to job {result.key}")
+        return result
+
+    def set_damaged_result_aside(self) -> None:
+        """Make room for a result; for a process that has the folder to itself.
+
+        Raises:
+            UserError: what is there is whole, but of another version or of another job.
+        """
+        try:
+            self._own_result()
+        except ForeignResultError as error:
+            raise UserError(f"{self.path}: {error}. Take that version, give another --out, or move it away.") from error
+        except UnreadableError:
+            self.result.replace(self.set_aside)
+
+    def remove_leftovers(self) -> None:
+        """Remove temporary files of processes that were killed."""
+        for folder in (self.path, self.model, self.predictions, self.overlays):
+            remove_leftovers(folder)
+
+    def forget_what_a_model_made(self) -> None:
+        """Remove what came after a training that begins anew: it is of weights that are no more."""
+        for folder in (self.predictions, self.overlays):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self.thresholds, self.prediction_times, self.added_metrics, self.validation_scores):
+            file.unlink(missing_ok=True)
 
     def _with_added_metrics(self, result: Result) -> Result:
         try:
@@ -267,11 +314,19 @@ class JobFolder:
         write_json(self.environment, environment)
 
     def write_result(self, result: Result) -> None:
-        """Last of all: with it the job is done."""
-        write_document(self.result, result)
+        """Last of all, with the checksums of what it rests on: with it the job is done."""
+        checksums = checksums_of(self.path, self._outcome())
+        write_sealed(self.result, result.model_copy(update={"checksums": checksums}))
+
+    def _outcome(self) -> list[Path]:
+        """The files that a result rests on and that stay as they are."""
+        files = [self.description, self.environment, self.losses, self.validation, self.thresholds, self.scores]
+        for folder in (self.model, self.predictions):
+            files += sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
+        return [path for path in files if path.is_file()]
 
     def write_added_metrics(self, metrics: AddedMetrics) -> None:
-        write_document(self.added_metrics, metrics)
+        write_sealed(self.added_metrics, metrics)
 
     def write_errors(self, errors: JobErrors) -> None:
         """On one line: it is large for people and small for a repository."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 from scipy.spatial import cKDTree
@@ -19,6 +20,7 @@ PALETTE = np.array(
 
 SAMPLE = 500_000  # pixels: what `stretch` looks at
 NEAR = 64  # objects: those that a colour is compared with, so that many objects take no more time each than few
+BAND = 2_000_000  # pixels
 REACH = 3  # pixels: objects with no more background than this between them count as neighbours
 
 
@@ -44,12 +46,21 @@ def blend(picture: np.ndarray, colours: np.ndarray, labels: np.ndarray, alpha: f
         labels: (H, W) int.
     """
     result = picture.copy()
-    inside = labels > 0
     share = np.float32(alpha)
-    result[inside] = ((1 - share) * picture[inside] + share * colours[inside]).round()
-    edge = find_boundaries(labels, mode="inner")
-    result[edge] = colours[edge]
+    for band in _bands(labels):
+        inside = labels[band] > 0
+        filled = ((1 - share) * picture[band][inside] + share * colours[band][inside]).round()
+        result[band][inside] = filled
+        edge = _outlines(labels, band)
+        result[band][edge] = colours[band][edge]
     return result
+
+
+def _outlines(labels: np.ndarray, band: slice) -> np.ndarray:
+    """The pixels of a band at the inner border of their object, which the rows around the band decide, too."""
+    above = min(1, band.start)
+    around = labels[band.start - above : band.stop + 1]
+    return find_boundaries(around, mode="inner")[above : above + len(labels[band])]
 
 
 def stretch(image: np.ndarray) -> np.ndarray:
@@ -60,14 +71,26 @@ def stretch(image: np.ndarray) -> np.ndarray:
     """
     step = max(1, math.isqrt(image[0].size // SAMPLE))
     low, high = np.percentile(image[:, ::step, ::step], (0.5, 99.5)).astype(np.float32)
-    scaled = (image - low) / max(high - low, 1e-6)
-    return (255 * scaled.clip(0, 1)).round().astype(np.uint8).transpose(1, 2, 0)
+    picture = np.empty((*image.shape[1:], 3), np.uint8)
+    for band in _bands(picture):
+        scaled = (image[:, band] - low) / max(high - low, 1e-6)
+        picture[band] = (255 * scaled.clip(0, 1)).round().astype(np.uint8).transpose(1, 2, 0)
+    return picture
+
+
+def _bands(pixels: np.ndarray) -> Iterator[slice]:
+    """Cut (H, W, ...) into bands of rows: what is computed of a large image is as large as a few of them."""
+    rows = max(1, BAND // max(1, pixels.shape[1]))
+    for first in range(0, len(pixels), rows):
+        yield slice(first, first + rows)
 
 
 def colour_labels(labels: np.ndarray) -> np.ndarray:
     """(H, W) labels -> (H, W, 3) uint8, background black; the same labels always get the same colours."""
-    ids, position = np.unique(labels, return_inverse=True)
-    compact = position.reshape(labels.shape) + (0 if 0 in ids else 1)
+    ids = np.union1d(np.unique(labels), [0])
+    compact = np.empty(labels.shape, np.int32)
+    for band in _bands(labels):
+        compact[band] = np.searchsorted(ids, labels[band])
     table = np.zeros((int(compact.max(initial=0)) + 1, 3), np.uint8)
     table[1:] = PALETTE[_choose(_neighbours(compact, len(table)), _centres(compact, len(table)))[1:]]
     return table[compact]
@@ -97,10 +120,13 @@ def _choose(neighbours: list[set[int]], centres: np.ndarray) -> np.ndarray:
 
 def _centres(compact: np.ndarray, count: int) -> np.ndarray:
     """(count, 2) centre of mass of each label; labels are 0..count - 1, and all but 0 are there."""
-    flat = compact.ravel()
-    areas = np.maximum(np.bincount(flat, minlength=count), 1)
-    rows, columns = (np.bincount(flat, index.ravel(), count) / areas for index in np.indices(compact.shape, np.int32))
-    return np.stack((rows, columns), axis=1)
+    areas, sums = np.zeros(count), np.zeros((count, 2))
+    for band in _bands(compact):
+        flat = compact[band].ravel()
+        areas += np.bincount(flat, minlength=count)
+        for axis, index in enumerate(np.indices(compact[band].shape, np.int32)):
+            sums[:, axis] += np.bincount(flat, index.ravel() + (0 if axis else band.start), count)
+    return sums / np.maximum(areas, 1)[:, None]
 
 
 def _neighbours(compact: np.ndarray, count: int) -> list[set[int]]:

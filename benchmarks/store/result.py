@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Annotated, Any
+from statistics import fmean
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from benchmarks.store.documents import Document
+from benchmarks.store.checksums import Checksums
+from benchmarks.store.documents import Document, SealedDocument, UnreadableError
 
 SCHEMA = 1
 """The version of result.json. It is raised when an entry changes its meaning; new entries have a default."""
+
+ROUNDING = 1e-9
+"""How far a mean may be from that of the images: versions may have summed in another order."""
 
 # A key becomes a folder's name, so it must not lead out of the results.
 Key = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]
@@ -88,8 +93,10 @@ class ThresholdChoice(Document):
         )
 
 
-class Result(Document):
+class Result(SealedDocument):
     """A job's result.json."""
+
+    LEFT_OUT: ClassVar[frozenset[str]] = frozenset({"seal", "checksums"})
 
     version: int = Field(alias="schema")
     key: Key
@@ -107,6 +114,8 @@ class Result(Document):
     environment: dict[str, Any]
     started: str | None = None
     finished: str | None = None
+    checksums: Checksums | None = None
+    """Of the job's files when it was done; absent from results of before there were any."""
 
     @property
     def seed(self) -> int:
@@ -128,7 +137,7 @@ class Result(Document):
         return found
 
 
-class AddedMetrics(Document):
+class AddedMetrics(SealedDocument):
     """A job's added_metrics.json: metrics that were defined after its result was written, which never changes."""
 
     key: Key
@@ -147,6 +156,28 @@ class AddedMetrics(Document):
             raise ValueError("added_metrics.json is of another job or of other images")
         images = [added | row for added, row in zip(self.images, result.images, strict=True)]
         return result.model_copy(update={"metrics": {**self.metrics, **result.metrics}, "images": images})
+
+
+def check_means(metrics: Mapping[str, float | None], images: Sequence[Mapping[str, Any]]) -> None:
+    """Compute the means of metrics over images again.
+
+    Args:
+        metrics: the means as stated; those that not every image has are left alone.
+        images: a row of metrics for each.
+
+    Raises:
+        UnreadableError: a mean is not that of its images.
+    """
+    for name, stated in metrics.items():
+        values = [image.get(name) for image in images]
+        numbers = [float(value) for value in values if isinstance(value, int | float) and math.isfinite(value)]
+        if stated is None or not numbers or len(numbers) < len(values):
+            continue
+        mean = fmean(numbers)
+        if not abs(mean - stated) <= ROUNDING * max(1.0, abs(mean)):
+            raise UnreadableError(
+                f"the mean of {name} is said to be {stated:.6g}, but that of its images is {mean:.6g}"
+            )
 
 
 class Failure(Document):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,17 @@ from benchmarks.contract import Segmenter
 from benchmarks.data.normalisation import Range
 from benchmarks.data.opening import range_of
 from benchmarks.errors import UserError
-from benchmarks.files import write_json
+from benchmarks.files import WriteError, naming_failures, sync_file, sync_folder, write_json
 from benchmarks.plan.job import Job
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.settings import TestingSettings
+from benchmarks.store.checksums import changed_files, checksums_of
 
 HARNESS_FILE = "harness.json"
+CONFIG_FILE = "config.json"
+_UNCHECKED = (HARNESS_FILE, CONFIG_FILE, "README.md")
+"""The configuration gets its thresholds later, and the model card is for people."""
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -42,16 +48,37 @@ class SavedModel:
 
 
 def save_model(model: Segmenter, job: Job, folder: Path) -> None:
-    """Write the model and what made it."""
-    model.save_pretrained(folder)  # type: ignore[attr-defined]
+    """Write the model and what made it; last, when all else is on the disk, the file that makes it a model.
+
+    Raises:
+        WriteError: the system refuses.
+    """
+    harness = folder / HARNESS_FILE
+    harness.unlink(missing_ok=True)
+    _save_weights(model, folder)
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and not path.name.startswith(".")]
+    for path in files:
+        sync_file(path)
+    sync_folder(folder)
     description = {
         "method": job.method,
         "tile": job.tile,
         "testing": job.testing.model_dump(mode="json"),
         "precision": job.training.precision,
+        "sha256": checksums_of(folder, (path for path in files if path.name not in _UNCHECKED)),
         "job": job.resolved(),
     }
-    write_json(folder / HARNESS_FILE, description)
+    write_json(harness, description)
+
+
+def _save_weights(model: Segmenter, folder: Path) -> None:
+    from safetensors import SafetensorError
+
+    try:
+        with naming_failures(folder):
+            model.save_pretrained(folder)  # type: ignore[attr-defined]
+    except SafetensorError as error:
+        raise WriteError(f"The weights in {folder} cannot be written: {error}. Is there room on that disk?") from error
 
 
 def find_model(path: Path) -> Path:
@@ -63,14 +90,16 @@ def find_model(path: Path) -> Path:
     for folder in (path, path / "model"):
         if (folder / HARNESS_FILE).is_file():
             return folder
+    others = sorted(found.parent for found in path.glob(f"jobs/*/model/{HARNESS_FILE}"))
     raise UserError(
         f"{path} holds no model of this harness: expected a folder with {HARNESS_FILE} and model.safetensors, "
         "such as JOB/model, or the --out folder of `pctrans-bench train`."
+        + (f" Models of its jobs: {', '.join(map(str, others))}." if others else "")
     )
 
 
 def load_model(path: Path, device: str) -> SavedModel:
-    """Load a model for inference.
+    """Load a model for inference, if it is whole: every weight is there, a finite number, and as it was saved.
 
     Raises:
         UserError: no model there, or a damaged one.
@@ -78,15 +107,23 @@ def load_model(path: Path, device: str) -> SavedModel:
     folder = find_model(path)
     try:
         description: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
+        _refuse_changed_files(folder, description.get("sha256", {}))
         with redirect_stdout(None):  # the hub mixin announces every load
             segmenter = get_method(description["method"]).load(str(folder))
         testing = TestingSettings.model_validate(description["testing"])
         tile, precision = int(description["tile"]), str(description["precision"])
+        if precision not in PRECISIONS:
+            raise ValueError(f"{HARNESS_FILE} says the precision {precision!r}; expected {' or '.join(PRECISIONS)}")
     except UserError:
         raise
     except Exception as error:  # damaged files raise whatever their library likes
-        raise UserError(f"{folder} cannot be loaded: {type(error).__name__}: {error}") from error
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(
+            f"{folder} cannot be loaded: {reason[:400]}{'…' * (len(reason) > 400)}. Copy it again from where it came, "
+            "or train it again."
+        ) from error
     if isinstance(segmenter, torch.nn.Module):
+        _refuse_infinite_weights(segmenter, folder)
         segmenter.to(device).eval()
     return SavedModel(segmenter, description["method"], tile, testing, precision, _range(description))
 
@@ -96,3 +133,21 @@ def _range(description: dict[str, Any]) -> Range:
         return range_of(description["job"]["data"]["spec"])
     except (KeyError, UserError):
         return "min-max"  # as all data that have no such option
+
+
+def _refuse_changed_files(folder: Path, checksums: dict[str, str]) -> None:
+    for name, problem in changed_files(folder, checksums).items():
+        raise ValueError(f"{name} {problem}")
+
+
+def _refuse_infinite_weights(segmenter: torch.nn.Module, folder: Path) -> None:
+    if broken := not_finite(segmenter.state_dict()):
+        raise UserError(
+            f"{folder}: the weights {', '.join(broken[:3])}{' and others' * (len(broken) > 3)} hold values that are no "
+            "finite numbers, so the model segments nothing. Copy it again from where it came, or train it again."
+        )
+
+
+def not_finite(tensors: Mapping[str, torch.Tensor]) -> list[str]:
+    """Names of the tensors that hold infinities or what is no number."""
+    return [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]

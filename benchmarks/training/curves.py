@@ -7,7 +7,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks.files import write_atomic
+from benchmarks.files import append, sync_file, write_atomic
 
 
 class Curve:
@@ -30,13 +30,18 @@ class Curve:
 
     def append(self, row: Mapping[str, float]) -> None:
         """Add a row; the first row's names are the columns."""
-        with self.path.open("a", newline="", encoding="utf-8") as file:
-            first = self.columns is None
-            self.columns = self.columns or list(row)
-            writer = csv.DictWriter(file, self.columns, lineterminator="\n")
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
+        text = io.StringIO()
+        first = self.columns is None
+        self.columns = self.columns or list(row)
+        writer = csv.DictWriter(text, self.columns, lineterminator="\n")
+        if first:
+            writer.writeheader()
+        writer.writerow(row)
+        append(self.path, text.getvalue())
+
+    def sync(self) -> None:
+        """Bring the rows to the disk."""
+        sync_file(self.path)
 
 
 def read_curve(path: Path) -> list[dict[str, float]]:

@@ -116,6 +116,7 @@ def train(
         stopped = not last and stopping is not None and stopping()
         # After the validation: a run killed during it resumes before it, and no row is missing.
         if curves and (last or stopped or done % settings.checkpoint_every == 0):
+            curves.sync()
             save_checkpoint(checkpoint, model, optimiser, average, done, seconds + time.perf_counter() - begun)
         if stopped:
             raise StopRequested(f"at iteration {done}")
@@ -131,6 +132,11 @@ class _Curves:
     def __init__(self, folder: JobFolder, resumed_at: int):
         self.losses = Curve(folder.losses, resumed_at)
         self.validation = Curve(folder.validation, resumed_at)
+
+    def sync(self) -> None:
+        """Before a checkpoint, with which training goes on behind these rows."""
+        self.losses.sync()
+        self.validation.sync()
 
 
 def training_step(

@@ -15,7 +15,13 @@ from benchmarks.store.result import Result
 from reports.results_folder import ResultsFolder
 
 LONGEST = 20_000  # characters of a traceback, message or output
-STATES: dict[State, str] = {"done": "finished", "failed": "failed", "unfinished": "not finished", "not run": "not run"}
+STATES: dict[State, str] = {
+    "done": "finished",
+    "damaged": "damaged",
+    "failed": "failed",
+    "unfinished": "not finished",
+    "not run": "not run",
+}
 # The colours and cursor movements of a terminal, then every control character but tab and line feed.
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -83,7 +89,7 @@ def read_jobs(folder: ResultsFolder) -> Jobs:
             JobEntry(
                 key=key,
                 label=label,
-                state=STATES[job_folder.state],
+                state=STATES["done" if result else job_folder.state],
                 rows=tuple(rows.get(key, ())),
                 configuration=tuple(flatten(job)),
                 environment=list(machines).index(facts) + 1 if facts else None,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tiny import RECIPES
 
 from benchmarks.contract import Segmenter, Tunable
@@ -120,6 +122,17 @@ def test_a_saved_model_predicts_the_same(name: str, tmp_path: Path) -> None:
         state = loaded.state_dict()
         assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
     assert torch.equal(loaded.segment(images), model.segment(images))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_weights_that_a_saved_model_lacks_are_not_drawn(name: str, tmp_path: Path) -> None:
+    build(name).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    lost = next(key for key, tensor in weights.items() if tensor.is_floating_point())
+    del weights[lost]
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match=re.escape(lost)):
+        METHODS[name].load(str(tmp_path))
 
 
 @pytest.mark.parametrize("autocast", [False, True])

@@ -245,7 +245,7 @@ def write_curves(out: Path, key: str, rng: np.random.Generator) -> None:
 
 
 def edit_result(out: Path, key: str, path: str, value: Any) -> None:
-    """Change one value of a result.json, by dotted path."""
+    """Change one value of a result.json, by dotted path; means and images then follow each other."""
     file = out / "jobs" / key / "result.json"
     result = json.loads(file.read_text())
     *parents, last = path.split(".")
@@ -253,6 +253,16 @@ def edit_result(out: Path, key: str, path: str, value: Any) -> None:
     for parent in parents:
         branch = branch[parent]
     branch[last] = value
+    for metric in result["metrics"]:
+        images = [image for image in result["images"] if image.get(metric) is not None]
+        if len(images) < max(1, len(result["images"])):
+            continue
+        mean = float(np.mean([image[metric] for image in images]))
+        if parents[:1] == ["metrics"] or last == "metrics":
+            for image in images:
+                image[metric] += result["metrics"][metric] - mean
+        elif last == "images":
+            result["metrics"][metric] = mean
     _write(file, result)
 
 

@@ -24,14 +24,14 @@ def out(tmp_path: Path) -> Path:
 def test_report_without_a_name_writes_everything_and_says_where(out: Path) -> None:
     found = CliRunner().invoke(app, ["report", "--out", str(out)])
     assert found.exit_code == 0, found.output
-    names = {path.name for path in (out / "reports").iterdir()}
+    names = {path.name for path in (out / "reports").iterdir() if not path.name.startswith(".")}
     assert {"table3.tex", "table6.md", "tables.tex", "claims.md", "claims.json", "index.html"} <= names
     assert not [name for name in names if str(out / "reports" / name) not in found.output]
 
 
 def test_report_of_one_table(out: Path) -> None:
     assert CliRunner().invoke(app, ["report", "table6", "--out", str(out)]).exit_code == 0
-    names = {path.name for path in (out / "reports").iterdir()}
+    names = {path.name for path in (out / "reports").iterdir() if not path.name.startswith(".")}
     assert "table6.tex" in names and "table3.tex" not in names and "index.html" not in names
 
 

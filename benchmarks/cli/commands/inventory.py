@@ -133,7 +133,7 @@ def _runs(out: Path) -> Listing:
             described = ("?",) * 4
         try:
             result = folder.read_result()
-            pq = result.metrics["pq"] if result else None
+            pq = result.metrics.get("pq") if result else None
             state: str = folder.state
         except UnreadableError:
             pq, state = None, "damaged"

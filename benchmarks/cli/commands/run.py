@@ -33,7 +33,7 @@ def run(
     from benchmarks.cli.data_notes import find_leaks
     from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
     from benchmarks.cli.job_runner import choose_job_device
-    from benchmarks.cli.report_writer import report_experiments, reports_are_newer
+    from benchmarks.cli.report_writer import report_experiments, reports_are_current
     from benchmarks.machine.terminal import text_console
 
     options, out = executor.options(), tables.out
@@ -51,7 +51,7 @@ def run(
         experiment.save(out, replace=not collect, leaks=leaks[experiment.dataset])
     if collect:
         report_experiments(console, experiments, out, request.device)
-    elif not any(experiment.pending(out) for experiment in experiments) and reports_are_newer(experiments, out):
+    elif not any(experiment.pending(out) for experiment in experiments) and reports_are_current(experiments, out):
         _say_that_all_is_done(console, experiments, out)
     elif _run(console, experiments, out, request.device, options, tracking_uri):
         raise typer.Exit(1)

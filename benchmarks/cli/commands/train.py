@@ -49,6 +49,7 @@ def train(
     tracker = Tracker(out, tracking_uri)
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":
+        _unlink(console, out / "model", JobFolder.of(job, out).model)
         raise typer.Exit(1)
     if outcome.status == "cached":
         console.print(
@@ -71,6 +72,22 @@ def _link(link: Path, target: Path) -> None:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(target.relative_to(link.parent))
     temporary.replace(link)
+
+
+def _unlink(console: Console, link: Path, target: Path) -> None:
+    """Have `predict` take no older model for that of a training that failed."""
+    if not link.is_symlink():
+        return
+    older = link.resolve()
+    link.unlink()
+    if older.is_dir() and older != target.resolve():
+        console.print(
+            f"{link} pointed to the model of an earlier job and was removed; that model is still {older}.",
+            style="yellow",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def _show(console: Console, folder: JobFolder, model: Path) -> None:

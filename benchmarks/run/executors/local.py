@@ -9,13 +9,13 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.machine.devices import device_groups, environment_of_worker, share_of_threads
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.run.executors.base import Running, State, counted
-from benchmarks.run.executors.ending import STOP_SECONDS, Ending, describe_status
+from benchmarks.run.executors.ending import STOP_SECONDS, Ending, ExitStatus, describe_status
 from benchmarks.store.job_folder import JobFolder
 
 WORKER = (sys.executable, "-m", "benchmarks.run.worker")
@@ -27,20 +27,47 @@ class LocalJob:
 
     Attributes:
         devices: accelerators that it computes on.
+        minutes: that it may take.
+        begun: when it began, by `clock`, in seconds.
     """
 
     process: subprocess.Popen[bytes]
     devices: tuple[str, ...]
+    minutes: float | None = None
     state: State = "running"
+    clock: Callable[[], float] = time.monotonic
+    begun: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun = self.clock()
 
     def poll(self) -> Ending | None:
-        """How it ended; then nothing of it is left, nor of processes that it started."""
+        """How it ended; then nothing of it is left, nor of processes that it started. Ends it if its time is over."""
         status = self.process.poll()
         if status is None:
+            self._keep_to_time()
             return None
         self.kill()
         self.ask_to_stop()
-        return Ending(status, describe_status(status))
+        over = self._seconds_over() > 0 and status not in (ExitStatus.DONE, ExitStatus.FAILED)
+        return Ending(status, self._too_long() if over else describe_status(status))
+
+    def _keep_to_time(self) -> None:
+        """Ask for an end at a checkpoint, and force it where that is not heard."""
+        over = self._seconds_over()
+        if over > 0:
+            self.ask_to_stop()
+        if over > STOP_SECONDS + 5:
+            self.kill()
+
+    def _seconds_over(self) -> float:
+        return 0.0 if self.minutes is None else self.clock() - self.begun - 60 * self.minutes
+
+    def _too_long(self) -> str:
+        return (
+            f"it took longer than --job-time allows, {self.minutes} min, and was stopped; the same command goes on "
+            "from its checkpoint"
+        )
 
     def ask_to_stop(self) -> None:
         """Close its input, which it understands."""
@@ -57,6 +84,7 @@ class LocalExecutor:
     """Starts `python -m benchmarks.run.worker` for each job, at most `jobs` at a time.
 
     Args:
+        minutes: after which a job is stopped, and has failed.
         note: is told what the user has to wait for.
         command: of the worker, before its arguments.
 
@@ -77,11 +105,12 @@ class LocalExecutor:
         jobs: int,
         gpus_per_job: int = 1,
         jobs_per_gpu: int = 1,
+        minutes: float | None = None,
         note: Callable[[str], object] = lambda text: None,
         command: Sequence[str] = WORKER,
     ):
         self.out, self.device, self.processes = out, device, gpus_per_job
-        self._note, self._command = note, command
+        self._note, self._command, self._minutes = note, command, minutes
         self._free = device_groups(device, gpus_per_job, jobs, jobs_per_gpu)
         self.slots = len(self._free)
         self._share = share_of_threads(self.slots)
@@ -125,7 +154,7 @@ class LocalExecutor:
                 env=environment_of_worker(os.environ, threads, devices),
                 start_new_session=True,  # Ctrl-C is this process's, which stops its workers in order
             )
-        job = LocalJob(process, devices)
+        job = LocalJob(process, devices, self._minutes)
         self._running.append(job)
         return job
 

@@ -53,17 +53,22 @@ class ExecutorOptions:
             share one.
         gpus_per_job: processes that train one job together, on one accelerator each.
         jobs_per_gpu: jobs on this machine that share an accelerator.
+        minutes: after which a job on this machine is stopped; None is as long as it takes.
         slurm: None runs on this machine.
     """
 
     jobs: int | None = None
     gpus_per_job: int = 1
     jobs_per_gpu: int = 1
+    minutes: int | None = None
     slurm: SlurmOptions | None = None
 
 
-def parse_minutes(text: str) -> int:
+def parse_minutes(text: str, option: str = "--slurm-time") -> int:
     """Minutes of a time as sbatch takes it: minutes, m:s, h:m:s, d-h, d-h:m or d-h:m:s; rounded up, at least 1.
+
+    Args:
+        option: that takes it, for the errors.
 
     Raises:
         UserError: it is none of these.
@@ -72,9 +77,9 @@ def parse_minutes(text: str) -> int:
     parts = rest.split(":")
     well_formed = (days.isdecimal() if dash else True) and all(part.isdecimal() for part in parts) and len(parts) <= 3
     if not well_formed:
-        raise UserError(f"--slurm-time {text}: expected minutes, hours:minutes:seconds or days-hours, such as 8:00:00.")
+        raise UserError(f"{option} {text}: expected minutes, hours:minutes:seconds or days-hours, such as 8:00:00.")
     if not any(map(int, [*parts, days or "0"])):
-        raise UserError(f"--slurm-time {text}: expected more than no time.")
+        raise UserError(f"{option} {text}: expected more than no time.")
     units = (86400, 3600, 60, 1)
     if dash:
         numbers = [int(days), *map(int, parts)]

@@ -180,3 +180,22 @@ def test_labels_that_are_no_label_map_are_refused_in_words(hdf5: Path, stored: o
         truth["/A1/plant001/label"] = stored
     with pytest.raises(UserError, match=f"/A1/plant001/label: .*{said}"):
         open_dataset(f"cvppp-a1:{hdf5}").validate()
+
+
+def test_pictures_that_change_meanwhile_are_refused(png: Path) -> None:
+    dataset = open_dataset(f"cvppp-a1:{png}")
+    assert dataset.fingerprint
+    save_palette(png / "A1" / "plant001_label.png", np.ones((53, 50), np.uint8))
+    with pytest.raises(UserError, match="'plant001' or its labels changed"):
+        dataset.load("plant001")
+    assert dataset.load("plant002").id == "plant002"
+
+
+def test_arrays_that_change_meanwhile_are_refused(hdf5: Path) -> None:
+    dataset = open_dataset(f"cvppp-a1:{hdf5}")
+    assert dataset.fingerprint
+    with h5py.File(hdf5 / TRAINING_IMAGES, "a") as file:
+        file["A1/plant001/rgb"][0, 0] = 7
+    with pytest.raises(UserError, match="'plant001' or its labels changed"):
+        dataset.load("plant001")
+    assert dataset.load("plant004").labels is None

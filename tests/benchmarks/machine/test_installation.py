@@ -15,6 +15,7 @@ from table_commands import DATA
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("pctrans", "baselines", "benchmarks", "reports", "studies")
+AUTHOR = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")
 STUDY = """
 name: tiny
 title: Two rates
@@ -41,8 +42,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = folder / "source"
     for name in PACKAGES:  # a build leaves files beside what it builds
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "measured"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    for arguments in (("init",), ("add", "."), (*AUTHOR, "commit", "--message", "as it is")):
+        run("git", "-C", source, *arguments, cwd=folder)
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
     run(*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source, cwd=folder)
     (wheel,) = folder.glob("*.whl")
@@ -75,6 +78,13 @@ def test_what_runs_is_the_wheel(installed: Path, tmp_path: Path) -> None:
 def test_the_wheel_has_the_sums_of_published_data(installed: Path, tmp_path: Path) -> None:
     code = "from benchmarks.data.official import official_set; print(official_set('bbbc039').count)"
     assert run(installed / "python", "-c", code, cwd=tmp_path) == "403\n"
+
+
+@pytest.mark.slow
+def test_a_wheel_knows_the_commit_that_it_was_built_from(installed: Path, tmp_path: Path) -> None:
+    code = "from benchmarks.machine.environment import describe_environment as d; print(d('cpu')['commit'])"
+    built = run("git", "-C", installed.parents[1] / "source", "rev-parse", "HEAD", cwd=tmp_path)
+    assert run(installed / "python", "-c", code, cwd=tmp_path) == built
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from benchmarks.cli.display import JobsDisplay, forecast
 from benchmarks.cli.executor_choice import ExecutorChoice, ExecutorName
-from benchmarks.cli.job_runner import choose_job_device, jobs_at_a_time, summarise
+from benchmarks.cli.job_runner import choose_job_device, jobs_at_a_time, make_executor, summarise
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
 from benchmarks.files import write_json
@@ -24,12 +24,12 @@ from benchmarks.plan.expansion import PlannedJob, expand_table
 from benchmarks.plan.job import JobContext
 from benchmarks.plan.tables import load_table
 from benchmarks.run.execution import Outcome
-from benchmarks.run.executors.ending import describe_status
+from benchmarks.run.executors.ending import Ending, describe_status
 from benchmarks.run.executors.local import LocalExecutor, LocalJob
 from benchmarks.run.executors.options import ExecutorOptions, SlurmOptions, parse_minutes, parse_settings
 from benchmarks.run.planned import OpenDatasets
 from benchmarks.run.recording import recorded
-from benchmarks.run.scheduler import unique_jobs
+from benchmarks.run.scheduler import judge, unique_jobs
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.pace import Rate, Throttle, duration
 from benchmarks.store.progress import JobProgress, read_progress
@@ -414,6 +414,34 @@ def test_stopping_asks_first_and_then_kills(
     executor.stop([polite, deaf])
     assert polite.process.returncode == 130 and deaf.process.returncode == -signal.SIGKILL
     assert "asked" in JobFolder.of(jobs[0].job, tmp_path).log.read_text()
+
+
+@pytest.mark.parametrize(("act", "status"), [("wait", 130), ("deaf", -signal.SIGKILL)])
+def test_a_job_that_takes_too_long_is_asked_and_then_killed(
+    jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str], monkeypatch: pytest.MonkeyPatch, act: str, status: int
+) -> None:
+    monkeypatch.setattr("benchmarks.run.executors.local.STOP_SECONDS", -4.0)
+    executor = LocalExecutor(tmp_path, "cpu", jobs=1, minutes=0.03, command=stand_in)
+    job = begin(executor, jobs[0], act)
+    assert end(job) == (status, job._too_long())
+    outcome = judge(jobs[0], tmp_path, Ending(status, job._too_long()))
+    assert outcome.status == "failed" and "longer than --job-time allows, 0.03 min" in (outcome.error or "")
+
+
+def test_a_job_within_its_time_ends_by_itself(jobs: list[PlannedJob], tmp_path: Path, stand_in: list[str]) -> None:
+    job = begin(LocalExecutor(tmp_path, "cpu", jobs=1, minutes=5, command=stand_in), jobs[0], "die")
+    assert end(job) == (-9, "the process was killed by SIGKILL, often for want of memory")
+
+
+def test_a_time_limit_is_for_processes_of_this_machine(jobs: list[PlannedJob], tmp_path: Path) -> None:
+    options = ExecutorChoice(job_time="1:30:00").options()
+    assert options == ExecutorOptions(minutes=90)
+    executor, _ = make_executor(Console(quiet=True), jobs[:1], tmp_path, "cpu", options)
+    assert isinstance(executor, LocalExecutor), "only another process can be stopped whatever it does"
+    with pytest.raises(UserError, match="--slurm-time"):
+        ExecutorChoice(ExecutorName.slurm, job_time="60").options()
+    with pytest.raises(UserError, match="--job-time 8h"):
+        ExecutorChoice(job_time="8h").options()
 
 
 def wait_for(condition, seconds: float = 60) -> None:

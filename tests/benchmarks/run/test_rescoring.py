@@ -67,6 +67,6 @@ def test_added_metrics_of_another_job_are_not_shown(finished: JobFolder, monkeyp
     monkeypatch.setitem(METRICS, "missed", NEW)
     rescore_jobs(finished.out)
     content = json.loads(finished.added_metrics.read_text())
-    finished.added_metrics.write_text(json.dumps(content | {"images": content["images"][:1]}))
+    finished.added_metrics.write_text(json.dumps(content | {"images": content["images"][:1], "seal": None}))
     with pytest.raises(ValueError, match=r"added_metrics\.json cannot be used: .* other images"):
         finished.read_result()

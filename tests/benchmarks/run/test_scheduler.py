@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from results import write_empty_result
 
 from benchmarks.data import open_dataset
 from benchmarks.files import write_json
@@ -59,7 +60,7 @@ class FakeJob:
         if self.clock.now < self.ends:
             return None
         if self.status == ExitStatus.DONE:
-            write_json(self.folder / "result.json", {})
+            write_empty_result(JobFolder(self.folder))
         if self.status == ExitStatus.FAILED:
             JobFolder(self.folder).write_failure("ValueError", "bad luck", "")
         return Ending(self.status, "the process was killed by SIGKILL")
@@ -145,7 +146,7 @@ def test_no_more_than_the_slots_and_all_in_turn(jobs: list[PlannedJob], executor
 
 
 def test_what_is_there_is_not_started(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
-    write_json(JobFolder.of(jobs[1].job, executor.out).path / "result.json", {})
+    write_empty_result(JobFolder.of(jobs[1].job, executor.out))
     seen = Seen()
     scheduler(jobs[:2], executor, seen).run(())
     assert dict(seen.ends)[jobs[1].job.key].status == "cached" and len(executor.started) == 1
@@ -195,7 +196,7 @@ def _finish_at(when: float, folder: Path, clock: Clock, seconds: float) -> None:
     """The other command's result comes while its lock is still there."""
     clock.sleep(seconds)
     if clock.now >= when:
-        write_json(folder / "result.json", {})
+        write_empty_result(JobFolder(folder))
 
 
 def test_a_job_whose_command_is_gone_is_taken_over(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
@@ -305,7 +306,7 @@ def test_a_stop_that_nobody_asked_for_is_a_failure(jobs: list[PlannedJob], execu
 def test_a_finished_job_that_is_to_be_validated_is_handed_over(jobs: list[PlannedJob], executor: FakeExecutor) -> None:
     validated = replace(jobs[0], validated=True)
     folder = JobFolder.of(validated.job, executor.out)
-    write_json(folder.result, {})
+    write_empty_result(folder)
     seen = Seen()
     one = scheduler([validated], executor, seen)
     assert not seen.ends

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from results import write_empty_result
 
 from benchmarks.data import open_dataset
 from benchmarks.errors import UserError
@@ -306,7 +307,7 @@ def test_a_job_has_ended_when_slurm_keeps_saying_so(tmp_path: Path) -> None:
 
 
 def test_a_result_needs_no_waiting(tmp_path: Path) -> None:
-    write_json(tmp_path / "result.json", {})
+    write_empty_result(JobFolder(tmp_path))
     assert SlurmJob("5", JobFolder(tmp_path), Script(["COMPLETED"]), ours=True).poll() is not None
 
 
