@@ -18,6 +18,7 @@ from benchmarks.data.normalisation import Range, normalise, odd_range
 from benchmarks.data.reading import decode_image, read_bytes, stem_of
 from benchmarks.errors import UserError
 from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, write_json
+from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import save_overlay, segment_sample
