@@ -76,11 +76,11 @@ def _link(link: Path, target: Path) -> None:
 
 def _unlink(console: Console, link: Path, target: Path) -> None:
     """Have `predict` take no older model for that of a training that failed."""
-    if not link.is_symlink():
-        return
     older = link.resolve()
+    if not link.is_symlink() or older == target.resolve():
+        return
     link.unlink()
-    if older.is_dir() and older != target.resolve():
+    if older.is_dir():
         console.print(
             f"{link} pointed to the model of an earlier job and was removed; that model is still {older}.",
             style="yellow",
