@@ -15,11 +15,10 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of results: the -
     """
     from collections import Counter
 
-    from rich.console import Console
-
+    from benchmarks.machine.terminal import text_console
     from benchmarks.run.verification import Verdict, verify_folder
 
-    console = Console()
+    console = text_console()
 
     def say(verdict: Verdict) -> None:
         style = {"damaged": "red", "sound": "green"}.get(verdict.state, "yellow")
