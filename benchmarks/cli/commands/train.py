@@ -44,7 +44,7 @@ def train(
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
-    find_leaks(console, dataset)
+    find_leaks(console, dataset, out)
     job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed)
     tracker = Tracker(out, tracking_uri)
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
