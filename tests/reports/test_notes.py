@@ -133,7 +133,7 @@ def test_names_pictures_that_are_in_two_splits(one_seed: Path) -> None:
     pairs = [f"test/{number} = train/{number} (the same pixels)" for number in range(5)]
     path.write_text(json.dumps(run | {"leaks": pairs}), encoding="utf-8")
     said = text(one_seed)
-    assert f"LEAK: pictures in two splits may flatter figures: {pairs[0]}" in said
+    assert f"LEAK: the same picture is in two splits, so figures may flatter: {pairs[0]}" in said
     assert f"{pairs[2]}; and 2 more." in said
     assert pairs[3] not in said
 
