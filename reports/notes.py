@@ -86,7 +86,9 @@ def _warnings(results: TableResults, layout: Layout) -> Iterator[Found]:
     if results.results:
         if layout.shows_published:
             sentences += packed("Not comparable with published:", reasons_against(results), "Nor comparable:")
-        sentences += packed("LEAK: the same picture is in two splits, so figures may flatter:", _leaks(results), "LEAK, also:")
+        sentences += packed(
+            "LEAK: the same picture is in two splits, so figures may flatter:", _leaks(results), "LEAK, also:"
+        )
         sentences += unequal(results) if _trained_rows(results) > 1 else []
         changes = [f"{path}={value}" for path, value in flatten(results.overrides)]
         sentences += packed("Changed from the scale's settings:", changes, "Also changed:")

@@ -79,7 +79,9 @@ def _block(
 def _below(notes: Sequence[Note], marks: Sequence[str]) -> list[str]:
     """Write the notes; those of a mark that labels carry stand under that mark."""
     items = [rf"\item[{note.number}] {escape(note.text)}" for note in notes]
-    items += [rf"\item[{escape(mark)}] {escape(meaning)}" for mark, _, meaning in (one.partition(" ") for one in marks)]
+    # threeparttable raises what stands in brackets; what is raised already would be too small.
+    legends = (one.partition(" ") for one in marks)
+    items += [rf"\item[{escape(mark).replace('^', '')}] {escape(meaning)}" for mark, _, meaning in legends]
     settings = r"\renewcommand{\TPTnoteSettings}{\leftmargin1.5em \labelwidth1.2em \labelsep.3em\relax}"
     return [r"{\footnotesize" + settings, r"\begin{tablenotes}", *items, r"\end{tablenotes}}"]
 
