@@ -157,6 +157,7 @@ def _run(folder: JobFolder, table_rows: list[str]) -> tuple[str, ...]:
     except UnreadableError:
         result, state = None, "damaged"
     if result:
-        label, pq = result.label or result.method, result.metrics.get("pq")
-        described = (result.dataset.name or result.dataset.spec, str(result.job.get("scale", "?")), str(result.seed))
+        scale, seed, method = (str(result.job.get(name, "?")) for name in ("scale", "seed", "method"))
+        label, pq = result.label or method, result.metrics.get("pq")
+        described = (result.dataset.name or result.dataset.spec, scale, seed)
     return (folder.key, "; ".join(table_rows) or label, *described, state, "" if pq is None else f"{pq:.4f}")
