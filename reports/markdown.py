@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.plan.tables import Scalar
-from reports.caption import caption, explained
+from reports.caption import caption
 from reports.cells import SIGNS, Column, metric_columns
-from reports.collect import TableResults
+from reports.collect import RowResults, TableResults
 from reports.costs import COST_NOTE, cost_table
+from reports.layout import FULL, Block, Kind, Layout, blocks, shown_rows
 from reports.learning import RULE, RowLearning, learning_table
 from reports.markdown_text import escape, escape_cells, format_table
+from reports.notes import Note, note_of, table_notes
 from reports.origins import legend, marked_label
 from reports.pictures import Picture
 from reports.thresholds import threshold_rule, threshold_table
 
 
 def table_markdown(
-    results: TableResults, rows: Sequence[RowLearning], segmentations: Picture, learning: Picture
+    results: TableResults, rows: Sequence[RowLearning], segmentations: Picture, learning: Picture, layout: Layout = FULL
 ) -> str:
-    """Write out figures, reasons for gaps, cost, learning and a test image of each row.
+    """Write out figures in a layout, their notes, cost, learning and a test image of each row.
 
     Pictures are named as files beside the report.
     """
-    parts = [f"# {results.spec.title}", escape(" ".join(caption(results))), _figures(results)]
-    parts += [escape(" ".join(sentences))] if (sentences := legend(results.rows)) else []
-    parts += [f"{row.number}. {escape(' '.join(reasons))}" for row, reasons in explained(results)]
+    blocks_shown, notes = blocks(results, layout), table_notes(results, layout)
+    parts = [f"# {results.spec.title}", escape(caption(results))]
+    for block in blocks_shown:
+        parts += [f"**{block.title}**"] if block.title else []
+        parts.append(_figures(results, block, notes, layout))
+    parts += [escape(" ".join(sentences))] if (sentences := legend(shown_rows(blocks_shown))) else []
+    parts.append("\n".join(f"{note.number}. {escape(note.text)}" for note in notes))
     parts += ["## Thresholds", *_thresholds(results), escape(threshold_rule(results))]
     parts += ["## Cost", _costs(results), COST_NOTE]
     parts += [
@@ -42,21 +48,33 @@ def _picture(title: str, picture: Picture) -> str:
     return f"![{title}]({picture.path.name})\n\n{caption}" if picture.path else caption
 
 
-def _figures(results: TableResults) -> str:
+def _figures(results: TableResults, block: Block, notes: Sequence[Note], layout: Layout) -> str:
     columns = metric_columns(results)
     headings = ["#", results.spec.row_heading, *(escape(column.heading) for column in results.spec.columns)]
-    headings += [
-        f"{escape(column.title)} {kind}" for column in columns for kind in ("published", "measured", "difference")
-    ]
+    kinds = [f" {kind}" for kind in block.kinds] if len(block.kinds) > 1 else [""]
+    headings += [escape(one.title) + kind for one in columns for kind in kinds]
     lines = []
-    for index, row in enumerate(results.rows):
-        line = [str(row.number), escape(marked_label(row))]
+    for index, row in block.rows:
+        line = [str(row.number), escape(marked_label(row)) + _mark(notes, row)]
         marks = results.spec.marks(row.spec)
         line += [_switch(marks.get(column.field, "")) for column in results.spec.columns]
-        for column in columns:
-            line += [_published(column, index), _measured(column, index), column.difference[index] or "-"]
+        line += [_cell(column, index, kind, layout) for column in columns for kind in block.kinds]
         lines.append(line)
     return format_table(headings, lines)
+
+
+def _mark(notes: Sequence[Note], row: RowResults) -> str:
+    """Point to the note of a row."""
+    number = note_of(notes, row)
+    return f" <sup>{number}</sup>" if number else ""
+
+
+def _cell(column: Column, index: int, kind: Kind, layout: Layout) -> str:
+    if kind == "published":
+        return _published(column, index)
+    if kind == "difference":
+        return column.difference[index] or "-"
+    return _measured(column, index) + (SIGNS[column.signs[index]] if layout.shows_signs else "")
 
 
 def _costs(results: TableResults) -> str:
@@ -86,7 +104,7 @@ def _published(column: Column, index: int) -> str:
 
 
 def _measured(column: Column, index: int) -> str:
-    return _bold(column.measured[index] or "-", index in column.best_measured) + SIGNS[column.signs[index]]
+    return _bold(column.measured[index] or "-", index in column.best_measured)
 
 
 def _bold(text: str, best: bool) -> str:

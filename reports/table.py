@@ -13,6 +13,7 @@ from benchmarks.files import spreadsheet_cell, write_atomic
 from reports.collect import TableResults
 from reports.frame import to_frame
 from reports.latex import combined_document, cost_fragment, document, fragment_names, table_fragment
+from reports.layout import FULL, Layout
 from reports.learning import RowLearning, read_learning
 from reports.learning_picture import draw_learning
 from reports.markdown import table_markdown
@@ -39,7 +40,7 @@ class ReportPaths:
         return [self.tex, self.costs, self.document, self.markdown, self.csv, *pictures]
 
 
-def write_table(results: TableResults, out: Path) -> ReportPaths:
+def write_table(results: TableResults, out: Path, layout: Layout = FULL) -> ReportPaths:
     """Write OUT/reports/<table>.tex, _costs.tex, _document.tex, .md, .csv, <table>_segmentations.png and _learning.png.
 
     Without the data, or without predictions, everything but the picture of segmentations is written; without
@@ -47,6 +48,7 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
 
     Args:
         results: collected from `out`, where jobs keep their predictions and curves.
+        layout: of the figures in LaTeX and Markdown; the CSV has everything.
     """
     name, folder = results.spec.name, out / "reports"
     segmentations = _picture(folder / f"{name}_segmentations.png", lambda path: draw_segmentations(results, out, path))
@@ -61,10 +63,10 @@ def write_table(results: TableResults, out: Path) -> ReportPaths:
         segmentations=segmentations,
         learning=learning,
     )
-    write_atomic(paths.tex, table_fragment(results))
+    write_atomic(paths.tex, table_fragment(results, layout))
     write_atomic(paths.costs, cost_fragment(results))
     write_atomic(paths.document, document([paths.tex.name, paths.costs.name], [paths.segmentations, paths.learning]))
-    write_atomic(paths.markdown, table_markdown(results, rows, paths.segmentations, paths.learning))
+    write_atomic(paths.markdown, table_markdown(results, rows, paths.segmentations, paths.learning, layout))
     write_atomic(paths.csv, _for_spreadsheets(to_frame(results)).to_csv(index=False))
     return paths
 

@@ -20,6 +20,7 @@ from benchmarks.cli.commands import (
     inventory,
     power,
     predict,
+    push,
     report,
     run,
     scaling,
@@ -47,6 +48,7 @@ app.command("show")(show.show)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("score")(predict.score)
+app.command("push")(push.push)
 app.command("study")(study.study)
 app.command("report")(report.report)
 app.command("rescore")(report.rescore)

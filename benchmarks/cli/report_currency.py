@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 PAGE = "index.html"
 
 
-def table_sources(out: Path, table: str) -> str:
-    """The SHA-256 of what the reports of a table are made of: its plan, and how its jobs ended.
+def table_sources(out: Path, table: str, layout: str = "full") -> str:
+    """The SHA-256 of what the reports of a table are made of: its plan, how its jobs ended, and the layout's name.
 
     Raises:
         UserError: the plan cannot be read.
@@ -28,7 +28,7 @@ def table_sources(out: Path, table: str) -> str:
 
     run = read_run(out, table)
     folders = [JobFolder.named(key, out) for key in (run.jobs if run else ())]
-    return _digest_of(out, [run_path(out, table), *_endings(folders)])
+    return _digest_of(out, [run_path(out, table), *_endings(folders)], layout)
 
 
 def page_sources(out: Path) -> str:
@@ -53,10 +53,10 @@ def note_report(out: Path, report: str, sources: str) -> None:
     write_json(_path(out), _read(out) | {report: entry})
 
 
-def is_current_table(out: Path, table: str) -> bool:
-    """Whether a table's own reports show its last plan, and all results and failures of its jobs."""
+def is_current_table(out: Path, table: str, layout: str = "full") -> bool:
+    """Whether a table's own reports show its last plan, and all results and failures of its jobs, in this layout."""
     try:
-        return is_current(out, f"{table}.md", table_sources(out, table))
+        return is_current(out, f"{table}.md", table_sources(out, table, layout))
     except UserError:
         return False  # reporting it says what is wrong
 

@@ -22,31 +22,39 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmarks.cli.experiments import Experiment
+    from reports.layout import Layout
     from reports.results_folder import ResultsFolder
     from reports.table import ReportPaths
 
 
 def report_experiments(
-    console: Console, experiments: Sequence[Experiment], out: Path, device: str
+    console: Console, experiments: Sequence[Experiment], out: Path, device: str, layout: Layout | None = None
 ) -> dict[str, list[Path]]:
     """Report tables and figures that were run, and everything in `out` in one page; returns the files by name.
 
     Args:
         device: where models are looked into for figures.
+        layout: of the tables; by default the full one.
     """
-    files = {one.name: report_table(console, out, one.name) for one in experiments if one.figure is None}
+    files = {one.name: report_table(console, out, one.name, layout) for one in experiments if one.figure is None}
     for one in experiments:
         if one.figure is not None:
             files[one.name] = _report_figure(console, one, out, device)
-    report_folder(console, out, tables_already_written=current_tables(out))
+    report_folder(console, out, current_tables(out, layout), layout)
     return files
 
 
-def current_tables(out: Path) -> set[str]:
-    """Return the names of the tables whose own reports are up to date."""
+def current_tables(out: Path, layout: Layout | None = None) -> set[str]:
+    """Return the names of the tables whose own reports are up to date and in this layout."""
     from benchmarks.store.run_file import run_tables
 
-    return {table for table in run_tables(out) if is_current_table(out, table)}
+    return {table for table in run_tables(out) if is_current_table(out, table, _name(layout))}
+
+
+def _name(layout: Layout | None) -> str:
+    from reports.layout import FULL
+
+    return (layout or FULL).name
 
 
 def _report_figure(console: Console, experiment: Experiment, out: Path, device: str) -> list[Path]:
@@ -66,37 +74,48 @@ def _report_figure(console: Console, experiment: Experiment, out: Path, device: 
     return [picture.path, picture.path.with_suffix(".pdf")]
 
 
-def reports_are_current(experiments: Sequence[Experiment], out: Path) -> bool:
-    """Tell whether these tables and figures were made, and the page shows everything that the folder holds."""
+def reports_are_current(experiments: Sequence[Experiment], out: Path, layout: Layout | None = None) -> bool:
+    """Tell whether these tables and figures were made, in this layout, and the page shows all that the folder holds."""
     from benchmarks.store.run_file import run_path
 
     made = [run_path(out, one.name) for one in experiments if one.figure is None]
     made += [out / "figures" / one.name / "figure.json" for one in experiments if one.figure is not None]
-    return all(path.exists() for path in made) and is_current(out, PAGE, page_sources(out))
+    tables = {one.name for one in experiments if one.figure is None}
+    laid_out = tables <= current_tables(out, layout)
+    return laid_out and all(path.exists() for path in made) and is_current(out, PAGE, page_sources(out))
 
 
-def report_table(console: Console, out: Path, table: str) -> list[Path]:
-    """Write the reports of a table, print it and say where they are; returns the files."""
+def report_table(console: Console, out: Path, table: str, layout: Layout | None = None) -> list[Path]:
+    """Write the reports of a table, print it and say where they are; returns the files.
+
+    Args:
+        layout: of the table; by default the full one.
+    """
     from reports.collect import collect
     from reports.console import render_console
+    from reports.layout import FULL
     from reports.table import write_table
 
-    sources = table_sources(out, table)
+    layout = layout or FULL
+    sources = table_sources(out, table, layout.name)
     results = collect(out, table)
-    paths = write_table(results, out)
+    paths = write_table(results, out, layout)
     note_report(out, paths.markdown.name, sources)
-    console.print(render_console(results))
+    console.print(render_console(results, layout))
     _say_paths(console, paths)
     return paths.files
 
 
-def report_folder(console: Console, out: Path, tables_already_written: Collection[str] = ()) -> list[Path]:
+def report_folder(
+    console: Console, out: Path, tables_already_written: Collection[str] = (), layout: Layout | None = None
+) -> list[Path]:
     """Write the reports of every table and figure in `out`, the claims and the page that shows them all.
 
     What cannot be read is said and left out.
 
     Args:
         tables_already_written: names of tables whose own reports are up to date.
+        layout: of the tables' own reports, by default the full one; the page always shows everything.
 
     Returns:
         The files that were written.
@@ -110,11 +129,11 @@ def report_folder(console: Console, out: Path, tables_already_written: Collectio
     from reports.table import write_combined
 
     _remove_leftovers(out)
-    sources, of_tables = page_sources(out), _sources_of_tables(out)
+    sources, of_tables = page_sources(out), _sources_of_tables(out, _name(layout))
     folder = read_results_folder(out)
     for problem in folder.problems:
         _warn(console, problem)
-    written = _tables(console, folder, tables_already_written, of_tables)
+    written = _tables(console, folder, tables_already_written, of_tables, layout)
     files = [path for paths in written.values() for path in paths.files]
     figures = _figures(console, out)
     combined = write_combined(list(folder.results.values()), out)
@@ -138,26 +157,31 @@ def _remove_leftovers(out: Path) -> None:
         remove_leftovers(folder)
 
 
-def _sources_of_tables(out: Path) -> dict[str, str]:
+def _sources_of_tables(out: Path, layout: str) -> dict[str, str]:
     from benchmarks.store.run_file import run_tables
 
     found = {}
     for table in run_tables(out):
         with suppress(UserError):  # reading the folder says what is wrong
-            found[table] = table_sources(out, table)
+            found[table] = table_sources(out, table, layout)
     return found
 
 
 def _tables(
-    console: Console, folder: ResultsFolder, already_written: Collection[str], sources: Mapping[str, str]
+    console: Console,
+    folder: ResultsFolder,
+    already_written: Collection[str],
+    sources: Mapping[str, str],
+    layout: Layout | None,
 ) -> Mapping[str, ReportPaths]:
+    from reports.layout import FULL
     from reports.table import write_table
 
     written = {}
     for name, results in folder.results.items():
         if name not in already_written:
             with console.status(f"writing the reports of {name}"):
-                written[name] = write_table(results, folder.out)
+                written[name] = write_table(results, folder.out, layout or FULL)
                 note_report(folder.out, written[name].markdown.name, sources[name])
             console.print(name, style="bold")
             _say_paths(console, written[name])

@@ -12,6 +12,7 @@ import torch
 
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
+from benchmarks.files import write_atomic
 from benchmarks.machine.allocator import keep_freed_memory, release_freed_memory
 from benchmarks.machine.environment import describe_environment, peak_memory_bytes, reset_peak_memory
 from benchmarks.machine.threads import computing_with
@@ -24,6 +25,7 @@ from benchmarks.run.prediction import Labeller, predict_split, score_split, segm
 from benchmarks.run.thresholds import settle_thresholds
 from benchmarks.run.training import JobTraining, check_processes, train_job
 from benchmarks.store.job_folder import JobFolder, now
+from benchmarks.store.model_card import model_card
 from benchmarks.store.result import SCHEMA, Cost, DatasetFacts, Result, ThresholdChoice
 from benchmarks.store.saved_model import load_model, save_model
 from benchmarks.store.scores import write_scores
@@ -112,36 +114,37 @@ def _run(
     report = maker.training.report
     rows = score_split(job, dataset, folder)
     write_scores(rows, folder.scores)
-    folder.write_result(
-        Result(
-            version=SCHEMA,
-            key=job.key,
-            label=label,
-            job=job.resolved(),
-            dataset=DatasetFacts(
-                **job.data.model_dump(),
-                split=job.split,
-                images=len(rows),
-                instances=sum(row["truth"] for row in rows),
-                normalisation=dataset.normalisation,
-            ),
-            thresholds=maker.thresholds,
-            metrics=mean_scores(rows),
-            images=rows,
-            cost=Cost(
-                parameters=maker.parameters,
-                flops_per_crop=training_flops(maker.model, job, dataset, device) if maker.model else None,
-                iterations=report.iterations,
-                train_seconds=report.seconds,
-                seconds_per_iteration=report.seconds / report.iterations if job.trained else None,
-                seconds_per_image=None if job.method == EXTERNAL else seconds_per_image,
-                peak_memory_bytes=None if job.method == EXTERNAL else peak,
-            ),
-            environment=environment,
-            started=started,
-            finished=now(),
-        )
+    result = Result(
+        version=SCHEMA,
+        key=job.key,
+        label=label,
+        job=job.resolved(),
+        dataset=DatasetFacts(
+            **job.data.model_dump(),
+            split=job.split,
+            images=len(rows),
+            instances=sum(row["truth"] for row in rows),
+            normalisation=dataset.normalisation,
+        ),
+        thresholds=maker.thresholds,
+        metrics=mean_scores(rows),
+        images=rows,
+        cost=Cost(
+            parameters=maker.parameters,
+            flops_per_crop=training_flops(maker.model, job, dataset, device) if maker.model else None,
+            iterations=report.iterations,
+            train_seconds=report.seconds,
+            seconds_per_iteration=report.seconds / report.iterations if job.trained else None,
+            seconds_per_image=None if job.method == EXTERNAL else seconds_per_image,
+            peak_memory_bytes=None if job.method == EXTERNAL else peak,
+        ),
+        environment=environment,
+        started=started,
+        finished=now(),
     )
+    if folder.model.is_dir():
+        write_atomic(folder.model_card, model_card(result.job, result))
+    folder.write_result(result)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from benchmarks.store.documents import UnreadableError, read_document, write_doc
 from benchmarks.store.result import SCHEMA, AddedMetrics, Failure, Result, check_means
 
 State = Literal["done", "damaged", "failed", "unfinished", "not run"]
+CARD_FILE = "README.md"
+"""Of a model folder, as the hub wants it."""
 LINES = 20
 BYTES = 16384
 """The length of the tail of an output in which its last lines are looked for."""
@@ -110,6 +112,11 @@ class JobFolder:
     def model(self) -> Path:
         """Folder of the trained model."""
         return self.path / "model"
+
+    @property
+    def model_card(self) -> Path:
+        """What people have to know of the model. It may be edited, so no checksum covers it."""
+        return self.model / CARD_FILE
 
     @property
     def thresholds(self) -> Path:
@@ -323,7 +330,7 @@ class JobFolder:
         files = [self.description, self.environment, self.losses, self.validation, self.thresholds, self.scores]
         for folder in (self.model, self.predictions):
             files += sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
-        return [path for path in files if path.is_file()]
+        return [path for path in files if path.is_file() and path != self.model_card]
 
     def write_added_metrics(self, metrics: AddedMetrics) -> None:
         write_sealed(self.added_metrics, metrics)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,20 @@ def known_leaks(out: Path, fingerprint: str) -> list[str] | None:
     return next(
         (run.leaks for run in runs if run and run.data.fingerprint == fingerprint and run.leaks is not None), None
     )
+
+
+def rows_of_jobs(out: Path) -> dict[str, list[str]]:
+    """Name the rows that each job stands for, by its key; tables whose file cannot be read name none."""
+    found: dict[str, list[str]] = {}
+    for table in run_tables(out):
+        with suppress(UserError):
+            run = read_run(out, table)
+            for row in run.rows if run else ():
+                for key in row.keys:
+                    found.setdefault(key, []).append(
+                        f"{table}, row {row.row}" + (f": {row.label}" if row.label else "")
+                    )
+    return found
 
 
 def save_run(

@@ -20,10 +20,11 @@ from benchmarks.plan.job import Job
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.settings import TestingSettings
 from benchmarks.store.checksums import changed_files, checksums_of
+from benchmarks.store.job_folder import CARD_FILE
 
 HARNESS_FILE = "harness.json"
 CONFIG_FILE = "config.json"
-_UNCHECKED = (HARNESS_FILE, CONFIG_FILE, "README.md")
+_UNCHECKED = (HARNESS_FILE, CONFIG_FILE, CARD_FILE)
 """The configuration gets its thresholds later, and the model card is for people."""
 PRECISIONS = ("float32", "bfloat16")
 

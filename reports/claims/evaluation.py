@@ -10,12 +10,12 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.plan.tables import TableSpec, load_table
 from benchmarks.store.run_file import RunFile, read_run
-from reports.caption import comparability, unequal
 from reports.claims.deciding import undecided_notes
 from reports.claims.missing import command, first_command, missing_jobs
 from reports.claims.specification import BestOf, Better, Claim, Claims, Close, LargestGain, NoGain, Part, load_claims
 from reports.claims.verdicts import PartVerdict, Verdict, joint
 from reports.collect import Found, RowResults, TableResults, collect
+from reports.comparability import comparability, unequal
 from reports.comparisons import ALPHA, Comparison, compare, compare_gains, corrected
 from reports.statistics import least_p
 

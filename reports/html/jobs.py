@@ -54,6 +54,7 @@ class JobEntry:
 
     key: str
     label: str
+    seed: str  # empty where it is not known
     state: str
     rows: tuple[str, ...]  # "table4, row 3"
     configuration: tuple[tuple[str, str], ...]
@@ -89,6 +90,7 @@ def read_jobs(folder: ResultsFolder) -> Jobs:
             JobEntry(
                 key=key,
                 label=label,
+                seed=str(job.get("seed", "")),
                 state=STATES["done" if result else job_folder.state],
                 rows=tuple(rows.get(key, ())),
                 configuration=tuple(flatten(job)),

@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.plan.tables import Scalar
 from benchmarks.store.run_file import RunFile
-from reports.caption import caption, notes
+from reports.caption import caption
 from reports.cells import Column, metric_columns
 from reports.claims.writing import COMPARISON_HEADINGS, comparison_cells
 from reports.collect import RowResults, TableResults
@@ -20,6 +20,7 @@ from reports.html.distributions import Distribution, distributions
 from reports.html.grid import Grid
 from reports.html.pictures import Embedded, embed
 from reports.learning import RULE, learning_table, read_learning
+from reports.notes import Note, note_of, row_notes, table_notes
 from reports.origins import legend, marked_label
 from reports.pictures import Picture, drawn_caption
 from reports.results_folder import RunTable
@@ -50,7 +51,8 @@ class Line:
     switches: tuple[str, ...]
     measures: tuple[Measure, ...]
     jobs: tuple[tuple[int, str], ...]  # seed and key of each result
-    notes: tuple[str, ...]  # why figures are missing
+    note: int | None  # the number of the one that explains it
+    gaps: int  # figures that are missing
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class TableSection:
     name: str
     title: str
     run: RunFile
-    sentences: list[str]
+    caption: str
+    notes: list[Note]
     row_heading: str
     switch_headings: list[str]
     metric_titles: list[str]
@@ -93,16 +96,18 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
     columns = metric_columns(results)
     against = against_reference(results)
     learning, learning_picture = _learning(results, out, written)
+    notes = table_notes(results)
     headings, costs = cost_table(results)
     return TableSection(
         name=spec.name,
         title=spec.title,
         run=run.run,
-        sentences=caption(results),
+        caption=caption(results),
+        notes=notes,
         row_heading=spec.row_heading,
         switch_headings=[column.heading for column in spec.columns],
         metric_titles=[column.title for column in columns],
-        lines=[_line(results, row, index, columns) for index, row in enumerate(results.rows)],
+        lines=[_line(results, row, index, columns, notes) for index, row in enumerate(results.rows)],
         legend=legend(results.rows),
         reference=f"row {against.reference.number} ({against.reference.label})",
         comparisons=Grid(
@@ -151,7 +156,7 @@ def _picture(name: str, kind: str, out: Path, written: Mapping[str, ReportPaths]
     return Picture(path, drawn_caption(path))
 
 
-def _line(results: TableResults, row: RowResults, index: int, columns: Sequence[Column]) -> Line:
+def _line(results: TableResults, row: RowResults, index: int, columns: Sequence[Column], notes: Sequence[Note]) -> Line:
     marks = results.spec.marks(row.spec)
     return Line(
         number=row.number,
@@ -159,7 +164,8 @@ def _line(results: TableResults, row: RowResults, index: int, columns: Sequence[
         switches=tuple(_switch(marks.get(column.field, "")) for column in results.spec.columns),
         measures=tuple(_measure(column, index) for column in columns),
         jobs=tuple((result.seed, result.key) for result in row.results),
-        notes=tuple(notes(row, results.spec.metrics)),
+        note=note_of(notes, row),
+        gaps=len(row_notes(row, results.spec.metrics)),
     )
 
 

@@ -1,133 +1,41 @@
 from __future__ import annotations
 
-import json
+import textwrap
 from pathlib import Path
 
+import pytest
 from synthesis import edit_result, fail, synthesise_scores
 
-from reports.caption import caption, notes
+from benchmarks.plan.tables import list_tables
+from reports.caption import caption
 from reports.collect import collect
 
-KEYS = [f"table4-row{number}-seed0" for number in range(1, 9)]
+
+def test_says_data_scale_and_seeds_after_the_papers_sentence(one_seed: Path, data: str) -> None:
+    results = collect(one_seed, "table4")
+    truths = [image["truth"] for image in results.results[0].images]
+    for number in range(1, 9):
+        edit_result(one_seed, f"table4-row{number}-seed0", "dataset.name", "discs")
+    said = caption(collect(one_seed, "table4"))
+    counts = f"({len(truths)} images, {sum(truths)} instances)"
+    assert said == f"{results.spec.caption} discs test {counts}, scale quick, seed 0."
 
 
-def text(out: Path) -> str:
-    return " ".join(caption(collect(out, "table4")))
-
-
-def test_says_what_was_measured_and_how(one_seed: Path, data: str) -> None:
-    truths = [image["truth"] for image in collect(one_seed, "table4").results[0].images]
-    said = text(one_seed)
-    assert f"{data}, split test ({len(truths)} images, {sum(truths)} instances, decoding ids)" in said
-    assert "scale quick, 600 iterations a row; metrics are means over images." in said
-    assert "One seed (0): the spread over seeds is not known." in said
-    assert "Made on Test CPU @ 2 GHz (cores: 2, threads: 1)." in said
-    assert "±" not in said
-
-
-def test_says_over_which_seeds(three_seeds: Path) -> None:
-    assert "Mean ± standard deviation over 3 seeds (0, 1, 2)." in text(three_seeds)
-
-
-def test_says_what_marks_mean_and_how_they_are_found(tmp_path: Path) -> None:
-    synthesise_scores(tmp_path, tables=["table4"])
-    said = text(tmp_path)
-    assert "▲ / ▼: significantly better / worse than row 8 (full model) on 15 images and 3 seeds: " in said
-    assert "Wilcoxon signed-rank test of the differences of images" in said
-    assert "p < 0.05 after Holm's correction over this table's 28 comparisons (7 rows × 4 metrics)" in said
-    assert "bootstrap interval of the difference, over images and seeds, beyond 0." in said
-    assert "The CSV's 95 % intervals are bootstrapped over images instead." in said
-    assert "other trainings" not in said
-
-
-def test_says_how_many_in_words_that_fit(three_seeds: Path) -> None:
-    for number in range(1, 7):
-        for seed in range(3):
-            fail(three_seeds, f"table4-row{number}-seed{seed}", "x")
-    assert "this table's 4 comparisons (1 row × 4 metrics)" in text(three_seeds)
-
-
-def test_says_what_one_seed_and_few_images_cannot_tell(one_seed: Path) -> None:
-    said = text(one_seed)
-    assert "on 3 images and 1 seed: " in said
-    assert "the difference, over images, beyond 0. With one seed, marks are about these trained networks" in said
-    assert "So few images cannot give p < 0.05: nothing can be marked." in said
-
-
-def test_says_when_nothing_is_compared(one_seed: Path) -> None:
-    edit_result(one_seed, "table4-row2-seed0", "job.data.fingerprint", "0")
-    assert "'dynamic filters' and 'full model' cannot be paired: they were tested on different data." in text(one_seed)
-    fail(one_seed, KEYS[7], "x")
-    said = text(one_seed)
-    assert "No row is compared with row 8 (full model), which has no result." in said
-    assert "▲" not in said
-
-
-def test_says_every_reason_against_a_comparison(one_seed: Path) -> None:
-    said = text(one_seed)
-    assert "Measured and published figures cannot be compared: the data are not BBBC039V1; " in said
-    assert "scale is quick, not paper; iterations is 600, not 30000; backbone is resnet18" in said
-    assert "no pretrained backbone." in said
-
-
-def test_says_so_where_the_figures_compare(one_seed: Path) -> None:
-    paper = {
-        "dataset.spec": "bbbc039:/data?decoding=pea",
-        "dataset.decoding": "pea",
-        "job.scale": "paper",
-        "cost.iterations": 30000,
-        "job.testing": {"tile": 1024},
-        "job.model.backbone": {"name": "resnet50", "pretrained": "microsoft/resnet-50"},
-    }
-    for key in KEYS:
-        for path, value in paper.items():
-            edit_result(one_seed, key, path, value)
-    assert text(one_seed).endswith("Data, decoding and schedule are those of the published figures.")
-    edit_result(one_seed, KEYS[3], "dataset.decoding", "official")
-    assert text(one_seed).endswith("cannot be compared: decoding is pea / official, not pea.")
-
-
-def test_mixed_machines_are_all_named(one_seed: Path) -> None:
-    edit_result(one_seed, KEYS[2], "environment", {"cpu": "Other", "cores": 8, "threads": 8, "accelerator": "H200"})
-    assert "threads: 1) / H200, Other (cores: 8, threads: 8)." in text(one_seed)
+def test_several_seeds(three_seeds: Path) -> None:
+    assert caption(collect(three_seeds, "table4")).endswith("scale quick, mean ± std over 3 seeds (0, 1, 2).")
 
 
 def test_with_no_result_at_all(one_seed: Path) -> None:
-    for key in KEYS:
-        fail(one_seed, key, "x")
-    assert text(one_seed).endswith("Measured: nothing yet.")
+    for number in range(1, 9):
+        fail(one_seed, f"table4-row{number}-seed0", "x")
+    assert caption(collect(one_seed, "table4")).endswith("Measured: nothing yet.")
 
 
-def test_notes_name_the_job_and_the_seeds_left(three_seeds: Path) -> None:
-    fail(three_seeds, "table4-row2-seed1", "out of memory")
-    row = collect(three_seeds, "table4").rows[1]
-    assert notes(row, ["pq"]) == ["2 of 3 seeds: failed: RuntimeError: out of memory (job table4-row2-seed1)."]
-
-
-def test_notes_name_a_metric_that_came_after_the_results(three_seeds: Path) -> None:
-    edit_result(three_seeds, "table4-row2-seed1", "metrics", {"pq": 0.5})
-    row = collect(three_seeds, "table4").rows[1]
-    assert notes(row, ["pq"]) == []
-    (said,) = notes(row, ["pq", "sq"])
-    assert said.startswith("1 of 3 results have no SQ, which was added after them: `pctrans-bench rescore`")
-
-
-def test_names_what_the_user_changed(one_seed: Path) -> None:
-    path = one_seed / "runs" / "table4.json"
-    run = json.loads(path.read_text())
-    path.write_text(json.dumps(run | {"overrides": {"training": {"iterations": 5}, "testing": {"flips": True}}}))
-    said = text(one_seed)
-    assert "Changed from the scale's settings: training.iterations=5, testing.flips=true." in said
-    assert "cannot be compared: settings were changed" in said
-
-
-def test_names_pictures_that_are_in_two_splits(one_seed: Path) -> None:
-    assert "LEAK" not in text(one_seed)
-    path = one_seed / "runs" / "table4.json"
-    run = json.loads(path.read_text(encoding="utf-8"))
-    pairs = [f"test/{number} = train/{number} (the same pixels)" for number in range(5)]
-    path.write_text(json.dumps(run | {"leaks": pairs}), encoding="utf-8")
-    said = text(one_seed)
-    assert f"LEAK: the same picture is in two splits of the data, so figures may flatter: {pairs[0]}; " in said
-    assert f"{pairs[2]}; and 2 more." in said
-    assert pairs[3] not in said
+@pytest.mark.parametrize("table", list_tables())
+def test_has_three_lines_at_most(tmp_path: Path, table: str) -> None:
+    """On a page a line has some 105 characters; with a long name of the data and with many seeds, too."""
+    synthesise_scores(tmp_path, tables=[table], seeds=7, images=2)
+    results = collect(tmp_path, table)
+    for result in results.results:
+        edit_result(tmp_path, result.key, "dataset.name", "a-data-set-with-a-name-" + 10 * "long-")
+    assert len(textwrap.wrap("Table 4: " + caption(collect(tmp_path, table)), 100)) <= 3

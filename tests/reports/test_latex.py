@@ -17,6 +17,7 @@ from benchmarks.files import write_atomic
 from benchmarks.plan.tables import list_tables
 from reports.collect import collect
 from reports.latex import PREAMBLE, combined_document, cost_fragment, escape, fragment_names, table_fragment
+from reports.layout import Layout
 from reports.published import PUBLISHED
 from reports.table import ReportPaths, write_combined, write_table
 
@@ -77,13 +78,41 @@ def test_spread_and_gaps(three_seeds: Path) -> None:
     rows = body(fragment)
     assert rows[0][7] == "0.3000"
     assert rows[1][:8] == [*[""] * 7, r"{\scriptsize$\pm$\,0.2646}"]  # below its mean
-    assert rows[2][7::3] == ["--$^{1}$"] * 4
+    assert rows[2][7::3] == [r"--\tnote{5}"] * 4
     assert rows[2][8::3] == ["--"] * 4
     assert rows[3][0] == r"\checkmark"  # without figures, no line of spreads
-    assert rows[5][7].endswith("$^{2}$")
-    notes = fragment.split(r"\end{tabular}")[1]
-    assert r"$^{1}$ failed: RuntimeError: boom\_" in notes
-    assert "$^{2}$ 2 of 3 seeds: failed" in notes
+    assert rows[5][7].endswith(r"\tnote{6}")
+    notes = fragment.split(r"\begin{tablenotes}")[1]
+    assert r"\item[5] Row 2: failed: RuntimeError: boom\_" in notes
+    assert r"\item[6] Row 4: 2 of 3 seeds: failed" in notes
+
+
+def test_the_papers_layout_has_its_columns_and_order_and_measured_figures_alone(one_seed: Path) -> None:
+    for number in range(1, 9):
+        edit_result(one_seed, f"table4-row{number}-seed0", "metrics.pq", 0.1 * number)
+    fragment = table_fragment(collect(one_seed, "table4"), Layout(paper=True, published="none"))
+    rows = body(fragment)
+    assert [len(row) for row in rows] == [6 + 4] * 8
+    assert [row[9] for row in rows] == [*(f"0.{number}000" for number in range(1, 8)), r"\textbf{0.8000}"]
+    assert r"\cmidrule" not in fragment and "triangle" not in fragment and "published" not in fragment
+
+
+def test_published_figures_are_a_block_or_a_column_by_choice(three_seeds: Path) -> None:
+    results = collect(three_seeds, "table4")
+    block = table_fragment(results, Layout(paper=True, published="block"))
+    measured, published = block.split(r"\emph{Measured}")[1].split(r"\emph{Published}")
+    assert "0.8141" in published and "0.8141" not in measured
+    assert measured.count(r"\pm") == 8 * 4
+    column = table_fragment(results, Layout(paper=True, published="column"))
+    assert [row[6::2] for row in body(column)][1] == ["0.7684", "0.9598", "0.9091", "0.8141"]
+
+
+def test_rows_that_only_quote_the_paper_are_not_rows_of_dashes(methods: Path) -> None:
+    results = collect(methods, "table1")
+    fragment = table_fragment(results, Layout(paper=True, published="none"))
+    assert "Mask R-{}CNN" not in fragment and "quoted from the paper" not in fragment and "OSFormer" in fragment
+    block = table_fragment(results, Layout(paper=True, published="block"))
+    assert block.count("Mask R-{}CNN") == 1 and block.count("OSFormer") == 2
 
 
 @pytest.mark.parametrize(

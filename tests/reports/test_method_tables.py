@@ -17,11 +17,11 @@ from test_latex import compile_latex, needs_pdflatex
 
 from benchmarks.errors import UserError
 from benchmarks.plan.tables import load_table
-from reports.caption import caption
 from reports.cells import metric_columns
 from reports.collect import collect
 from reports.console import render_console
 from reports.latex import table_fragment
+from reports.notes import table_notes
 from reports.table import ReportPaths, write_table
 
 TRAINED = {14: "Discriminative", 15: "OSFormer", 16: "Mask2Former", 17: "PCTrans"}
@@ -33,7 +33,7 @@ def write(out: Path, table: str = "table1") -> ReportPaths:
 
 
 def text(out: Path, table: str = "table1") -> str:
-    return " ".join(caption(collect(out, table)))
+    return " ".join(note.text for note in table_notes(collect(out, table)))
 
 
 def edit_run(out: Path, number: int, **changes: object) -> None:
@@ -43,7 +43,7 @@ def edit_run(out: Path, number: int, **changes: object) -> None:
 
 def latex_groups(fragment: str) -> list[list[list[str]]]:
     """List the cells of the lines between each two rules, after the heading."""
-    table = fragment.split(r"\begin{tabular}")[1].split(r"\bottomrule")[0]
+    table = fragment.split(r"\begin{tabular}")[2].split(r"\bottomrule")[0]
     return [
         [
             [cell.strip() for cell in line.removesuffix("[2pt]").removesuffix(r"\\").split("&")]
@@ -103,9 +103,9 @@ def test_a_row_beyond_the_table_has_to_be_external(methods: Path, changes: dict[
 def test_caption_speaks_of_training_only_where_there_was_some(methods: Path) -> None:
     said = text(methods)
     assert "600 iterations a trained row;" in said
-    assert "over 3 seeds (0, 1, 2). Untrained rows are run once." in said
-    assert "All trained rows share data, split, crop, augmentation, batch size" in said
-    assert "iterations is 600, not 30000; backbone is resnet18, not resnet101;" in said
+    assert "over seeds (0, 1, 2); the CSV has 95 % intervals over images. Untrained rows are run once." in said
+    assert "Trained rows share data, split, crop, augmentation, batch" in said
+    assert "iterations is 600, not 30000" in said and "backbone is resnet18, not resnet101;" in said
 
 
 def test_figures_compare_although_untrained_rows_have_no_schedule(methods: Path) -> None:
@@ -119,14 +119,14 @@ def test_figures_compare_although_untrained_rows_have_no_schedule(methods: Path)
         is_trained = result.method not in ("watershed", "external")
         for path, value in (paper | (trained if is_trained else {})).items():
             edit_result(methods, result.key, path, value)
-    assert text(methods).endswith("Data, decoding and schedule are those of the published figures.")
+    assert "Data, decoding and schedule are those of the published figures." in text(methods)
     for number in TRAINED:
         for seed in range(3):
             fail(methods, f"table1-row{number}-seed{seed}", "x")
     said = text(methods)
-    assert said.endswith("Data and decoding are those of the published figures.")
+    assert "Data and decoding are those of the published figures." in said
     assert "Nothing was trained, so nothing depends on a seed." in said
-    assert "All trained rows" not in said
+    assert "Trained rows share" not in said
 
 
 def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
@@ -137,7 +137,7 @@ def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
     assert "Rows are NOT equal in: " in said
     assert "training.iterations is 600 (Discriminative, Mask2Former, PCTrans) and 300 (OSFormer)" in said
     assert "seeds is [0, 2] (Discriminative) and [0, 1, 2] (OSFormer, Mask2Former, PCTrans)" in said
-    assert "All trained rows" not in said
+    assert "Trained rows share" not in said
 
 
 def test_caption_admits_jobs_it_cannot_compare(methods: Path) -> None:
@@ -160,14 +160,14 @@ def test_latex_lines_by_hand(methods: Path) -> None:
         *(rf"{label}$^{{\ddagger}}$" for label in UNTRAINED),
         *TRAINED.values(),
     ]
-    none = ["--$^{1}$", "--"]
+    none = [r"--\tnote{4}", "--"]
     assert run[4][1:] == ["0.7414", *none, "0.9206", *none, "0.8755", *none, "0.7516", *none]
     assert run[7][10:] == [r"\textbf{0.8922}", "0.3000", r"{\scriptsize$-0.5922$}"]
     assert run[8][:1] + run[8][10:] == ["", "", r"{\scriptsize$\pm$\,0.2646}", ""]
     assert [line[0] for line in external] == [r"Else\_\allowbreak{}where$^{\S}$"]
     assert re.findall(r"cmidrule\(lr\)\{(.*?)\}", fragment) == ["2-4", "5-7", "8-10", "11-13"]
-    below = fragment.split(r"\end{tabular}")[1]
-    for line in ("dagger}$ quoted from the paper, not run here.", "ddagger}$ no training.", "not trained here."):
+    below = fragment.split(r"\begin{tablenotes}")[1]
+    for line in ("{\\dagger}$] quoted from the paper, not run here.", "ddagger}$] no training.", "not trained here."):
         assert below.count(line) == 1
 
 

@@ -6,10 +6,14 @@ import os
 import time
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 from synthesis import edit_result, fail, synthesise_scores
 
-from benchmarks.cli.report_writer import report_experiments
+from benchmarks.cli.layout_choice import LayoutChoice, LayoutName, PublishedPlace
+from benchmarks.cli.report_writer import current_tables, report_experiments, report_folder
+from benchmarks.errors import UserError
+from reports.layout import FULL, Layout
 
 
 def test_a_table_is_reported_again_when_what_it_shows_is_other(tmp_path: Path) -> None:
@@ -38,3 +42,23 @@ def test_a_table_is_reported_again_when_what_it_shows_is_other(tmp_path: Path) -
     assert again() == [True, False] and "0.876" in reports[0].read_text(), "and one from a backup may be older"
     reports[1].write_text("cut sh")
     assert again() == [False, True]
+
+
+def test_reports_of_another_layout_are_not_up_to_date(tmp_path: Path) -> None:
+    out = synthesise_scores(tmp_path, tables=["table7"], seeds=1, images=3)
+    paper = Layout(paper=True, published="none")
+    report_folder(Console(quiet=True), out, layout=paper)
+    assert "published" not in (out / "reports" / "table7.tex").read_text()
+    assert (current_tables(out, paper), current_tables(out)) == ({"table7"}, set())
+    assert current_tables(out, Layout(paper=True, published="block")) == set()
+    report_folder(Console(quiet=True), out, current_tables(out))
+    assert "published" in (out / "reports" / "table7.tex").read_text()
+    assert (current_tables(out, paper), current_tables(out)) == (set(), {"table7"})
+
+
+def test_the_options_of_the_layout() -> None:
+    assert LayoutChoice().read() == FULL
+    assert LayoutChoice(LayoutName.paper).read() == Layout(paper=True, published="none")
+    assert LayoutChoice(LayoutName.paper, PublishedPlace.block).read() == Layout(paper=True, published="block")
+    with pytest.raises(UserError, match="--published block is for --layout paper"):
+        LayoutChoice(published=PublishedPlace.block).read()

@@ -12,16 +12,20 @@ import pytest
 from rich.console import Console
 from synthesis import edit_result, fail, synthesise_scores
 
+from reports.cells import metric_columns
 from reports.collect import collect
 from reports.comparisons import compare
 from reports.console import render_console
 from reports.frame import to_frame
+from reports.layout import FULL, Layout
 from reports.markdown import table_markdown
 from reports.markdown_text import escape
 from reports.pairing import image_means
 from reports.pictures import Picture
 from reports.statistics import mean_interval
 from reports.table import ReportPaths, write_table
+
+PAPER, COLUMN, BLOCK = (Layout(paper=True, published=where) for where in ("none", "column", "block"))
 
 
 def write(out: Path) -> ReportPaths:
@@ -153,13 +157,14 @@ def test_a_gap_is_a_dash_with_its_reason(one_seed: Path) -> None:
     row = next(line for line in paths.markdown.read_text().splitlines() if line.startswith("| 6"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[8:] == ["0.8921", "-", "-", "0.9605", "-", "-", "0.9570", "-", "-", "0.8790", "-", "-"]
-    assert r"6. failed: RuntimeError: no \| more \<b\>memory" in paths.markdown.read_text()
+    assert r"4. Row 6: failed: RuntimeError: no \| more \<b\>memory" in paths.markdown.read_text()
     line = pd.read_csv(paths.csv).iloc[5]
     assert np.isnan(line["pq_mean"])
     assert line["pq_seeds"] == 0
     assert line["pq_published"] == 0.8790
     assert "no | more" in line["gaps"]
-    assert "row 6: failed: RuntimeError: no | more <b>memory</b>" in printed(one_seed)
+    assert cells[1] == r"\+ QEC loss <sup>4</sup>"
+    assert "4 Row 6: failed: RuntimeError: no | more <b>memory</b>" in printed(one_seed)
 
 
 def test_markdown_bold_is_best(one_seed: Path) -> None:
@@ -181,6 +186,32 @@ def test_a_narrow_terminal_shows_labels_and_spreads(three_seeds: Path) -> None:
     text = printed(three_seeds, width=80)
     assert all(row.label in text for row in collect(three_seeds, "table4").rows)
     assert len(re.findall(r"± \d\.\d{4}", text)) == 8 * 4
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_digit_is_cut_on_any_terminal(three_seeds: Path, width: int) -> None:
+    results = collect(three_seeds, "table4")
+    text = printed(three_seeds, width)
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+    for column in metric_columns(results):
+        for measured in filter(None, column.measured):
+            mean, _, spread = measured.partition(" ± ")
+            assert mean in text and f"± {spread}" in text
+
+
+@pytest.mark.parametrize(("layout", "published"), [(FULL, 1), (PAPER, 0), (COLUMN, 1), (BLOCK, 1)])
+def test_every_layout_shows_every_measured_figure_once(one_seed: Path, layout: Layout, published: int) -> None:
+    for number in range(1, 9):
+        edit_result(one_seed, f"table4-row{number}-seed0", "metrics.pq", 0.12340 + 1e-4 * number)
+    paths = write_table(collect(one_seed, "table4"), one_seed, layout)
+    console = Console(file=io.StringIO(), width=100)
+    console.print(render_console(collect(one_seed, "table4"), layout))
+    for text in (paths.tex.read_text(), paths.markdown.read_text(), console.file.getvalue()):  # type: ignore[attr-defined]
+        for number in range(1, 9):
+            assert text.count(f"0.{1234 + number}") == 1
+        assert text.count("0.8141") == published  # the paper's PQ of row 2
+        assert ("difference" in text.partition("## Thresholds")[0].lower()) <= (layout == FULL)
 
 
 def test_console_shows_both_figures_and_survives_markup(one_seed: Path) -> None:

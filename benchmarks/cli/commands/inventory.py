@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmarks.cli.options import Out
+
+if TYPE_CHECKING:
+    from benchmarks.store.job_folder import JobFolder
 
 
 class Kind(StrEnum):
@@ -28,7 +32,9 @@ def list_things(
     out: Out = Path("results"),
 ) -> None:
     """List tables, figures, studies, methods, scales, kinds of datasets, or the jobs in OUT."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
+    from rich.text import Text
 
     from benchmarks.machine.terminal import text_console
 
@@ -41,9 +47,13 @@ def list_things(
         Kind.datasets: _datasets,
         Kind.runs: lambda: _runs(out),
     }[kind]()
-    table = Table(*headings)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        # Nothing is cut: what has no room goes on below.
+        whole = heading in ("job", "seed", "state", "PQ")
+        table.add_column(heading, overflow="fold", no_wrap=whole)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     text_console().print(table)
 
 
@@ -76,25 +86,27 @@ def _methods() -> Listing:
     rows = [
         (
             name,
-            method.title,
             *(_parameters(name, scale) for scale in SCALES),
-            method.source,
-            ", ".join(filter(None, (method.uses, method.provider))),
+            "; ".join(filter(None, (method.title, method.source, method.uses, method.provider))),
         )
         for name, method in all_methods().items()
     ]
-    return ("method", "title", *(f"parameters, {scale}" for scale in SCALES), "source", "uses"), rows
+    return ("method", *SCALES, "what; parameters by scale"), rows
 
 
-def _parameters(method: str, scale: str) -> str:
-    """Count the millions of parameters of a method at a scale (protocol nuclei)."""
+def _parameters(name: str, scale: str) -> str:
+    """Give the millions of parameters of a method at a scale (protocol nuclei)."""
     from benchmarks.plan.methods import get_method
+    from benchmarks.plan.parameters import known_parameters
+
+    if not get_method(name).trained:
+        return "none"
+    if known := known_parameters().get(name):
+        return f"{known[scale] / 1e6:.2f} M"
     from benchmarks.plan.resolving import model_at
     from benchmarks.run.cost import parameters_at
 
-    if not get_method(method).trained:
-        return "none"
-    return f"{parameters_at(method, model_at(method, scale, 'nuclei')) / 1e6:.2f} M"
+    return f"{parameters_at(name, model_at(name, scale, 'nuclei')) / 1e6:.2f} M"
 
 
 def _studies() -> Listing:
@@ -120,22 +132,32 @@ def _datasets() -> Listing:
 
 
 def _runs(out: Path) -> Listing:
+    from benchmarks.store.job_folder import all_job_folders
+    from benchmarks.store.run_file import rows_of_jobs
+
+    rows_by_key = rows_of_jobs(out)
+    place = {key: number for number, key in enumerate(rows_by_key)}  # in the order of tables; jobs of none come last
+    folders = sorted(all_job_folders(out), key=lambda folder: place.get(folder.key, len(place)))
+    rows = [_run(folder, rows_by_key.get(folder.key, [])) for folder in folders]
+    return ("job", "row", "data", "scale", "seed", "state", "PQ"), rows
+
+
+def _run(folder: JobFolder, table_rows: list[str]) -> tuple[str, ...]:
+    """Describe a job by its result, else by its configuration; both may be of another version, or damaged."""
     from benchmarks.errors import UserError
     from benchmarks.store.documents import UnreadableError
-    from benchmarks.store.job_folder import all_job_folders
 
-    rows: list[tuple[str, ...]] = []
-    for folder in all_job_folders(out):
-        try:
-            job = folder.read_job()
-            described = job.method, job.data.name, job.scale, str(job.seed)
-        except UserError:
-            described = ("?",) * 4
-        try:
-            result = folder.read_result()
-            pq = result.metrics.get("pq") if result else None
-            state: str = folder.state
-        except UnreadableError:
-            pq, state = None, "damaged"
-        rows.append((folder.key, *described, state, "" if pq is None else f"{pq:.4f}"))
-    return ("job", "method", "data", "scale", "seed", "state", "PQ"), rows
+    label, described, pq = "?", ("?",) * 3, None
+    state: str = folder.state
+    with suppress(UserError):
+        job = folder.read_job()
+        label, described = job.method, (job.data.name, job.scale, str(job.seed))
+    try:
+        result = folder.read_result()
+    except UnreadableError:
+        result, state = None, "damaged"
+    if result:
+        scale, seed, method = (str(result.job.get(name, "?")) for name in ("scale", "seed", "method"))
+        label, pq = result.label or method, result.metrics.get("pq")
+        described = (result.dataset.name or result.dataset.spec, scale, seed)
+    return (folder.key, "; ".join(table_rows) or label, *described, state, "" if pq is None else f"{pq:.4f}")

@@ -7,14 +7,19 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.cli.layout_choice import LayoutChoice
+from benchmarks.cli.option_groups import grouped
 from benchmarks.cli.options import Out
 
 
+@grouped
 def report(
+    *,
     table: Annotated[
         str | None,
         typer.Argument(metavar="[NAME]", help="Name of a table that was run into OUT; without it, everything in OUT."),
     ] = None,
+    layout: LayoutChoice,
     out: Out = Path("results"),
 ) -> None:
     """Write LaTeX, Markdown, CSV and pictures of a table, or of all, with claims and an HTML page; computes nothing."""
@@ -22,9 +27,9 @@ def report(
     from benchmarks.machine.terminal import text_console
 
     if table is None:
-        report_folder(text_console(), out)
+        report_folder(text_console(), out, layout=layout.read())
     else:
-        report_table(text_console(), out, table)
+        report_table(text_console(), out, table, layout.read())
 
 
 def claims(out: Out = Path("results")) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmarks.cli.executor_choice import ExecutorChoice
+from benchmarks.cli.layout_choice import LayoutChoice
 from benchmarks.cli.option_groups import grouped
 from benchmarks.cli.options import Names, TableOptions, TrackingUri
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from benchmarks.cli.experiments import Experiment
     from benchmarks.run.executors.options import ExecutorOptions
+    from reports.layout import Layout
 
 
 @grouped
@@ -25,6 +27,7 @@ def run(
     names: Names,
     tables: TableOptions,
     tracking_uri: TrackingUri = None,
+    layout: LayoutChoice,
     executor: ExecutorChoice,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the jobs and the time; run nothing.")] = False,
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
@@ -36,7 +39,7 @@ def run(
     from benchmarks.cli.report_writer import report_experiments, reports_are_current
     from benchmarks.machine.terminal import text_console
 
-    options, out = executor.options(), tables.out
+    options, shown, out = executor.options(), layout.read(), tables.out
     console = text_console()
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
@@ -50,11 +53,12 @@ def run(
     leaks = {dataset: find_leaks(console, dataset, out) for dataset in datasets}
     for experiment in experiments:
         experiment.save(out, replace=not collect, leaks=leaks[experiment.dataset])
+    pending = any(experiment.pending(out) for experiment in experiments)
     if collect:
-        report_experiments(console, experiments, out, request.device)
-    elif not any(experiment.pending(out) for experiment in experiments) and reports_are_current(experiments, out):
+        report_experiments(console, experiments, out, request.device, shown)
+    elif not pending and reports_are_current(experiments, out, shown):
         _say_that_all_is_done(console, experiments, out)
-    elif _run(console, experiments, out, request.device, options, tracking_uri):
+    elif _run(console, experiments, out, request.device, options, tracking_uri, shown):
         raise typer.Exit(1)
 
 
@@ -65,6 +69,7 @@ def _run(
     device: str,
     options: ExecutorOptions,
     tracking_uri: str | None,
+    layout: Layout,
 ) -> int:
     """Run the chosen jobs and report; returns how many failed."""
     from benchmarks.cli.experiments import tracked_tables
@@ -83,7 +88,7 @@ def _run(
     for one in planned:
         tracker.sync(JobFolder.of(one.job, out).path)
     failed = {one.job.key for one, outcome in zip(planned, outcomes, strict=True) if outcome.status == "failed"}
-    files = report_experiments(console, experiments, out, device)
+    files = report_experiments(console, experiments, out, device, layout)
     for experiment in experiments:
         has_failed = any(one.job.key in failed for one in experiment.chosen)
         tracker.finish(experiment.name, files[experiment.name], failed=has_failed)

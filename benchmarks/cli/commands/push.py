@@ -1,0 +1,31 @@
+"""`pctrans-bench push`: a saved model to the Hugging Face hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def push(
+    model: Annotated[Path, typer.Argument(help="OUT of `train`, a job's folder, or its model folder.")],
+    to: Annotated[str, typer.Option("--to", metavar="USER/NAME", help="Repository on the hub; made if needed.")],
+    private: Annotated[bool, typer.Option("--private", help="If it has to be made: for you alone.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+) -> None:
+    """Send a saved model with its model card to the Hugging Face hub, where everybody may see it."""
+    from benchmarks.machine.terminal import text_console
+    from benchmarks.store.hub import prepare_upload
+    from benchmarks.store.hub import push as push_to_hub
+
+    console = text_console(highlight=False)
+    upload = prepare_upload(model, to)
+    for name, size in upload.sizes.items():
+        console.print(f"{size:>13,} bytes  {name}", markup=False, soft_wrap=True)
+    console.print(f"harness.json names where the data lay: {upload.data}", style="dim", markup=False, soft_wrap=True)
+    if dry_run:
+        console.print(f"\n{upload.card}", markup=False, soft_wrap=True)
+        console.print(f"Nothing was sent. Without --dry-run, this goes to {to}.", markup=False, soft_wrap=True)
+        return
+    console.print(f"sent to {push_to_hub(upload, private=private)}", markup=False, soft_wrap=True)
