@@ -18,6 +18,7 @@ import typer
 from benchmarks.cli.commands import (
     data,
     inventory,
+    merge,
     power,
     predict,
     report,
@@ -52,6 +53,7 @@ app.command("report")(report.report)
 app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
 app.command("verify")(verify.verify)
+app.command("merge")(merge.merge)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
 app.command("power")(power.power)
