@@ -9,6 +9,7 @@ from benchmarks.merging.sources import Ended
 from benchmarks.run.validation import read_validation_scores
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
+from benchmarks.store.robustness import read_robustness
 from benchmarks.store.run_file import RunFile, RunRow
 
 
@@ -24,6 +25,7 @@ def contradiction(first: Ended, second: Ended) -> str | None:
         _in_images(first.result, second.result)
         or _in_choice(first.result, second.result)
         or _in_validation(first.folder, second.folder)
+        or _in_robustness(first, second)
     )
     return found and f"{first.folder.path} and {second.folder.path}: {found}"
 
@@ -51,6 +53,15 @@ def _in_choice(first: Result, second: Result) -> str | None:
 def _in_validation(first: JobFolder, second: JobFolder) -> str | None:
     scores = [read_validation_scores(folder) for folder in (first, second)]
     return f"{first.validation_scores.name} differs" if None not in scores and scores[0] != scores[1] else None
+
+
+def _in_robustness(first: Ended, second: Ended) -> str | None:
+    measured = [read_robustness(job.folder, job.result) if job.result else None for job in (first, second)]
+    for condition in measured[0].conditions if measured[0] else ():
+        other = measured[1].find(*condition.place) if measured[1] else None
+        if other is not None and other != condition:
+            return f"{first.folder.robustness.name} differs under {condition.kind} of strength {condition.strength}"
+    return None
 
 
 def joined_runs(first: RunFile, second: RunFile) -> RunFile | str:

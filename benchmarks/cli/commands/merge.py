@@ -35,6 +35,6 @@ def merge(
             soft_wrap=True,
         )
     console.print(
-        f"Next: pctrans-bench report --out {out}. Pages, figures, MLflow's runs and the journals of studies are not merged.",
+        f"Next: pctrans-bench report --out {out}. Pages, figures, MLflow's runs and studies' journals are not merged.",
         soft_wrap=True,
     )
