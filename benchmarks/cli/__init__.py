@@ -22,6 +22,7 @@ from benchmarks.cli.commands import (
     power,
     predict,
     report,
+    robustness,
     run,
     scaling,
     show,
@@ -56,6 +57,7 @@ app.command("verify")(verify.verify)
 app.command("merge")(merge.merge)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
+app.command("robustness")(robustness.robustness)
 app.command("power")(power.power)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)

@@ -55,10 +55,10 @@ def read_source(out: Path) -> Source:
     Raises:
         UserError: there are no results in it, or links.
     """
-    for folder in (jobs_folder(out), runs_folder(out)):
-        if folder.is_symlink():
-            raise UserError(f"{folder} is a link to {folder.readlink()}; expected a folder of its own. Copy it there.")
-        refuse_links_in(folder)
+    for part in (jobs_folder(out), runs_folder(out)):
+        if part.is_symlink():
+            raise UserError(f"{part} is a link to {part.readlink()}; expected a folder of its own. Copy it there.")
+        refuse_links_in(part)
     jobs: dict[str, Ended] = {}
     unfinished: list[str] = []
     damaged: list[str] = []

@@ -19,6 +19,7 @@ from reports.html.anatomy import ErrorSection, error_section
 from reports.html.distributions import Distribution, distributions
 from reports.html.grid import Grid
 from reports.html.pictures import Embedded, embed
+from reports.html.robustness import RobustnessSection, robustness_section
 from reports.learning import RULE, learning_table, read_learning
 from reports.origins import legend, marked_label
 from reports.pictures import Picture, drawn_caption
@@ -75,6 +76,7 @@ class TableSection:
     costs: Grid
     cost_note: str
     errors: ErrorSection
+    robustness: RobustnessSection
     learning: Grid
     learning_rule: str
     learning_picture: Embedded
@@ -117,6 +119,7 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
         costs=Grid(headings, costs, headings[1:2]),
         cost_note=COST_NOTE,
         errors=error_section(results, out),
+        robustness=robustness_section(results, out),
         learning=learning,
         learning_rule=RULE,
         learning_picture=embed(learning_picture),
