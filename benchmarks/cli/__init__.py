@@ -18,6 +18,7 @@ import typer
 from benchmarks.cli.commands import (
     data,
     inventory,
+    labels,
     merge,
     power,
     predict,
@@ -57,6 +58,7 @@ app.command("verify")(verify.verify)
 app.command("merge")(merge.merge)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
+app.command("labels")(labels.labels)
 app.command("robustness")(robustness.robustness)
 app.command("power")(power.power)
 app.command("speed")(speed.speed)

@@ -173,7 +173,7 @@ def _row(row: RowResults, measured: Callable[[Result], JobRobustness]) -> Measur
 
 
 def _mean_row(measured: MeasuredRow) -> RowResults:
-    """The row with each image's mean over all conditions in the place of its score, so that rows can be paired by it."""
+    """The row with each image's mean over all conditions in the place of its score, so that rows can be paired."""
     return replace(measured.row, results=tuple(_mean_result(job) for job in measured.jobs))
 
 
