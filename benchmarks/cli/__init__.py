@@ -16,6 +16,7 @@ from contextlib import suppress
 import typer
 
 from benchmarks.cli.commands import (
+    compare,
     data,
     inventory,
     labels,
@@ -55,6 +56,7 @@ app.command("report")(report.report)
 app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
 app.command("verify")(verify.verify)
+app.command("compare")(compare.compare)
 app.command("merge")(merge.merge)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
