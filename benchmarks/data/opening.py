@@ -63,6 +63,17 @@ def training_share_of(spec: str) -> TrainingShare:
     return TrainingShare.take_from(_parse(spec)[2], spec)
 
 
+def whole_of(spec: str) -> str:
+    """Return a text that is the same for all parts of the training images of one data set.
+
+    Raises:
+        UserError: as `training_share_of`.
+    """
+    kind, path, options = _parse(spec)
+    TrainingShare.take_from(options, spec)
+    return f"{kind}:{path}?{'&'.join(f'{name}={value}' for name, value in sorted(options.items()))}"
+
+
 def _open(spec: str, kind: str, path: str, options: dict[str, str], decoding: str | None) -> Dataset:
     allowed = _OPTIONS.get(kind, frozenset())
     if decoding is not None and ("decoding" in allowed or decoding != "ids"):

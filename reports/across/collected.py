@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks.data.opening import training_share_of, whole_of
 from benchmarks.errors import UserError
 from benchmarks.metrics import METRICS
 from benchmarks.plan.tables import TableSpec
@@ -101,7 +103,7 @@ def collect_sets(folders: Sequence[Path], table: str, metric: str | None = None)
     return AcrossSets(spec, chosen, labels, tuple(sets), left_out)
 
 
-def without_leaks_note(across: AcrossSets) -> list[str]:
+def leak_notes(across: AcrossSets) -> list[str]:
     """Name the data sets with pictures in several of their splits."""
     return [f"{one.name}: the same picture is in two splits" for one in across.sets if one.run.leaks]
 
@@ -115,15 +117,18 @@ def _checked_metric(spec: TableSpec, metric: str | None) -> str:
 
 
 def _refuse_same_data(runs: Sequence[tuple[Path, RunFile]]) -> None:
-    seen: dict[tuple[str, str], Path] = {}
-    for folder, run in runs:
-        place = (run.data.fingerprint, run.data.decoding)
-        if place in seen:
+    for (first, one), (second, other) in combinations(runs, 2):
+        if (one.data.fingerprint, one.data.decoding) == (other.data.fingerprint, other.data.decoding):
             raise UserError(
-                f"{seen[place]} and {folder} were run on the same data ({run.data.name}): each data set counts once. "
+                f"{first} and {second} were run on the same data ({one.data.name}): each data set counts once. "
                 "`pctrans-bench merge` makes one folder of them."
             )
-        seen[place] = folder
+        shares = [training_share_of(run.data.spec) for run in (one, other)]
+        if shares[0] != shares[1] and whole_of(one.data.spec) == whole_of(other.data.spec):
+            raise UserError(
+                f"{first} and {second} were trained on parts of the same data and tested on the same images: each data "
+                "set counts once. `pctrans-bench labels` compares parts."
+            )
 
 
 def _names(runs: Sequence[tuple[Path, RunFile]]) -> list[str]:

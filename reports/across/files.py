@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.files import write_atomic
 from benchmarks.metrics import METRICS
 from benchmarks.store.scores import write_scores
-from reports.across.collected import AcrossSets, only, without_leaks_note
+from reports.across.collected import AcrossSets, leak_notes, only
 from reports.across.diagram import draw_diagrams
 from reports.across.ranks import Ranking, rank
 from reports.across.sentences import sentences
@@ -80,7 +80,7 @@ def _notes(across: AcrossSets) -> list[str]:
     if len(set(settings.values())) > 1 or any(one.run.overrides != across.sets[0].run.overrides for one in across.sets):
         notes.append("The data sets were not run at the same scale, with the same seeds and settings.")
     notes += [f"{label} is left out: no result on {', '.join(names)}" for label, names in across.left_out.items()]
-    return notes + without_leaks_note(across)
+    return notes + leak_notes(across)
 
 
 def _tests(across: AcrossSets, rankings: Mapping[str, Ranking]) -> str:

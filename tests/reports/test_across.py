@@ -123,6 +123,18 @@ def test_the_same_data_twice_are_refused(tmp_path: Path) -> None:
         collect_sets(twice, "table1")
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_parts_of_the_same_data_are_refused(tmp_path: Path, order: int) -> None:
+    """They are tested on the same images, which would count twice."""
+    folders = [scores(tmp_path / data, UP, data) for data in "ab"]
+    plan = folders[1] / "runs/table1.json"
+    plan.write_text(
+        plan.read_text(encoding="utf-8").replace("folder:/b", "folder:/a?train-share=1/8"), encoding="utf-8"
+    )
+    with pytest.raises(UserError, match="parts of the same data"):
+        collect_sets(folders[::order], "table1")
+
+
 def test_a_metric_without_a_direction_is_refused(agreeing: list[Path]) -> None:
     with pytest.raises(UserError, match="can be ranked by"):
         collect_sets(agreeing, "table1", "dic")
