@@ -75,7 +75,7 @@ def _cell(ranking: Ranking, place: int) -> str:
 
 
 def _notes(across: AcrossSets) -> list[str]:
-    settings = {one.name: f"scale {one.run.scale}, {len(one.run.seeds)} seeds" for one in across.sets}
+    settings = {one.name: f"scale {one.run.scale}, seeds {len(one.run.seeds)}" for one in across.sets}
     notes = [f"{one.name}: {settings[one.name]}, {one.scores.shape[1]} images, {one.folder}" for one in across.sets]
     if len(set(settings.values())) > 1 or any(one.run.overrides != across.sets[0].run.overrides for one in across.sets):
         notes.append("The data sets were not run at the same scale, with the same seeds and settings.")
