@@ -3,6 +3,7 @@
 # No postponed annotations here: the hub mixin reads the type of `config` from the signature.
 import math
 from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -47,8 +48,14 @@ class PCTrans(
     """Figure 2 of the paper: backbone, L self-attention layers, query decoder, mask head.
 
     `save_pretrained(folder)` and `PCTrans.from_pretrained(folder or hub id)` store and load weights
-    (safetensors) and configuration (JSON).
+    (safetensors) and configuration (JSON). A file that lacks weights, or has others, is refused.
     """
+
+    @classmethod
+    def _from_pretrained(cls, *, strict: bool = True, **options: Any) -> Self:
+        """The mixin's own default leaves what a file lacks as it was drawn."""
+        loaded: Self = super()._from_pretrained(strict=strict, **options)
+        return loaded
 
     def __init__(self, config: PCTransConfig):
         super().__init__()

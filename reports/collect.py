@@ -105,7 +105,7 @@ def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> Tab
         _collect_row(out, spec, number, row, published[number - 1], keys.get(number), known)
         for number, row in enumerate(row_specs, 1)
     )
-    return TableResults(spec, tuple(rows), run.overrides, tuple(run.leaks))
+    return TableResults(spec, tuple(rows), run.overrides, tuple(run.leaks or ()))
 
 
 def _external_rows(path: Path, spec: TableSpec, run: RunFile) -> list[RowSpec]:

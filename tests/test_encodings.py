@@ -27,7 +27,8 @@ def unstated(source: str) -> Iterator[int]:
         function = call.func
         name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
         if name in ("read_text", "write_text"):
-            yield call.lineno
+            if len(call.args) <= (name == "write_text"):  # what comes next is the encoding
+                yield call.lineno
         elif name in OPENING:
             owner = function.value if isinstance(function, ast.Attribute) else None
             if isinstance(owner, ast.Name) and owner.id in OTHERS:

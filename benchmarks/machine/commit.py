@@ -33,7 +33,7 @@ def commit_of_checkout(root: Path) -> str | None:
 
 
 def _of_stamp() -> str | None:
-    return STAMP.read_text().strip() or None if STAMP.is_file() else None
+    return STAMP.read_text(encoding="utf-8").strip() or None if STAMP.is_file() else None
 
 
 def _of_installation() -> str | None:

@@ -136,7 +136,7 @@ def _in_scores(folder: JobFolder, result: Result) -> Iterator[str]:
     if not folder.scores.exists():
         return
     try:
-        with folder.scores.open(newline="") as file:
+        with folder.scores.open(newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except (OSError, ValueError, csv.Error) as error:
         yield f"{folder.scores.name} cannot be read: {error}"

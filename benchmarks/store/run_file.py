@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import Plan
 from benchmarks.store.documents import Document, UnreadableError, read_document, write_document
@@ -43,11 +41,11 @@ class RunFile(Document):
     """Nested: what the user changed of the scale."""
     jobs: list[Key]
     rows: list[RunRow]
-    leaks: list[str] = Field(default_factory=list)
-    """Pictures that are in several splits of the data, each pair in words."""
+    leaks: list[str] | None = None
+    """Pictures that are in several splits of the data, each pair in words; None where nobody has looked."""
 
     @classmethod
-    def of(cls, plan: Plan, leaks: Sequence[str] = ()) -> RunFile:
+    def of(cls, plan: Plan, leaks: Sequence[str] | None = None) -> RunFile:
         """What a plan comes to."""
         rows: dict[int, RunRow] = {}
         for planned in plan.jobs:
@@ -61,7 +59,7 @@ class RunFile(Document):
             overrides=plan.overrides,
             jobs=[planned.job.key for planned in plan.jobs],
             rows=list(rows.values()),
-            leaks=list(leaks),
+            leaks=None if leaks is None else list(leaks),
         )
 
     @property
@@ -106,6 +104,14 @@ def read_run(out: Path, table: str) -> RunFile | None:
         ) from error
 
 
+def known_leaks(out: Path, fingerprint: str) -> list[str] | None:
+    """Return what a run on the same data found to be in several splits of it; None where none has looked."""
+    runs = (read_run(out, table) for table in run_tables(out))
+    return next(
+        (run.leaks for run in runs if run and run.data.fingerprint == fingerprint and run.leaks is not None), None
+    )
+
+
 def save_run(
     plan: Plan, out: Path, *, replace: bool = True, unless_covers: bool = False, leaks: Sequence[str] | None = None
 ) -> None:
@@ -118,7 +124,7 @@ def save_run(
     """
     before = read_run(out, plan.table.name)
     if leaks is None:
-        leaks = before.leaks if before is not None and before.data.fingerprint == plan.data.fingerprint else ()
+        leaks = known_leaks(out, plan.data.fingerprint)
     wanted = RunFile.of(plan, leaks)
     if before is not None and (not replace or before == wanted or (unless_covers and _covers(before, wanted.jobs))):
         return

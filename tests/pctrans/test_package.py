@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+import torch
 from pydantic import BaseModel, ValidationError
+from safetensors.torch import load_file, save_file
 
 import pctrans
-from pctrans.config import BackboneConfig, Config
+from pctrans.config import BackboneConfig, Config, PCTransConfig
 from pctrans.hub import config_coder
 from pctrans.model import PCTrans
 
@@ -54,3 +57,19 @@ def test_a_stored_configuration_is_validated() -> None:
 def test_tuples_are_stored_as_lists() -> None:
     encode, _ = config_coder(Plain)[Plain]
     assert encode(Plain()) == {"places": [1, 2]}
+
+
+@pytest.mark.parametrize("change", ["lacking", "surplus"])
+def test_weights_of_another_model_are_refused(change: str, tmp_path: Path) -> None:
+    model = PCTrans(PCTransConfig(backbone=BackboneConfig(name="resnet18", width=8), hidden_dim=32))
+    model.save_pretrained(tmp_path)
+    loaded = PCTrans.from_pretrained(tmp_path)
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in model.state_dict().items())
+    weights = load_file(tmp_path / "model.safetensors")
+    if change == "lacking":
+        weights.popitem()
+    else:
+        weights["more"] = torch.zeros(1)
+    save_file(weights, tmp_path / "model.safetensors")
+    with pytest.raises(RuntimeError, match=r"(?i)missing|unexpected"):
+        PCTrans.from_pretrained(tmp_path)

@@ -255,7 +255,7 @@ def edit_result(out: Path, key: str, path: str, value: Any) -> None:
     branch[last] = value
     for metric in result["metrics"]:
         images = [image for image in result["images"] if image.get(metric) is not None]
-        if len(images) < max(1, len(result["images"])):
+        if result["metrics"][metric] is None or len(images) < max(1, len(result["images"])):
             continue
         mean = float(np.mean([image[metric] for image in images]))
         if parents[:1] == ["metrics"] or last == "metrics":

@@ -70,7 +70,8 @@ def run_experiments(
 
     for experiment in experiments:
         refuse_other_runs(experiment.plan, out)
-    leaks = {dataset: find_leaks(console, dataset) for dataset in dict.fromkeys(one.dataset for one in experiments)}
+    datasets = dict.fromkeys(one.dataset for one in experiments)
+    leaks = {dataset: find_leaks(console, dataset, out) for dataset in datasets}
     for experiment in experiments:
         experiment.save(out, replace=not collect, leaks=leaks[experiment.dataset])
     if collect:

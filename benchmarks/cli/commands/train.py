@@ -44,7 +44,7 @@ def train(
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
-    find_leaks(console, dataset)
+    find_leaks(console, dataset, out)
     job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed)
     tracker = Tracker(out, tracking_uri)
     outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
@@ -76,11 +76,11 @@ def _link(link: Path, target: Path) -> None:
 
 def _unlink(console: Console, link: Path, target: Path) -> None:
     """Have `predict` take no older model for that of a training that failed."""
-    if not link.is_symlink():
-        return
     older = link.resolve()
+    if not link.is_symlink() or older == target.resolve():
+        return
     link.unlink()
-    if older.is_dir() and older != target.resolve():
+    if older.is_dir():
         console.print(
             f"{link} pointed to the model of an earlier job and was removed; that model is still {older}.",
             style="yellow",

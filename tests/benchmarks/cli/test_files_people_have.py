@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.data import open_dataset
+from benchmarks.store.run_file import known_leaks
 
 TRAINED_NOTHING = ["--scale", "smoke", "--device", "cpu"]
 
@@ -56,6 +57,10 @@ def test_run_says_of_a_picture_in_two_splits_and_so_does_the_caption(folder: Pat
     assert ["LEAK: the same picture is in two splits" in report for report in reports] == [False, True]
     told = json.loads((tmp_path / "leaky" / "runs" / "table1.json").read_text(encoding="utf-8"))
     assert len(told["leaks"]) == 1
+    clean = json.loads((tmp_path / "clean" / "runs" / "table1.json").read_text(encoding="utf-8"))["data"]["fingerprint"]
+    assert known_leaks(tmp_path / "clean", clean) == []  # looked, and found none
+    assert known_leaks(tmp_path / "leaky", clean) is None
+    assert "1 times the same picture is in two splits" in invoke(*run, "--out", tmp_path / "leaky")  # told again
 
 
 def test_two_sets_that_share_pictures(folder: Path) -> None:
