@@ -80,11 +80,12 @@ def joined_runs(first: RunFile, second: RunFile) -> RunFile | str:
             return joined
         rows[row.row] = joined
     ordered = [rows[number] for number in sorted(rows)]
+    looked = [run.leaks for run in (first, second) if run.leaks is not None]
     known: Mapping[str, Any] = {
         "rows": ordered,
         "seeds": max(first.seeds, second.seeds, key=len),
         "jobs": [key for row in ordered for key in row.keys],
-        "leaks": list(dict.fromkeys([*first.leaks, *second.leaks])),
+        "leaks": list(dict.fromkeys(leak for leaks in looked for leak in leaks)) if looked else None,
     }
     return first.model_copy(update=known)
 

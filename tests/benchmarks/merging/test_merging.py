@@ -236,12 +236,21 @@ def test_a_target_that_would_change_a_source_is_refused(folders: tuple[Path, Pat
 def test_plans_of_more_seeds_and_of_more_rows_are_joined(folders: tuple[Path, Path, Path]) -> None:
     a, b, c = folders
     write_plan(a, [["k1"], ["k2"]])
-    write_plan(b, [["k1", "k3"], ["k2", "k4"], ["k5"]])
+    write_plan(b, [["k1", "k3"], ["k2", "k4"], ["k5"]], leaks=["x is y"])
     merge_folders([a, b], c)
     plan = json.loads((c / "runs/table4.json").read_text())
+    assert plan["leaks"] == ["x is y"]
     assert plan["seeds"] == [0, 1]
     assert [row["keys"] for row in plan["rows"]] == [["k1", "k3"], ["k2", "k4"], ["k5"]]
     assert plan["jobs"] == ["k1", "k3", "k2", "k4", "k5"]
+
+
+def test_that_nobody_looked_for_copies_stays_unsaid(folders: tuple[Path, Path, Path]) -> None:
+    a, b, c = folders
+    for folder in (a, b):
+        write_plan(folder, [["k1"]])
+    merge_folders([a, b], c)
+    assert json.loads((c / "runs/table4.json").read_text())["leaks"] is None
 
 
 @pytest.mark.parametrize(
