@@ -134,7 +134,8 @@ def measure_table(
     table = _table(results, measured)
     if not table.measured:
         reasons = "; ".join(dict.fromkeys(f"job {problem.key}: {problem.reason}" for _, problem in table.problems))
-        raise UserError(f"No finished job of {results.spec.name} in {out} can be measured: {reasons or 'no models'}.")
+        reasons = reasons.rstrip(".") or "no row has a model"
+        raise UserError(f"No finished job of {results.spec.name} in {out} can be measured: {reasons}.")
     return table
 
 
