@@ -27,7 +27,7 @@ do not depend on the order of images, and swapping two rows changes signs and no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -95,6 +95,41 @@ def paired_difference(differences: ArrayLike) -> PairedDifference:
     array = _finite(differences, 2)
     p, rank_biserial = signed_rank(array.mean(axis=1))
     return PairedDifference(float(array.mean()), _interval(array, draw_seeds=array.shape[1] > 1), p, rank_biserial)
+
+
+def crossed_interval(values: ArrayLike) -> Interval:
+    """Bootstrap the 95 % interval of a mean over images and seeds, as that of a difference.
+
+    Args:
+        values: (N, S), one for each image and seed.
+
+    Returns:
+        Both ends; NaN for a single image.
+    """
+    array = _finite(values, 2)
+    return _interval(array, draw_seeds=array.shape[1] > 1)
+
+
+def interval_over_sets(sets: Sequence[ArrayLike]) -> Interval:
+    """Bootstrap the 95 % interval of the mean of several data sets' means, each drawn on its own.
+
+    It is about other images and other trainings on these data sets, not about other data sets.
+
+    Args:
+        sets: (N, S) of each data set, one for each image and seed; N and S may differ.
+
+    Returns:
+        Both ends; NaN where a set has a single image.
+    """
+    arrays = [_finite(values, 2) for values in sets]
+    if len(arrays) == 1 or min(len(array) for array in arrays) == 1:
+        return crossed_interval(arrays[0]) if len(arrays) == 1 else Interval(math.nan, math.nan)
+    total = np.zeros(2 * (RESAMPLES // 2))
+    for place, array in enumerate(arrays):
+        means = _resampled_means(array, draw_seeds=array.shape[1] > 1)
+        # Sets of the same size draw the same weights: shuffled, their draws are independent.
+        total += np.random.default_rng([_SEED, place]).permutation(means)
+    return _percentiles(total / len(arrays), min(len(array) for array in arrays))
 
 
 def signed_rank(differences: ArrayLike) -> tuple[float, float]:
@@ -171,16 +206,26 @@ def _finite(values: ArrayLike, dimensions: int, *, allow_empty: bool = False) ->
 
 def _interval(array: np.ndarray, *, draw_seeds: bool) -> Interval:
     """Bootstrap the mean of (N, S): rows are drawn, and with `draw_seeds` columns too."""
-    images, seeds = array.shape
+    images = len(array)
     if images == 1:
         return Interval(math.nan, math.nan)
+    return _percentiles(_resampled_means(array, draw_seeds=draw_seeds), images)
+
+
+def _resampled_means(array: np.ndarray, *, draw_seeds: bool) -> np.ndarray:
+    """Draw the mean of (N, S) again and again: (RESAMPLES,)."""
+    images, seeds = array.shape
     ordered = array[np.lexsort(array.T[::-1])]
     means = []
     for block, weights in enumerate(_image_weights(images)):
         over_seeds = _seed_weights(images, block, len(weights), seeds) if draw_seeds else 1 / seeds
         means += [((weights @ part) * over_seeds).sum(axis=1) for part in (ordered, ordered[::-1])]
+    return np.concatenate(means)
+
+
+def _percentiles(means: np.ndarray, images: int) -> Interval:
     tail = interval_tail(images)
-    low, high = np.quantile(np.concatenate(means), [tail, 1 - tail])
+    low, high = np.quantile(means, [tail, 1 - tail])
     return Interval(float(low), float(high))
 
 

@@ -16,12 +16,16 @@ from contextlib import suppress
 import typer
 
 from benchmarks.cli.commands import (
+    compare,
     data,
     inventory,
+    labels,
+    merge,
     power,
     predict,
     push,
     report,
+    robustness,
     run,
     scaling,
     show,
@@ -54,8 +58,12 @@ app.command("report")(report.report)
 app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
 app.command("verify")(verify.verify)
+app.command("compare")(compare.compare)
+app.command("merge")(merge.merge)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
+app.command("labels")(labels.labels)
+app.command("robustness")(robustness.robustness)
 app.command("power")(power.power)
 app.command("speed")(speed.speed)
 app.command("scaling")(scaling.scaling)

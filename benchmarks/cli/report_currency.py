@@ -32,11 +32,13 @@ def table_sources(out: Path, table: str, layout: str = "full") -> str:
 
 
 def page_sources(out: Path) -> str:
-    """The SHA-256 of what the page of a folder is made of: plans, endings, figures, and the pages that it leads to."""
+    """The SHA-256 of what the page of a folder is made of: plans, jobs, figures, and the pages that it leads to."""
     from benchmarks.store.job_folder import all_job_folders
 
     linked = [*out.glob("studies/*/report.html"), *out.glob("reports/*_protocol.md")]
-    read = [*out.glob("runs/*.json"), *out.glob("figures/*/data.json"), *_endings(all_job_folders(out))]
+    folders = all_job_folders(out)
+    read = [*out.glob("runs/*.json"), *out.glob("figures/*/data.json"), *_endings(folders)]
+    read += [path for folder in folders for path in (folder.errors, folder.robustness)]
     names = "\n".join(sorted(path.relative_to(out).as_posix() for path in linked))
     return _digest_of(out, read, names)
 

@@ -82,6 +82,12 @@ class Dataset(ABC):
             raise UserError(f"no split {split!r}; expected one of {', '.join(SPLITS)}.")
         return self._splits[split]
 
+    def keep_training_images(self, ids: Iterable[str], name: str) -> None:
+        """Leave out the other training images, and take another name; for who opens the data set, before it is used."""
+        self._splits["train"] = tuple(sorted(ids))
+        self._members = frozenset().union(*self._splits.values())
+        self.name = name
+
     def load(self, id: str) -> Sample:
         """Load sample `id`, checked, from memory if it was read before. Its arrays are read-only.
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 
 from benchmarks.data.base import Dataset
 from benchmarks.data.normalisation import Range, checked_range
+from benchmarks.data.training_share import TrainingShare
 from benchmarks.errors import UserError
 
 # For each kind the place of its class, which is imported when it is needed, and the form of its spec.
@@ -38,13 +39,42 @@ def open_dataset(spec: str, *, decoding: str | None = None) -> Dataset:
     """Open a dataset and check its layout and the membership of its splits.
 
     Args:
-        spec: `KIND:PATH`, or the name of an embedded generated set; options follow a question mark.
+        spec: `KIND:PATH`, or the name of an embedded generated set; options follow a question mark. Every kind has
+            `train-share=1/8` and `draw=0`, see `benchmarks.data.training_share`.
         decoding: the same as the option of that name; data sets without that option have "ids".
 
     Raises:
         UserError: the kind or an option is unknown, or the data are not as the kind expects.
     """
     kind, path, options = _parse(spec)
+    part = TrainingShare.take_from(options, spec)
+    dataset = _open(spec, kind, path, options, decoding)
+    if not part.whole:
+        dataset.keep_training_images(part.of(dataset.ids("train")), dataset.name + part.describe())
+    return dataset
+
+
+def training_share_of(spec: str) -> TrainingShare:
+    """Return the part of the training images that a spec names.
+
+    Raises:
+        UserError: it is not the spec of a dataset, or its share cannot be read.
+    """
+    return TrainingShare.take_from(_parse(spec)[2], spec)
+
+
+def whole_of(spec: str) -> str:
+    """Return a text that is the same for all parts of the training images of one data set.
+
+    Raises:
+        UserError: as `training_share_of`.
+    """
+    kind, path, options = _parse(spec)
+    TrainingShare.take_from(options, spec)
+    return f"{kind}:{path}?{'&'.join(f'{name}={value}' for name, value in sorted(options.items()))}"
+
+
+def _open(spec: str, kind: str, path: str, options: dict[str, str], decoding: str | None) -> Dataset:
     allowed = _OPTIONS.get(kind, frozenset())
     if decoding is not None and ("decoding" in allowed or decoding != "ids"):
         if options.setdefault("decoding", decoding) != decoding:

@@ -20,6 +20,7 @@ from benchmarks.store.checksums import changed_files
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder, all_job_folders
 from benchmarks.store.result import Result
+from benchmarks.store.robustness import read_robustness
 from benchmarks.store.run_file import read_run, run_path, run_tables
 from benchmarks.store.saved_model import load_model
 
@@ -117,6 +118,7 @@ def _disagreements(folder: JobFolder, result: Result) -> Iterator[str]:
     yield from _in_predictions(folder, result)
     yield from _in_model(folder, result)
     yield from _in_validation(folder)
+    yield from _in_robustness(folder, result)
 
 
 def _in_description(folder: JobFolder, result: Result) -> Iterator[str]:
@@ -190,4 +192,11 @@ def _in_validation(folder: JobFolder) -> Iterator[str]:
     try:
         read_validation_scores(folder)
     except UserError as error:
+        yield str(error)
+
+
+def _in_robustness(folder: JobFolder, result: Result) -> Iterator[str]:
+    try:
+        read_robustness(folder, result)
+    except UnreadableError as error:
         yield str(error)

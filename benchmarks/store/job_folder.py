@@ -82,6 +82,11 @@ class JobFolder:
         """Its id in SLURM's queue."""
         return self.path / "slurm.json"
 
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the process that has the folder to itself."""
+        return self.path / "lock"
+
     # On the way
 
     @property
@@ -173,6 +178,11 @@ class JobFolder:
         return self.path / "validation_scores.json"
 
     @property
+    def robustness(self) -> Path:
+        """Scores of the finished model on test images that were made worse, where `robustness` has looked."""
+        return self.path / "robustness.json"
+
+    @property
     def set_aside(self) -> Path:
         """A damaged result.json in whose place there is, or will be, another."""
         return self.path / "result.damaged.json"
@@ -209,7 +219,7 @@ class JobFolder:
         refuse_outside(self.path, self.out)
         self.path.mkdir(parents=True, exist_ok=True)
         refuse_links_in(self.path)
-        with open_without_links(self.path / "lock") as lock:
+        with open_without_links(self.lock_file) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -275,7 +285,8 @@ class JobFolder:
         """Remove what came after a training that begins anew: it is of weights that are no more."""
         for folder in (self.predictions, self.overlays):
             shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.thresholds, self.prediction_times, self.added_metrics, self.validation_scores):
+        made = (self.thresholds, self.prediction_times, self.added_metrics, self.validation_scores, self.robustness)
+        for file in made:
             file.unlink(missing_ok=True)
 
     def _with_added_metrics(self, result: Result) -> Result:
@@ -331,6 +342,20 @@ class JobFolder:
         for folder in (self.model, self.predictions):
             files += sorted(path for path in folder.rglob("*") if not path.name.startswith("."))
         return [path for path in files if path.is_file() and path != self.model_card]
+
+    @property
+    def later_files(self) -> tuple[Path, ...]:
+        """What other commands may add to a finished job; none of it need be there."""
+        return (self.added_metrics, self.errors, self.validation_scores, self.robustness)
+
+    def lasting_files(self) -> list[Path]:
+        """Every file but those that are of processes and of the machine that they run on, sorted."""
+        passing = {self.lock_file, self.request, self.submission, self.progress}
+        return sorted(
+            path
+            for path in self.path.rglob("*")
+            if path.is_file() and not path.name.startswith(".") and path not in passing
+        )
 
     def write_added_metrics(self, metrics: AddedMetrics) -> None:
         write_sealed(self.added_metrics, metrics)

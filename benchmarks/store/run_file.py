@@ -74,13 +74,18 @@ class RunFile(Document):
         return self.seeds[keys.index(key)] if key in keys and keys.index(key) < len(self.seeds) else None
 
 
+def runs_folder(out: Path) -> Path:
+    """Where the plans of all tables lie."""
+    return out / "runs"
+
+
 def run_path(out: Path, table: str) -> Path:
-    return out / "runs" / f"{table}.json"
+    return runs_folder(out) / f"{table}.json"
 
 
 def run_tables(out: Path) -> list[str]:
     """Names of the tables that were run into `out`."""
-    return sorted(path.stem for path in (out / "runs").glob("*.json"))
+    return sorted(path.stem for path in runs_folder(out).glob("*.json"))
 
 
 def read_run(out: Path, table: str) -> RunFile | None:

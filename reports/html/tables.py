@@ -19,6 +19,7 @@ from reports.html.anatomy import ErrorSection, error_section
 from reports.html.distributions import Distribution, distributions
 from reports.html.grid import Grid
 from reports.html.pictures import Embedded, embed
+from reports.html.robustness import RobustnessSection, robustness_section
 from reports.learning import RULE, learning_table, read_learning
 from reports.notes import Note, note_of, row_notes, table_notes
 from reports.origins import legend, marked_label
@@ -78,6 +79,7 @@ class TableSection:
     costs: Grid
     cost_note: str
     errors: ErrorSection
+    robustness: RobustnessSection
     learning: Grid
     learning_rule: str
     learning_picture: Embedded
@@ -122,6 +124,7 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
         costs=Grid(headings, costs, headings[1:2]),
         cost_note=COST_NOTE,
         errors=error_section(results, out),
+        robustness=robustness_section(results, out),
         learning=learning,
         learning_rule=RULE,
         learning_picture=embed(learning_picture),

@@ -33,10 +33,8 @@ def run(
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
-    from benchmarks.cli.data_notes import find_leaks
-    from benchmarks.cli.experiments import RunRequest, names_of, plan_all, refuse_other_runs
+    from benchmarks.cli.experiments import RunRequest, names_of, plan_all
     from benchmarks.cli.job_runner import choose_job_device
-    from benchmarks.cli.report_writer import report_experiments, reports_are_current
     from benchmarks.machine.terminal import text_console
 
     options, shown, out = executor.options(), layout.read(), tables.out
@@ -45,8 +43,36 @@ def run(
     with console.status("checking the data"):
         experiments = plan_all(names_of(names), request)
     if dry_run:
-        _show_plans(console, experiments, out, request.device)
-        return
+        show_plans(console, experiments, out, request.device)
+    elif run_experiments(console, experiments, out, request.device, options, tracking_uri, shown, collect=collect):
+        raise typer.Exit(1)
+
+
+def run_experiments(
+    console: Console,
+    experiments: list[Experiment],
+    out: Path,
+    device: str,
+    options: ExecutorOptions,
+    tracking_uri: str | None,
+    layout: Layout | None = None,
+    *,
+    collect: bool = False,
+) -> int:
+    """Run what is not done and report everything; returns how many jobs failed.
+
+    Args:
+        device: what `choose_job_device` returned.
+        layout: of the tables; by default the full one.
+        collect: run nothing, and report what is there.
+
+    Raises:
+        UserError: `out` holds one of the tables with other data or settings, or jobs cannot be run as the options say.
+    """
+    from benchmarks.cli.data_notes import find_leaks
+    from benchmarks.cli.experiments import refuse_other_runs
+    from benchmarks.cli.report_writer import report_experiments, reports_are_current
+
     for experiment in experiments:
         refuse_other_runs(experiment.plan, out)
     datasets = dict.fromkeys(one.dataset for one in experiments)
@@ -55,11 +81,12 @@ def run(
         experiment.save(out, replace=not collect, leaks=leaks[experiment.dataset])
     pending = any(experiment.pending(out) for experiment in experiments)
     if collect:
-        report_experiments(console, experiments, out, request.device, shown)
-    elif not pending and reports_are_current(experiments, out, shown):
+        report_experiments(console, experiments, out, device, layout)
+    elif not pending and reports_are_current(experiments, out, layout):
         _say_that_all_is_done(console, experiments, out)
-    elif _run(console, experiments, out, request.device, options, tracking_uri, shown):
-        raise typer.Exit(1)
+    else:
+        return _run(console, experiments, out, device, options, tracking_uri, layout)
+    return 0
 
 
 def _run(
@@ -69,7 +96,7 @@ def _run(
     device: str,
     options: ExecutorOptions,
     tracking_uri: str | None,
-    layout: Layout,
+    layout: Layout | None,
 ) -> int:
     """Run the chosen jobs and report; returns how many failed."""
     from benchmarks.cli.experiments import tracked_tables
@@ -97,7 +124,7 @@ def _run(
     return len(failed)
 
 
-def _show_plans(console: Console, experiments: list[Experiment], out: Path, device: str) -> None:
+def show_plans(console: Console, experiments: list[Experiment], out: Path, device: str) -> None:
     """Show every job once, and how long those without a result will take."""
     from benchmarks.cli.commands.show import show_jobs, show_total
     from benchmarks.measure.estimate import estimate

@@ -24,7 +24,7 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of results: the -
         style = {"damaged": "red", "sound": "green"}.get(verdict.state, "yellow")
         lines = [f"{verdict.name}  {verdict.state}  {verdict.what}", *(f"    {one}" for one in verdict.problems)]
         lines += [f"    not there: {', '.join(verdict.missing)}"] if verdict.missing else []
-        console.print("\n".join(lines), style=style, markup=False, highlight=False, soft_wrap=True)
+        console.print("\n".join(lines), style=style, highlight=False, soft_wrap=True)
 
     counts = Counter(verdict.state for verdict in verify_folder(folder, say))
     console.print(", ".join(f"{count} {state}" for state, count in counts.most_common()) + ".", highlight=False)
@@ -32,7 +32,6 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of results: the -
         console.print(
             "Delete the damaged file and the result.json of its job, and give the command again that made it: what is "
             "left of the job is kept. A damaged result.json it replaces by itself.",
-            markup=False,
             highlight=False,
             soft_wrap=True,
         )

@@ -1,0 +1,7 @@
+"""The same rows on several data sets: mean ranks, which of them are told apart, and whether the order is the same."""
+
+from reports.across.collected import AcrossSets, collect_sets, shared_tables
+from reports.across.files import AcrossPaths, rank_grid, write_across
+from reports.across.sentences import sentences
+
+__all__ = ["AcrossPaths", "AcrossSets", "collect_sets", "rank_grid", "sentences", "shared_tables", "write_across"]
