@@ -18,9 +18,9 @@ import typer
 from benchmarks.cli.commands import (
     compare,
     data,
+    folders,
     inventory,
     labels,
-    merge,
     power,
     predict,
     push,
@@ -33,7 +33,6 @@ from benchmarks.cli.commands import (
     study,
     tracking,
     train,
-    verify,
 )
 from benchmarks.errors import UserError
 
@@ -57,9 +56,9 @@ app.command("study")(study.study)
 app.command("report")(report.report)
 app.command("rescore")(report.rescore)
 app.command("claims")(report.claims)
-app.command("verify")(verify.verify)
+app.command("verify")(folders.verify)
 app.command("compare")(compare.compare)
-app.command("merge")(merge.merge)
+app.command("merge")(folders.merge)
 app.command("protocol")(report.protocol)
 app.command("errors")(report.errors)
 app.command("labels")(labels.labels)
