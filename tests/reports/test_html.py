@@ -253,4 +253,4 @@ def test_label_maps_made_elsewhere_and_many_seeds(tmp_path: Path, data: str) -> 
     out = synthesise(tmp_path, data, table="table1", seeds=2, external=["Elsewhere"])
     page = Page(write_html(out))
     assert "Elsewhere§" in page.words
-    assert "#job-table1-row18-seed0" in [link["href"] for link in page.of("a")]
+    assert "#job-table1-row20-seed0" in [link["href"] for link in page.of("a")]
