@@ -64,7 +64,7 @@ def _distance_in_run(labels: Tensor) -> Tensor:
     before = F.pad(torch.where(changes, index[:-1], -none), (0, 0, 1, 0), value=-none).cummax(1).values
     after = F.pad(torch.where(changes, index[1:], none + rows), (0, 0, 0, 1), value=none + rows)
     after = after.flip(1).cummin(1).values.flip(1)
-    return torch.minimum(index - before, after - index).float()
+    return torch.minimum(index - before, after - index).clamp(max=none).float()
 
 
 def radial_distances(labels: Tensor, rays: int, stride: int) -> Tensor:
