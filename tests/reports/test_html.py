@@ -110,7 +110,7 @@ def test_hostile_files_are_only_text(tmp_path: Path) -> None:
     result["environment"] = {"cpu": SCRIPT, "commit": SCRIPT}
     result["images"][0]["id"] = SCRIPT
     (out / "jobs" / "outside" / "result.json").write_text(json.dumps(result))
-    run["rows"].append({"row": 18, "label": SCRIPT, "method": "external", "keys": ["outside"]})
+    run["rows"].append({"row": 20, "label": SCRIPT, "method": "external", "keys": ["outside"]})
     run["data"]["spec"] = run["scale"] = SCRIPT
     (out / "runs" / "table1.json").write_text(json.dumps(run))
     fail(out, "table1-row17-seed0", SCRIPT)
