@@ -188,7 +188,7 @@ def test_every_figure_is_in_the_csv(methods: Path) -> None:
     assert frame["job"].nunique() == 21
     own = frame[(frame["variant"] == "own") & (frame["metric"] == "pq")]
     assert sorted(own["image"].unique()) == ["disc_2", "disc_3", "disc_4"]
-    assert len(own) == 15 * 3
+    assert len(own) == 21 * 3
     pooled = frame[frame["variant"] == "pooled"]
     assert set(pooled["image"]) == {"pooled"}
     assert len(pooled) == 15 * 5
