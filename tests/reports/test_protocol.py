@@ -191,7 +191,7 @@ def test_every_figure_is_in_the_csv(methods: Path) -> None:
     assert len(own) == 21 * 3
     pooled = frame[frame["variant"] == "pooled"]
     assert set(pooled["image"]) == {"pooled"}
-    assert len(pooled) == 15 * 5
+    assert len(pooled) == 21 * 5
     means = own.groupby("row")["value"].mean()
     measured = {row.number: statistics.fmean(row.measured("pq")) for row in collect(methods, "table1").rows[11:]}
     assert means.to_dict() == pytest.approx(measured)
