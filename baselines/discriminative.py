@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.clustering import find_centres, local_deviation, nearest_centre
+from baselines.pyramid import PyramidDecoder
 from pctrans.backbone import Backbone
 from pctrans.config import BackboneConfig, Config, ThresholdConfig
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, drop_small, pad_to_multiple
-from pctrans.layers import conv_norm
 from pctrans.losses import discriminative_loss
 from pctrans.targets import build_targets
 
@@ -171,35 +171,3 @@ class DiscriminativeEmbedding(
         ids = torch.zeros(cells.shape, dtype=torch.long, device=cells.device)
         ids[cells] = nearest_centre(pixels, centres, config.assignment_radius or self.config.delta_d)
         return ids.repeat_interleave(stride, 0).repeat_interleave(stride, 1) * foreground[0]
-
-
-class PyramidDecoder(nn.Module):
-    """A feature pyramid (Lin et al. 2017) from strides 4 to 32, its finest map brought to stride 2 or 1.
-
-    Attributes:
-        out_channels: channels of the resulting map.
-    """
-
-    def __init__(self, channels: list[int], hidden_dim: int, stride: Literal[1, 2]):
-        super().__init__()
-        self.laterals = nn.ModuleList(conv_norm(c, hidden_dim, 1) for c in channels)
-        self.output = conv_norm(hidden_dim, hidden_dim, 3, relu=True)
-        doublings = {2: 1, 1: 2}[stride]
-        widths = [hidden_dim // 2**i for i in range(doublings + 1)]
-        self.upward = nn.ModuleList(conv_norm(widths[i], widths[i + 1], 3, relu=True) for i in range(doublings))
-        self.out_channels = widths[-1]
-
-    def forward(self, features: list[Tensor]) -> Tensor:
-        """Merge backbone maps at strides 4, 8, 16, 32 into (B, out_channels, H / stride, W / stride)."""
-        maps = [lateral(f) for lateral, f in zip(self.laterals, features, strict=True)]
-        merged = maps[-1]
-        for finer in reversed(maps[:-1]):
-            merged = finer + _doubled(merged)
-        merged = self.output(merged)
-        for convolution in self.upward:
-            merged = convolution(_doubled(merged))
-        return merged
-
-
-def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

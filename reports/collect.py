@@ -14,7 +14,7 @@ from benchmarks.plan.tables import RowSpec, TableSpec, load_table
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
-from benchmarks.store.run_file import RunFile, read_run, run_path
+from benchmarks.store.run_file import RunFile, RunRow, read_run, run_path
 from reports.published import published_figures
 
 Origin = Literal["trained", "untrained", "external", "quoted"]
@@ -97,8 +97,10 @@ def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> Tab
     path, run = run_path(out, table), read_run(out, table)
     if run is None:
         raise UserError(f"No run of {table}: expected {path}, which `pctrans-bench run {table}` writes.")
-    keys = {row.row: row.keys for row in run.rows}
-    row_specs = [*spec.rows, *_external_rows(path, spec, run)]
+    external = _external_rows(path, spec, run)
+    row_specs = [*spec.rows, *(RowSpec(label=row.label or "", method=EXTERNAL) for row in external)]
+    keys = {row.row: row.keys for row in run.rows if row not in external}
+    keys |= {number: row.keys for number, row in enumerate(external, len(spec.rows) + 1)}
     published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
     known = {} if known is None else known
     rows = (
@@ -108,13 +110,19 @@ def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> Tab
     return TableResults(spec, tuple(rows), run.overrides, tuple(run.leaks or ()))
 
 
-def _external_rows(path: Path, spec: TableSpec, run: RunFile) -> list[RowSpec]:
-    """List the rows beyond the table's own: label maps made elsewhere, under the names the user gave them."""
-    beyond = sorted((row for row in run.rows if not 1 <= row.row <= len(spec.rows)), key=lambda row: row.row)
-    for number, row in enumerate(beyond, len(spec.rows) + 1):
-        if row.row != number or row.method != EXTERNAL or row.label is None:
-            raise UserError(f"{path} has a row {row.row}, but {spec.name} has rows 1 to {len(spec.rows)}.")
-    return [RowSpec(label=row.label or "", method=EXTERNAL) for row in beyond]
+def _external_rows(path: Path, spec: TableSpec, run: RunFile) -> list[RunRow]:
+    """List the rows of label maps made elsewhere, which have names that the user gave them.
+
+    They follow the table's own rows, whose number may have grown since: they are known by their method.
+    """
+    own = [row for row in run.rows if row.method != EXTERNAL]
+    external = sorted((row for row in run.rows if row.method == EXTERNAL), key=lambda row: row.row)
+    last = max((row.row for row in own), default=0)
+    wrong = [row for row in own if not 1 <= row.row <= len(spec.rows)]
+    wrong += [row for row in external if row.row <= last or row.label is None]
+    if wrong:
+        raise UserError(f"{path} has a row {wrong[0].row}, but {spec.name} has rows 1 to {len(spec.rows)}.")
+    return external
 
 
 def _collect_row(

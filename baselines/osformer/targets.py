@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from baselines.boxes import instance_boxes
 from baselines.osformer.config import OSFormerConfig
 from pctrans.deformable import Shapes
 from pctrans.targets import Targets
@@ -43,23 +44,6 @@ def _scale_ranges(config: OSFormerConfig, longer_side: int) -> list[tuple[float,
     """Scale the ranges to pixels of the image."""
     scale = longer_side / REFERENCE_SIZE
     return [(low * scale, high * scale) for low, high in config.scale_ranges]
-
-
-def instance_boxes(targets: Targets) -> Tensor:
-    """Find bounding boxes (B, K, 4) = (left, top, right, bottom) in pixels, the last two excluded; 0 where padded."""
-    labels = targets.labels
-    batch, height, width = labels.shape
-    places = targets.valid.shape[1] + 1
-    bins = (labels + torch.arange(batch, device=labels.device)[:, None, None] * places).flatten()
-    y, x = torch.meshgrid(
-        torch.arange(height, device=labels.device), torch.arange(width, device=labels.device), indexing="ij"
-    )
-    # Signs are such that all corners grow outwards, so that one maximum finds the box.
-    corners = torch.stack((-x, -y, x + 1, y + 1), dim=-1).float()
-    corners = corners.expand(batch, -1, -1, -1).reshape(-1, 4)
-    lowest = corners.new_full((batch * places, 4), -float(height + width))
-    boxes = lowest.scatter_reduce(0, bins[:, None].expand(-1, 4), corners, "amax").view(batch, places, 4)[:, 1:]
-    return torch.where(targets.valid[..., None], boxes * boxes.new_tensor([-1, -1, 1, 1]), 0)
 
 
 def _centre_cells(centres: Tensor, region: Tensor, grid: int) -> tuple[Tensor, Tensor]:

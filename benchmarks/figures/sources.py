@@ -54,7 +54,10 @@ def _external(plan: Plan, out: Path) -> list[Source]:
     if run is None or run.data.fingerprint != plan.data.fingerprint:
         return []
     rows = [row for row in run.rows if row.method == EXTERNAL and row.keys]
-    return [_source(row.row, row.label or "", EXTERNAL, JobFolder.named(row.keys[0], out)) for row in rows]
+    return [
+        _source(number, row.label or "", EXTERNAL, JobFolder.named(row.keys[0], out))
+        for number, row in enumerate(rows, len(plan.table.rows) + 1)
+    ]
 
 
 def _source(row: int, label: str, method: str, folder: JobFolder) -> Source:

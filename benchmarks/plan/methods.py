@@ -115,6 +115,22 @@ METHODS: dict[str, Method] = {
         source="De Brabandere et al., CVPR workshops 2017; own implementation",
         uses="transformers' ResNet (Apache-2.0)",
     ),
+    "stardist": Method(
+        title="StarDist",
+        model="baselines.stardist:StarDist",
+        config="baselines.stardist:StarDistConfig",
+        source="Schmidt et al., MICCAI 2018; own implementation",
+        uses="transformers' ResNet (Apache-2.0)",
+        # Cross-entropy against a probability that is neither 0 nor 1: its own entropy is left.
+        loss_floors=("probability",),
+    ),
+    "cellpose": Method(
+        title="Cellpose",
+        model="baselines.cellpose:Cellpose",
+        config="baselines.cellpose:CellposeConfig",
+        source="Stringer et al., Nature Methods 2021; own implementation",
+        uses="transformers' ResNet (Apache-2.0)",
+    ),
     "watershed": Method(
         title="Otsu + watershed",
         model="baselines.watershed:Watershed",

@@ -88,7 +88,9 @@ def _below(notes: Sequence[Note], marks: Sequence[str]) -> list[str]:
 
 def _group(row: RowResults) -> str:
     """Name a row's group; the rows of a group stand between the same two rules."""
-    return row.origin if row.origin in ("quoted", "external") else "run here"
+    if row.origin in ("quoted", "external"):
+        return row.origin
+    return "apart" if row.spec.apart else "run here"
 
 
 def _leading(spec: TableSpec, row: RowResults) -> str:

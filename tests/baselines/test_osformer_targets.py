@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.ndimage import binary_erosion, find_objects
 from torch import Tensor
 
+from baselines.boxes import instance_boxes
 from baselines.osformer import OSFormerConfig
 from baselines.osformer.losses import build_osformer_targets
-from baselines.osformer.targets import cell_instances, downsampled_edges, instance_boxes, instance_edges
+from baselines.osformer.targets import cell_instances, downsampled_edges, instance_edges
 from pctrans.targets import build_targets
 
 

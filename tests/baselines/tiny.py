@@ -86,5 +86,17 @@ RECIPES: dict[str, Recipe] = {
         steps=200,
         learning_rate=3e-3,
     ),
+    "stardist": Recipe(
+        {"backbone": BACKBONE, "hidden_dim": 32, "head_channels": 32, "distance_unit": 16},
+        {"backbone": BACKBONE | {"width": 16}, "hidden_dim": 64, "head_channels": 64},
+        steps=200,
+        learning_rate=3e-3,
+    ),
+    "cellpose": Recipe(
+        {"backbone": BACKBONE, "hidden_dim": 32},
+        {"backbone": BACKBONE | {"width": 16}, "hidden_dim": 64},
+        steps=200,
+        learning_rate=3e-3,
+    ),
     "watershed": Recipe({}),
 }

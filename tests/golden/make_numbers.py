@@ -47,6 +47,8 @@ CASES: dict[str, dict[str, Any]] = {
     "osformer": {"inference": {"score_threshold": 0.0, "keep_threshold": 0.0}},
     "mask2former": {"inference": {"visible_share": 0.2}},
     "discriminative": {},
+    "stardist": {"inference": {"probability_threshold": 0.4, "min_area": 12}},
+    "cellpose": {"inference": {"flow_error_threshold": 10.0}},
     "watershed": {},
 }
 

@@ -90,8 +90,8 @@ def test_reads_the_curves_of_trained_rows(methods: Path) -> None:
     for seed in (0, 2):
         (methods / "jobs" / f"table1-row17-seed{seed}" / "validation.csv").write_text("iteration,epoch,pq\n600,2,0.3\n")
     rows = read_learning(collect(methods, "table1"), methods)
-    assert [row.number for row in rows] == [14, 15, 16, 17]
-    assert [len(row.curves) for row in rows] == [3] * 4
+    assert [row.number for row in rows] == [14, 15, 16, 17, 18, 19]
+    assert [len(row.curves) for row in rows] == [3] * 6
     assert rows[3].validation_pq == {300: 0.5, 600: pytest.approx(0.45)}
     assert rows[3].curves[1].loss[0].tolist() == list(range(10, 601, 10))
 

@@ -24,7 +24,9 @@ from reports.latex import table_fragment
 from reports.notes import table_notes
 from reports.table import ReportPaths, write_table
 
-TRAINED = {14: "Discriminative", 15: "OSFormer", 16: "Mask2Former", 17: "PCTrans"}
+TRAINED = {
+    14: "Discriminative", 15: "OSFormer", 16: "Mask2Former", 17: "PCTrans", 18: "StarDist-ResNet", 19: "Cellpose-ResNet"
+}  # fmt: skip
 UNTRAINED = ["Otsu + watershed", "Otsu + watershed, smoothed"]
 
 
@@ -67,10 +69,10 @@ def markdown_rows(paths: ReportPaths, heading: str) -> list[list[str]]:
 
 def test_every_row_has_its_origin(methods: Path) -> None:
     rows = collect(methods, "table1").rows
-    assert [row.origin for row in rows] == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 4 + ["external"]
-    assert [len(row.results) for row in rows] == [0] * 11 + [1, 1] + [3] * 4 + [1]
+    assert [row.origin for row in rows] == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 6 + ["external"]
+    assert [len(row.results) for row in rows] == [0] * 11 + [1, 1] + [3] * 6 + [1]
     assert [row.method for row in rows[10:12]] == [None, "watershed"]
-    assert (rows[17].number, rows[17].label, rows[17].published) == (18, "Else_where", {})
+    assert (rows[19].number, rows[19].label, rows[19].published) == (20, "Else_where", {})
     assert collect(methods, "table1").gaps == []
     assert collect(methods, "table1").seeds == [0, 1, 2]
 
@@ -78,7 +80,7 @@ def test_every_row_has_its_origin(methods: Path) -> None:
 def test_a_run_without_the_later_fields_is_still_read(methods: Path) -> None:
     rows = json.loads((methods / "runs" / "table1.json").read_text())["rows"]
     write_run(methods, "table1", [{"row": row["row"], "keys": row["keys"]} for row in rows[:-1]])
-    assert len(collect(methods, "table1").rows) == 17
+    assert len(collect(methods, "table1").rows) == 19
 
 
 def test_a_row_of_another_method_is_refused(methods: Path) -> None:
@@ -95,9 +97,18 @@ def test_a_job_in_a_quoted_row_is_refused(methods: Path) -> None:
 
 @pytest.mark.parametrize("changes", [{"method": "pctrans"}, {"label": None}, {"row": 19}, {"row": 0}])
 def test_a_row_beyond_the_table_has_to_be_external(methods: Path, changes: dict[str, object]) -> None:
-    edit_run(methods, 18, **changes)
-    with pytest.raises(UserError, match="but table1 has rows 1 to 17"):
+    edit_run(methods, 20, **changes)
+    with pytest.raises(UserError, match="but table1 has rows 1 to 19"):
         collect(methods, "table1")
+
+
+def test_label_maps_made_elsewhere_are_found_where_a_shorter_table_had_them(methods: Path) -> None:
+    """As in a run of before the table gained its rows 18 and 19."""
+    rows = json.loads((methods / "runs" / "table1.json").read_text())["rows"]
+    write_run(methods, "table1", [*rows[:-3], rows[-1] | {"row": 18}])
+    found = collect(methods, "table1").rows
+    assert [row.label for row in found[17:]] == ["StarDist-ResNet", "Cellpose-ResNet", "Else_where"]
+    assert [len(row.results) for row in found[17:]] == [0, 0, 1]
 
 
 def test_caption_speaks_of_training_only_where_there_was_some(methods: Path) -> None:
@@ -135,8 +146,9 @@ def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
     fail(methods, "table1-row14-seed1", "x")
     said = text(methods)
     assert "Rows are NOT equal in: " in said
-    assert "training.iterations is 600 (Discriminative, Mask2Former, PCTrans) and 300 (OSFormer)" in said
-    assert "seeds is [0, 2] (Discriminative) and [0, 1, 2] (OSFormer, Mask2Former, PCTrans)" in said
+    peers = "PCTrans, StarDist-ResNet, Cellpose-ResNet"
+    assert f"training.iterations is 600 (Discriminative, Mask2Former, {peers}) and 300 (OSFormer)" in said
+    assert f"seeds is [0, 2] (Discriminative) and [0, 1, 2] (OSFormer, Mask2Former, {peers})" in said
     assert "Trained rows share" not in said
 
 
@@ -153,13 +165,14 @@ def test_latex_lines_by_hand(methods: Path) -> None:
         fail(methods, f"table1-row15-seed{seed}", "x")
     fragment = table_fragment(collect(methods, "table1"))
     assert r"\begin{tabular}{l" + 12 * "r" + "}" in fragment
-    quoted, run, external = latex_groups(fragment)
+    quoted, run, apart, external = latex_groups(fragment)
     assert [line[0] for line in quoted][:2] == [r"Mask R-{}CNN$^{\dagger}$", r"Cell R-{}CNN$^{\dagger}$"]
     assert quoted[9][1:] == ["0.8674", "--", "--", "0.9473", "--", "--", "--", "--", "--", "0.8420", "--", "--"]
     assert [line[0] for line in run if line[0]] == [
         *(rf"{label}$^{{\ddagger}}$" for label in UNTRAINED),
-        *TRAINED.values(),
+        *list(TRAINED.values())[:4],
     ]
+    assert [line[0] for line in apart if line[0]] == [r"StarDist-{}ResNet", r"Cellpose-{}ResNet"]
     none = [r"--\tnote{4}", "--"]
     assert run[4][1:] == ["0.7414", *none, "0.9206", *none, "0.8755", *none, "0.7516", *none]
     assert run[7][10:] == [r"\textbf{0.8922}", "0.3000", r"{\scriptsize$-0.5922$}"]
@@ -183,8 +196,8 @@ def test_markdown_figures_and_costs(methods: Path) -> None:
     ]
     costs = markdown_rows(paths, "parameters")
     assert costs[0] == ["12", "Otsu + watershed", "0", "-", "0", "0", "-", "0.250", "1.00"]
-    assert costs[-1] == ["17", "PCTrans", "1,000,000", "21.50", "600", "240", "0.400", "0.250", "3.00"]
-    assert [row[0] for row in costs] == ["12", "13", "14", "15", "16", "17"]
+    assert costs[5] == ["17", "PCTrans", "1,000,000", "21.50", "600", "240", "0.400", "0.250", "3.00"]
+    assert [row[0] for row in costs] == ["12", "13", "14", "15", "16", "17", "18", "19"]
     assert "‡ no training. § label maps made elsewhere, not trained here." in paths.markdown.read_text()
 
 
@@ -192,19 +205,20 @@ def test_latex_has_the_same_costs(methods: Path) -> None:
     paths = write(methods)
     lines = [line for line in paths.costs.read_text().splitlines() if line.endswith(r"\\")]
     assert lines[0].startswith(r"\# & method & parameters & GFLOP")
-    assert lines[-1] == r"17 & PCTrans & 1,000,000 & 21.50 & 600 & 240 & 0.400 & 0.250 & 1.00 \\"
-    assert len(lines) == 1 + 6
+    assert lines[6] == r"17 & PCTrans & 1,000,000 & 21.50 & 600 & 240 & 0.400 & 0.250 & 1.00 \\"
+    assert len(lines) == 1 + 8
     assert rf"\input{{{paths.costs.name}}}" in paths.document.read_text()
 
 
 def test_frame_has_origin_method_and_no_cost_of_what_was_made_elsewhere(methods: Path) -> None:
     frame = pd.read_csv(write(methods).csv)
-    assert frame["origin"].tolist() == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 4 + ["external"]
+    assert frame["origin"].tolist() == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 6 + ["external"]
     assert frame["method"][11:].tolist() == [
-        "watershed", "watershed", "discriminative", "osformer", "mask2former", "pctrans", "external"
+        "watershed", "watershed", "discriminative", "osformer", "mask2former", "pctrans", "stardist",
+        "cellpose", "external"
     ]  # fmt: skip
     assert frame["flops_per_crop"][16] == 21_500_000_000
-    assert frame.loc[17, ["parameters", "iterations", "train_seconds", "seconds_per_image"]].isna().all()
+    assert frame.loc[19, ["parameters", "iterations", "train_seconds", "seconds_per_image"]].isna().all()
     assert frame.loc[11, ["parameters", "iterations", "train_seconds"]].tolist() == [0, 0, 0]
     assert frame["gaps"].isna().all()
 
@@ -224,12 +238,12 @@ def test_panels_are_of_rows_that_were_run(methods: Path, monkeypatch: pytest.Mon
         fail(methods, f"table1-row15-seed{seed}", "x")
     paths = write(methods)
     numbers = [title.partition(":")[0] for title in titles]
-    assert numbers == ["image", "truth\n10 objects", "12", "13", "14", "15", "16", "17", "18", "14", "16", "17"]
+    assert numbers == ["image", "truth\n8 objects", *map(str, range(12, 21)), "14", "16", "17", "18", "19"]
     assert titles[5] == "15: OSFormer\nno result"
     assert "Without curves: OSFormer." in paths.learning.caption
     assert paths.segmentations.path is not None
     with Image.open(paths.segmentations.path) as picture:
-        assert picture.height == pytest.approx((2 * (1.75 + 0.36) + 0.3) * 250, abs=1)
+        assert picture.height == pytest.approx((3 * (1.75 + 0.36) + 0.3) * 250, abs=1)
 
 
 def test_an_external_row_of_an_ablation_spans_the_switches(tmp_path: Path, data: str) -> None:
@@ -248,12 +262,12 @@ def test_figures_are_printed_in_the_papers_unit_and_kept_in_the_metrics_own(tmp_
     synthesise(tmp_path, data, table="table2")
     edit_result(tmp_path, "table2-row13-seed0", "metrics.sbd", 0.88749)
     edit_result(tmp_path, "table2-row12-seed0", "metrics.sbd", 0.88651)
-    for row in (10, 11):
+    for row in (10, 11, 14, 15):
         edit_result(tmp_path, f"table2-row{row}-seed0", "metrics.sbd", 0.1)
     results = collect(tmp_path, "table2")
     sbd, count = metric_columns(results)
     assert sbd.published[0] == "68.3"
-    assert sbd.measured[10:] == ("10.0", "88.7", "88.7")
+    assert sbd.measured[10:13] == ("10.0", "88.7", "88.7")
     assert sbd.best_measured == {11, 12}  # equal as printed
     assert all(re.fullmatch(r"\d+\.\d\d", figure) for figure in count.measured if figure)
     frame = pd.read_csv(write(tmp_path, "table2").csv)

@@ -74,6 +74,7 @@ class RowSpec(Specification):
     method: Name | None = None  # None: the table's; a row without either only quotes the paper
     overrides: dict[DottedPath, Scalar] = Field(default_factory=dict)
     published: str | None = None  # the row's name in the published CSV; None: the paper does not have it
+    apart: bool = False  # stands between rules of its own with the rows like it, after those of the paper
 
 
 class Display(Specification):

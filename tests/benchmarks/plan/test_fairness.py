@@ -15,7 +15,7 @@ from benchmarks.plan.nested import nest
 from benchmarks.plan.scales import SCALES
 from benchmarks.plan.tables import load_table
 
-TRAINED = ["Discriminative", "OSFormer", "Mask2Former", "PCTrans"]
+TRAINED = ["Discriminative", "OSFormer", "Mask2Former", "PCTrans", "StarDist-ResNet", "Cellpose-ResNet"]
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +91,13 @@ def test_what_all_rows_share_reaches_all_rows(dataset: Dataset) -> None:
 def test_data_split_and_seeds_are_compared_too(dataset: Dataset) -> None:
     jobs = labelled(plan(dataset, seeds=2))
     other = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=2")
-    moved = [
-        (label, job.model_copy(update={"split": "val"})) if label == "PCTrans" else (label, job) for label, job in jobs
-    ]
+    last = jobs[-1][0]
+    moved = [(label, job.model_copy(update={"split": "val"})) if label == last else (label, job) for label, job in jobs]
     assert [found.field for found in inequalities(moved)] == ["split"]
     foreign = labelled(plan(other, seeds=2))[-1:]
     assert [found.field for found in inequalities(jobs[:-2] + foreign)] == ["data", "seeds"]
     lighter = jobs[-1][1].model_copy(update={"augmentation": jobs[-1][1].augmentation | {"gamma": 0.25}})
-    assert [found.field for found in inequalities([*jobs[:-1], ("PCTrans", lighter)])] == ["augmentation.gamma"]
+    assert [found.field for found in inequalities([*jobs[:-1], (last, lighter)])] == ["augmentation.gamma"]
 
 
 def test_a_method_without_training_is_run_once_and_compared_on_the_data_only(dataset: Dataset) -> None:
@@ -110,7 +109,7 @@ def test_a_method_without_training_is_run_once_and_compared_on_the_data_only(dat
 @pytest.mark.parametrize(
     ("wish", "message"),
     [
-        ("model.num_queries=5", "say which one it is for, such as --set methods.discriminative.model.num_queries"),
+        ("model.num_queries=5", "say which one it is for, such as --set methods.cellpose.model.num_queries"),
         ("methods.maskformer.model.num_queries=5", "no row of a method 'maskformer'"),
         ("methods.pctrans.augmentation=none", "has to hold"),
         (
@@ -127,8 +126,8 @@ def test_a_wish_that_cannot_be_granted_is_an_error(dataset: Dataset, wish: str, 
 
 
 def test_the_users_temperature_wins_over_the_tables(dataset: Dataset) -> None:
-    job = labelled(plan(dataset, "methods.pctrans.model.query_temperature=0.5"))[-1][1]
-    assert job.method == "pctrans" and job.model["query_temperature"] == 0.5 and job.model["mask_temperature"] == 0.5
+    job = dict(labelled(plan(dataset, "methods.pctrans.model.query_temperature=0.5")))["PCTrans"]
+    assert job.model["query_temperature"] == 0.5 and job.model["mask_temperature"] == 0.5
 
 
 def test_the_users_backbone_wins_over_the_tables(dataset: Dataset) -> None:

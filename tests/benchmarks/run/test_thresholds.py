@@ -85,7 +85,10 @@ def without_time(choice: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in choice.items() if name != "seconds"}
 
 
-@pytest.mark.parametrize("method", ["bright", "pctrans", "mask2former", "osformer", "discriminative"])
+EVERY = ["bright", "pctrans", "mask2former", "osformer", "discriminative", "stardist", "cellpose"]
+
+
+@pytest.mark.parametrize("method", EVERY)
 def test_the_rule_is_a_loop_over_settings_and_images(method: str, dataset: Dataset) -> None:
     """With the network run anew for every setting, tiles and flips as the job tests."""
     testing = {"threshold_trials": 6, "tile": 64, "overlap": 16, "flips": True, "batch_size": 3}

@@ -27,6 +27,8 @@ EMBEDDINGS = {
     },
     "osformer": {"encoder.level_embedding"},
     "discriminative": set(),
+    "stardist": set(),
+    "cellpose": set(),
 }
 """Parameters of two dimensions and more that map nothing to anything."""
 
