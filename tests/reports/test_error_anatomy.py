@@ -171,7 +171,7 @@ def test_the_page_shows_what_is_stored_and_says_what_is_not(one_seed: Path) -> N
     for folder in (one_seed / "jobs").iterdir():
         shutil.rmtree(folder / "predictions")
     page = write_html(one_seed).read_text()
-    assert "Not measured" not in page
+    assert "Not measured: <code>pctrans-bench errors" not in page
     assert 'alt="Table 4: PQ lost to each kind of error"' in page
     for line in share_grid(row_losses(dissected(one_seed)), "method")[1]:
         assert all(f">{cell}</td>" in page for cell in line[3:])

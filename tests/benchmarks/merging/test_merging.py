@@ -207,11 +207,12 @@ def test_a_kill_half_way_leaves_whole_jobs_and_the_same_call_goes_on(
 ) -> None:
     a, b, c = folders
     copied = 0
+    of_one_job = max(sum(path.is_file() for path in job.rglob("*")) for job in (a / "jobs").iterdir())
 
     def failing(source: str, target: str, **options: object) -> None:
         nonlocal copied
         copied += 1
-        if copied == 12:
+        if copied == of_one_job + 2:
             raise OSError(28, "No space left on device")
         real(source, target, **options)
 
@@ -220,7 +221,7 @@ def test_a_kill_half_way_leaves_whole_jobs_and_the_same_call_goes_on(
     with pytest.raises(UserError, match="cannot be written"):
         merge_folders([a, b], c)
     monkeypatch.undo()
-    assert {verdict.state for verdict in verify_folder(c)} <= {"sound"}
+    assert {verdict.state for verdict in verify_folder(c)} == {"sound"}
     merge_folders([a, b], c)
     assert len(verify_folder(c)) == 3
     assert not (c / ".merging").exists()
