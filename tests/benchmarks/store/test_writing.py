@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -62,28 +63,30 @@ def test_long_names_leave_room_for_the_temporary_one(tmp_path: Path) -> None:
         assert (tmp_path / name).read_bytes() == b"1"
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """No file of this process may grow beyond 4 KiB."""
+    """No file of this process may grow beyond 4 KiB; pytest's own output neither, so only around what writes."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_file_that_may_not_grow_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "page.html"
-    with pytest.raises(WriteError, match=r"page\.html cannot be written: File too large.*raise the limit"):
-        write_atomic(path, "x" * 10_000)
-    assert list(tmp_path.iterdir()) == []
-    with pytest.raises(WriteError, match=r"losses\.csv cannot be written"):
-        append(tmp_path / "losses.csv", "x" * 10_000)
-    model = torch.nn.Linear(100, 100)
-    with pytest.raises(WriteError, match=r"checkpoint\.pt cannot be written"):
-        save_checkpoint(tmp_path / "checkpoint.pt", model, torch.optim.SGD(model.parameters(), 0.1), None, 1, 1.0)
+    path, model = tmp_path / "page.html", torch.nn.Linear(100, 100)
+    optimiser = torch.optim.SGD(model.parameters(), 0.1)
+    with small_files():
+        with pytest.raises(WriteError, match=r"page\.html cannot be written: File too large.*raise the limit"):
+            write_atomic(path, "x" * 10_000)
+        assert list(tmp_path.iterdir()) == []
+        with pytest.raises(WriteError, match=r"losses\.csv cannot be written"):
+            append(tmp_path / "losses.csv", "x" * 10_000)
+        with pytest.raises(WriteError, match=r"checkpoint\.pt cannot be written"):
+            save_checkpoint(tmp_path / "checkpoint.pt", model, optimiser, None, 1, 1.0)
 
 
 @pytest.mark.parametrize(
