@@ -3,7 +3,8 @@
 # No postponed annotations here: the hub mixin reads the type of `config` from the signature.
 import math
 from dataclasses import dataclass
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
@@ -21,6 +22,7 @@ from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, la
 from pctrans.layers import conv_norm
 from pctrans.pixel_decoder import PixelDecoder
 from pctrans.targets import build_targets
+from pctrans.weights import refuse_other_weights
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,10 @@ class PCTrans(
     """
 
     @classmethod
-    def _from_pretrained(cls, *, strict: bool = True, **options: Any) -> Self:
-        """The mixin's own default leaves what a file lacks as it was drawn."""
-        loaded: Self = super()._from_pretrained(strict=strict, **options)
+    def _load_as_safetensor(cls, model: Any, model_file: str, map_location: str, strict: bool) -> Any:
+        """Load as the mixin does, which leaves what a file lacks as it was drawn, and refuse such a file."""
+        loaded = super()._load_as_safetensor(model, model_file, map_location, strict)
+        refuse_other_weights(loaded, Path(model_file).parent)
         return loaded
 
     def __init__(self, config: PCTransConfig):

@@ -75,7 +75,7 @@ class Method:
         """
         from torch import nn
 
-        from benchmarks.plan.weights import refuse_other_weights
+        from pctrans.weights import refuse_other_weights
 
         model = _load(self.model).from_pretrained(folder)
         if isinstance(model, nn.Module):

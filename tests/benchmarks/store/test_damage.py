@@ -186,11 +186,7 @@ def one_more(weights: dict[str, torch.Tensor]) -> None:
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [
-        (lose_five, "lacks 5 |[Mm]issing key"),
-        (no_numbers, "no finite numbers"),
-        (one_more, "that the model has not|[Uu]nexpected key"),
-    ],
+    [(lose_five, "lacks 5 "), (no_numbers, "no finite numbers"), (one_more, "that the model has not")],
 )
 def test_weights_that_are_not_the_model_s_are_refused(
     job: JobFolder, change: Callable[[dict[str, torch.Tensor]], object], message: str
