@@ -79,10 +79,9 @@ def run_experiments(
     leaks = {dataset: find_leaks(console, dataset, out) for dataset in datasets}
     for experiment in experiments:
         experiment.save(out, replace=not collect, leaks=leaks[experiment.dataset])
-    pending = any(experiment.pending(out) for experiment in experiments)
     if collect:
         report_experiments(console, experiments, out, device, layout)
-    elif not pending and reports_are_current(experiments, out, layout):
+    elif not any(one.pending(out) for one in experiments) and reports_are_current(experiments, out, layout):
         _say_that_all_is_done(console, experiments, out)
     else:
         return _run(console, experiments, out, device, options, tracking_uri, layout)

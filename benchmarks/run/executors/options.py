@@ -49,8 +49,7 @@ class ExecutorOptions:
 
     Attributes:
         jobs: processes at a time on this machine; 1 is this process itself. None: as many as the cores and the memory
-            allow, and on an accelerator as many as
-            share one.
+            allow, and on an accelerator as many as share one.
         gpus_per_job: processes that train one job together, on one accelerator each.
         jobs_per_gpu: jobs on this machine that share an accelerator.
         minutes: after which a job on this machine is stopped; None is as long as it takes.
