@@ -57,6 +57,8 @@ def augment(
     sampled = sample_bilinear(image, grid)
     if chain:
         sampled = jitter_intensity(sampled, config, generator)
+    if config.negative and happens(config.negative, generator):
+        sampled = 1 - sampled
 
     index, reflections = nearest_pixels(grid, (height, width))
     return sampled, crop_instances(labels, index, reflections, min_pixels=config.min_pixels)

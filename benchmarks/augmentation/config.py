@@ -7,6 +7,10 @@ from typing import Literal
 
 from benchmarks.errors import UserError
 
+ADDED_LATER = {"negative": 0.0}
+"""Fields that there have not always been, with the value at which nothing happens: there, jobs leave them out and keep
+the keys that they had."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
@@ -26,6 +30,7 @@ class AugmentationConfig:
         brightness: add a number in ±brightness; 0 is off.
         contrast: multiply by a number in 1 ± contrast; 0 is off.
         gamma: raise to 2^g with g in ±gamma; 0 is off.
+        negative: probability of the negative, bright and dark exchanged, whether or not the chain runs; 0 is off.
         scale: range of the area that becomes the crop, as a fraction of the area named by `scale_of`.
         scale_of: "crop": scale (1, 1) keeps the resolution. "image": the area is a share of the whole image,
             as in a random resized crop, and stays inside it; the resolution then depends on the crop's size.
@@ -46,6 +51,7 @@ class AugmentationConfig:
     brightness: float = 0.15
     contrast: float = 0.15
     gamma: float = 1.0
+    negative: float = 0.0
     scale: tuple[float, float] = (1.0, 1.0)
     scale_of: Literal["crop", "image"] = "crop"
     aspect: tuple[float, float] = (1.0, 1.0)
@@ -55,7 +61,7 @@ class AugmentationConfig:
     def __post_init__(self) -> None:
         for name in ("scale", "aspect"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
-        for name in ("chain_probability", "step_probability"):
+        for name in ("chain_probability", "step_probability", "negative"):
             self._require(name, 0 <= getattr(self, name) <= 1, "a number from 0 to 1")
         for name in ("elastic_alpha", "brightness", "gamma", "pad"):
             self._require(name, getattr(self, name) >= 0, "a number that is not negative")

@@ -27,7 +27,7 @@ Data = Annotated[
     str,
     typer.Option(
         "--data",
-        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes.",
+        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes.",
     ),
 ]
 Names = Annotated[
@@ -81,8 +81,8 @@ class TableOptions:
         str | None,
         typer.Option(
             "--data",
-            help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, synthetic-nuclei or synthetic-rosettes, for every table "
-            "named. Default: generated nuclei, and rosettes for table2.",
+            help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes, for "
+            "every table named. Default: generated nuclei, and rosettes for table2.",
         ),
     ] = None
     scale: Scale = None

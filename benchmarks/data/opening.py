@@ -17,13 +17,14 @@ from benchmarks.errors import UserError
 KINDS: Mapping[str, tuple[str, str]] = {
     "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH[?decoding=components&range=robust]"),
     "bbbc039": ("benchmarks.data.bbbc039:BBBC039", "bbbc039:PATH[?decoding=official]"),
+    "union": ("benchmarks.data.union:open_union", "union:FILE, which names a data set a line"),
     "cvppp-a1": ("benchmarks.data.cvppp:open_cvppp_a1", "cvppp-a1:PATH"),
     "synthetic-nuclei": (
-        "benchmarks.data.synthetic_nuclei:SyntheticNuclei",
+        "benchmarks.data.synthetic.nuclei:SyntheticNuclei",
         "synthetic-nuclei[?size=256&seed=0]",
     ),
     "synthetic-rosettes": (
-        "benchmarks.data.synthetic_rosettes:SyntheticRosettes",
+        "benchmarks.data.synthetic.rosettes:SyntheticRosettes",
         "synthetic-rosettes[?size=256&seed=0]",
     ),
 }
@@ -87,7 +88,17 @@ def _open(spec: str, kind: str, path: str, options: dict[str, str], decoding: st
         return open_kind(spec, options)
     for option in options.keys() - allowed:
         raise UserError(f"{spec}: {kind} has no option {option!r}; it is written {KINDS[kind][1]}.")
-    return open_kind(spec, Path(path).expanduser(), **options)
+    place = Path(path).expanduser()
+    return open_kind(spec, place, _open_below) if kind == "union" else open_kind(spec, place, **options)
+
+
+def _open_below(spec: str, folder: Path) -> Dataset:
+    """Open a data set whose path starts at `folder`."""
+    kind, path, _ = _parse(spec)
+    if path:
+        _, mark, query = spec.partition("?")
+        spec = f"{kind}:{folder / Path(path).expanduser()}{mark}{query}"
+    return open_dataset(spec)
 
 
 def range_of(spec: str) -> Range:

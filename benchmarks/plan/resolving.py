@@ -143,7 +143,7 @@ def pretrained_digest(model: Mapping[str, Any]) -> str | None:
 
 
 def _resolve_augmentation(value: Any, scale: str, protocol: str, method: str) -> dict[str, Any]:
-    from benchmarks.augmentation.config import PRESETS, AugmentationConfig
+    from benchmarks.augmentation.config import ADDED_LATER, PRESETS, AugmentationConfig
 
     preset, changes = (value, {}) if isinstance(value, str) else (None, dict(value))
     preset = preset or changes.pop("preset", None) or scale_overrides(scale, protocol, method)["augmentation"]
@@ -156,4 +156,5 @@ def _resolve_augmentation(value: Any, scale: str, protocol: str, method: str) ->
         resolved = asdict(AugmentationConfig(**{**known, **changes}))
     except (TypeError, ValueError) as error:
         raise UserError(f"The augmentation is not valid: {error}") from error
-    return json.loads(json.dumps(resolved))
+    kept = {name: value for name, value in resolved.items() if ADDED_LATER.get(name) != value}
+    return json.loads(json.dumps(kept))

@@ -332,6 +332,22 @@ def test_intensity_steps_happen_as_often_as_stated() -> None:
     assert abs(unchanged / 2000 - 1 / 8) < 0.03
 
 
+@pytest.mark.parametrize("chain", [0.0, 1.0])
+def test_a_negative_is_one_minus_the_image_and_drawn_last(chain: float) -> None:
+    config = dataclasses.replace(ALL_STEPS, chain_probability=chain)
+    plain, labels = augment(noise(), blocks(40, 52, 8), crop=32, config=config, generator=seeded(4))
+    negative = dataclasses.replace(config, negative=1.0)
+    inverse, same = augment(noise(), blocks(40, 52, 8), crop=32, config=negative, generator=seeded(4))
+    assert torch.equal(inverse, 1 - plain) and torch.equal(same, labels)
+
+
+def test_a_negative_is_as_frequent_as_stated() -> None:
+    config, generator = dataclasses.replace(NONE, negative=0.25), seeded(9)
+    image, labels = torch.zeros(3, 8, 8), torch.ones(8, 8, dtype=torch.int32)
+    drawn = [augment(image, labels, crop=8, config=config, generator=generator)[0].mean().item() for _ in range(800)]
+    assert set(drawn) == {0.0, 1.0} and 0.2 < sum(drawn) / 800 < 0.3
+
+
 def test_the_chain_runs_as_often_as_stated() -> None:
     config = dataclasses.replace(NONE, chain_probability=0.8, step_probability=1.0, brightness=0.1)
     image, labels, generator = torch.full((3, 4, 4), 0.5), torch.ones(4, 4).int(), seeded()

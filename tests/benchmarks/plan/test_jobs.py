@@ -42,6 +42,13 @@ def test_the_key_follows_what_decides_the_numbers() -> None:
     assert len(set(keys)) == len(keys)
 
 
+def test_a_step_of_augmentation_that_came_later_changes_only_the_keys_of_jobs_that_have_it() -> None:
+    plain, off = job(), job(overrides={"augmentation": {"negative": 0.0}})
+    assert "negative" not in plain.augmentation, "as in jobs that were planned before there was one"
+    assert plain == off
+    assert job(overrides={"augmentation": {"negative": 0.25}}).key != plain.key
+
+
 def test_the_key_does_not_follow_the_rest() -> None:
     moved = DATA.model_copy(update={"spec": "folder:/elsewhere"})
     chatty = {"training": {"log_every": 1, "validate_every": 7}, "testing": {"batch_size": 1}}

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, zoom
 
 from benchmarks.data.normalisation import BY_255
-from benchmarks.data.synthetic import SyntheticDataset
+from benchmarks.data.synthetic.generated import SyntheticDataset
 
 _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 _SMALLEST_VISIBLE = 20  # pixels; an annotator would still outline this

@@ -17,7 +17,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from skimage.measure import label, regionprops
 
 from benchmarks.data.normalisation import MIN_MAX
-from benchmarks.data.synthetic import SyntheticDataset
+from benchmarks.data.synthetic.generated import SyntheticDataset
 
 _EMPTY_EVERY = 24
 _SMALLEST_VISIBLE = 30  # pixels; an annotator would still outline this

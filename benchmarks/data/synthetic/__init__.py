@@ -1,0 +1,1 @@
+"""Generated data sets: nuclei and rosettes of leaves, of any size, from a seed."""
