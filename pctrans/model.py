@@ -21,6 +21,7 @@ from pctrans.inference import cluster_then_average
 from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
 from pctrans.layers import conv_norm
 from pctrans.pixel_decoder import PixelDecoder
+from pctrans.pretrained import built_in_model
 from pctrans.targets import build_targets
 from pctrans.weights import refuse_other_weights
 
@@ -49,9 +50,22 @@ class PCTrans(
 ):
     """Figure 2 of the paper: backbone, L self-attention layers, query decoder, mask head.
 
-    `save_pretrained(folder)` and `PCTrans.from_pretrained(folder or hub id)` store and load weights
+    `save_pretrained(folder)` and `PCTrans.from_pretrained(folder, hub id or "nuclei")` store and load weights
     (safetensors) and configuration (JSON). A file that lacks weights, or has others, is refused.
     """
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "PCTrans":
+        """Load a model that comes with the package by its name, such as "nuclei", or one from a folder or the hub.
+
+        Args:
+            options: those of `huggingface_hub.PyTorchModelHubMixin.from_pretrained`.
+
+        Raises:
+            ValueError: weights are lacking, or are of another model.
+        """
+        place = built_in_model(pretrained_model_name_or_path) or pretrained_model_name_or_path
+        return super().from_pretrained(place, **options)
 
     @classmethod
     def _load_as_safetensor(cls, model: Any, model_file: str, map_location: str, strict: bool) -> Any:

@@ -18,6 +18,7 @@ from benchmarks.run.cost import without_pretrained
 from benchmarks.run.prediction import validate
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.saved_model import save_model
+from benchmarks.tiling.magnification import median_diameter
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed, slots_of_process
 from benchmarks.training.processes import Tell, run_processes
@@ -142,5 +143,6 @@ def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: 
         stopping=watcher.stopping,
     )
     if rank() == 0:  # also where a model is there: it may be half of one, or of weights that were lost since
-        save_model(model, job, folder.model)
+        maps = (labels for id in dataset.ids("train") if (labels := dataset.load(id).labels) is not None)
+        save_model(model, job, folder.model, diameter=median_diameter(maps))
     return report

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,6 +24,13 @@ from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import save_overlay, segment_sample
 from benchmarks.store.saved_model import SavedModel, find_model, load_model
 from benchmarks.tiling import never_whole
+from benchmarks.tiling.magnification import (
+    estimate_diameter,
+    median_diameter,
+    resize_labels,
+    resized_shape,
+    segment_resized,
+)
 
 PREDICT_FILE = "predict.json"
 _NAMED = 5
@@ -39,6 +46,8 @@ class PredictOptions:
         flips: let mirrored views vote, whether or not the model's job did.
         min_size: objects of fewer pixels are dropped.
         range: the limits that images are stretched between; None for those of the data the model was trained on.
+        diameter: of the objects, in pixels: images are resized so that it becomes that of the training objects.
+            "auto" estimates it for each image; None leaves images as they are.
     """
 
     tile: int | None = None
@@ -46,6 +55,7 @@ class PredictOptions:
     flips: bool = False
     min_size: int = 0
     range: Range | None = None
+    diameter: float | Literal["auto"] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,8 @@ def predict_images(
     """
     saved = load_model(model, device)
     settings = _Settings.of(saved, options or PredictOptions())
-    described = {"model": _digest(model), **asdict(settings)}
+    chosen = {name: value for name, value in asdict(settings).items() if value is not None}
+    described = {"model": _digest(model), **chosen}
     if not overwrite:
         _refuse_others(out, described, images)
     for folder in (out, out / "labels", out / "overlays"):
@@ -121,6 +132,7 @@ class _Settings:
     flips: bool
     min_size: int
     range: Range
+    diameter: float | Literal["auto"] | None
 
     @classmethod
     def of(cls, saved: SavedModel, asked: PredictOptions) -> _Settings:
@@ -129,7 +141,12 @@ class _Settings:
         if overlap >= tile:
             raise UserError(f"--overlap {overlap}: expected less than the side of a tile, which is {tile} pixels.")
         flips, limits = asked.flips or saved.testing.flips, asked.range or saved.range
-        return cls(tile, overlap, flips, asked.min_size, limits)
+        if asked.diameter is not None and saved.diameter is None:
+            raise UserError(
+                "--diameter: this model does not know the diameter of the objects it was trained on, as it has no "
+                "training or is of an earlier version. Resize the images yourself, or train it again."
+            )
+        return cls(tile, overlap, flips, asked.min_size, limits, asked.diameter)
 
 
 @dataclass(frozen=True)
@@ -165,7 +182,13 @@ class _Work:
         if self.settings.range == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
         labels = self._labels(path, image, digest)
-        notes += _cut_notes(path, labels, self.settings.tile, self.settings.overlap)
+        factor = self._factor(labels)
+        if self.settings.diameter == "auto":
+            notes.append(
+                f"{path}: resized by {factor:.2f}, as its objects are some {self._trained / factor:.0f} pixels."
+            )
+        seen = resize_labels(labels, resized_shape(labels.shape, factor))
+        notes += _cut_notes(path, seen, self.settings.tile, self.settings.overlap)
         name = spreadsheet_cell(path.name)
         rows = [{"image": name, **row} for row in object_measurements(labels, image)]
         return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
@@ -197,9 +220,31 @@ class _Work:
             f"{path}: segmenting its {height}×{width} pixels in tiles of {settings.tile}",
             "Take a smaller --tile, or cut the image into parts.",
         ):
-            return segment_sample(
-                saved.segmenter, image, settings.tile, testing, self.device, saved.precision, chains=True
-            )
+
+            def segment(pixels: np.ndarray) -> np.ndarray:
+                return segment_sample(
+                    saved.segmenter, pixels, settings.tile, testing, self.device, saved.precision, chains=True
+                )
+
+            if settings.diameter is None:
+                return segment(image)
+            diameter = settings.diameter
+            if diameter == "auto":
+                diameter = estimate_diameter(segment, image, self._trained) or self._trained
+            return segment_resized(segment, image, self._trained / diameter)
+
+    @property
+    def _trained(self) -> float:
+        """The diameter that the model knows."""
+        assert self.saved.diameter is not None, "the settings were checked"
+        return self.saved.diameter
+
+    def _factor(self, labels: np.ndarray) -> float:
+        """How many times an image was enlarged; where that was estimated, as its objects say, which may be read."""
+        diameter = self.settings.diameter
+        if diameter is None:
+            return 1.0
+        return self._trained / ((median_diameter([labels]) or self._trained) if diameter == "auto" else diameter)
 
     def _targets(self, path: Path) -> tuple[Path, Path]:
         """The label map and the overlay of an image."""

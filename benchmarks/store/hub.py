@@ -59,7 +59,7 @@ def prepare_upload(model: Path, repository: str) -> Upload:
     try:
         description = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
         job, checksums = dict(description["job"]), dict(description.get("sha256", {}))
-        card, data = _card(folder, job), str(job["data"]["spec"])
+        card, data = card_of(folder, job), str(job["data"]["spec"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder / HARNESS_FILE} does not describe a model ({error}): copy the folder again from where it came."
@@ -102,7 +102,8 @@ def push(upload: Upload, *, private: bool) -> str:
     return str(commit.commit_url)
 
 
-def _card(folder: Path, job: dict[str, Any]) -> str:
+def card_of(folder: Path, job: dict[str, Any]) -> str:
+    """The card of the model in `folder`, made by the resolved job: the one there if it is ours, else a new one."""
     try:
         text = (folder / CARD_FILE).read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -21,6 +21,7 @@ from benchmarks.plan.methods import get_method
 from benchmarks.plan.settings import TestingSettings
 from benchmarks.store.checksums import changed_files, checksums_of
 from benchmarks.store.job_folder import CARD_FILE
+from pctrans.pretrained import built_in_model
 
 HARNESS_FILE = "harness.json"
 CONFIG_FILE = "config.json"
@@ -38,6 +39,7 @@ class SavedModel:
         testing: how its job tested it.
         precision: "float32" or "bfloat16", as its job computed.
         range: the limits that the images it was trained on were stretched between.
+        diameter: median diameter of the objects it was trained on, in pixels; None where that is not known.
     """
 
     segmenter: Segmenter
@@ -46,10 +48,14 @@ class SavedModel:
     testing: TestingSettings
     precision: str
     range: Range
+    diameter: float | None = None
 
 
-def save_model(model: Segmenter, job: Job, folder: Path) -> None:
+def save_model(model: Segmenter, job: Job, folder: Path, *, diameter: float | None = None) -> None:
     """Write the model and what made it; last, when all else is on the disk, the file that makes it a model.
+
+    Args:
+        diameter: median diameter of the objects it was trained on, in pixels.
 
     Raises:
         WriteError: the system refuses.
@@ -66,6 +72,7 @@ def save_model(model: Segmenter, job: Job, folder: Path) -> None:
         "tile": job.tile,
         "testing": job.testing.model_dump(mode="json"),
         "precision": job.training.precision,
+        "diameter": diameter,
         "sha256": checksums_of(folder, (path for path in files if path.name not in _UNCHECKED)),
         "job": job.resolved(),
     }
@@ -85,9 +92,13 @@ def _save_weights(model: Segmenter, folder: Path) -> None:
 def find_model(path: Path) -> Path:
     """The model folder at `path`: itself, or the `model` folder inside a job or of `train --out`.
 
+    A model that comes with the package goes by its name, such as `nuclei`; `./nuclei` is a folder.
+
     Raises:
         UserError: there is none.
     """
+    if built_in := built_in_model(path):
+        return built_in
     for folder in (path, path / "model"):
         if (folder / HARNESS_FILE).is_file():
             return folder
@@ -126,7 +137,9 @@ def load_model(path: Path, device: str) -> SavedModel:
     if isinstance(segmenter, torch.nn.Module):
         _refuse_infinite_weights(segmenter, folder)
         segmenter.to(device).eval()
-    return SavedModel(segmenter, description["method"], tile, testing, precision, _range(description))
+    return SavedModel(
+        segmenter, description["method"], tile, testing, precision, _range(description), description.get("diameter")
+    )
 
 
 def _range(description: dict[str, Any]) -> Range:

@@ -25,7 +25,9 @@ class Components(StrEnum):
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="OUT of `train`, a job's folder, or its model folder.")],
+    model: Annotated[
+        Path, typer.Argument(help="nuclei, which comes with it; or OUT of `train`, a job's or its model folder.")
+    ],
     inputs: Annotated[list[str], typer.Argument(help="Images: files, folders or globs; PNG or TIFF.")],
     out: Out,
     stems: Annotated[
@@ -44,6 +46,10 @@ def predict(
         str | None,
         typer.Option("--range", help="min-max or robust (against hot pixels). Default: that of the training data."),
     ] = None,
+    diameter: Annotated[
+        str | None,
+        typer.Option("--diameter", help="Of the objects, in pixels, or auto: images are resized to what it knows."),
+    ] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,
 ) -> None:
@@ -55,11 +61,12 @@ def predict(
     from benchmarks.machine.terminal import text_console
     from benchmarks.run.input_images import find_images
     from benchmarks.run.user_images import PredictOptions, predict_images
+    from benchmarks.tiling.magnification import checked_diameter
 
     console = text_console()
     images = find_images(inputs, stems)
     limits = None if range_ is None else checked_range(range_, "--range")
-    options = PredictOptions(tile, overlap, flips, min_size, limits)
+    options = PredictOptions(tile, overlap, flips, min_size, limits, checked_diameter(diameter, "--diameter"))
     segmented = predict_images(
         model,
         images,

@@ -18,15 +18,16 @@ from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.plan.job import DataReference, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
+from benchmarks.run.prediction import segment_sample
 from benchmarks.run.user_images import Predicted, PredictOptions, drop_small, predict_images
 from benchmarks.store.saved_model import load_model, save_model
 
 
-def saved_model(folder: Path, spec: str = "folder:nowhere") -> Path:
+def saved_model(folder: Path, spec: str = "folder:nowhere", diameter: float | None = None) -> Path:
     """Otsu and watershed as a saved model: nothing is trained, and objects are where the image is bright."""
     data = DataReference(spec=spec, name="none", fingerprint="0", decoding="ids")
     job = make_job("watershed", JobContext(data, split="test", scale="smoke", protocol="nuclei"), seed=0)
-    save_model(get_method("watershed").build(job.model), job, folder / "model")
+    save_model(get_method("watershed").build(job.model), job, folder / "model", diameter=diameter)
     return folder
 
 
@@ -187,6 +188,41 @@ def test_small_objects_are_dropped_and_the_rest_renumbered() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("asked", [8.0, "auto"])
+def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
+    tmp_path: Path, asked: float | str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shapes = []
+
+    def noted(segmenter: object, image: np.ndarray, *arguments: object, **options: object) -> np.ndarray:
+        shapes.append(image.shape[1:])
+        return segment_sample(segmenter, image, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("benchmarks.run.user_images.segment_sample", noted)
+    saved_model(tmp_path, diameter=32.0)  # its objects are twice as wide as these discs, which measure 16
+    write_discs(tmp_path / "images" / "a.png", 4)
+    options = PredictOptions(diameter=asked)  # type: ignore[arg-type]
+    (found,) = predicted(tmp_path, options).values()
+    assert found.objects == 4
+    assert read_labels(tmp_path / "out" / "labels" / "a.tif").shape == (60, 160)
+    factor = 32 / 8 if asked == 8.0 else 2
+    assert shapes[-1] == pytest.approx((60 * factor, 160 * factor), rel=0.05)
+    if asked == "auto":
+        assert any("resized by 2.0" in note and "some 16 pixels wide" in note for note in found.notes)
+    count = len(shapes)
+    predicted(tmp_path, options)
+    assert len(shapes) == count, "what is there is read"
+    with pytest.raises(UserError, match="not made with this model and these options"):
+        predicted(tmp_path)
+
+
+def test_a_diameter_needs_a_model_that_knows_that_of_its_objects(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    with pytest.raises(UserError, match="does not know the diameter"):
+        predicted(tmp_path, PredictOptions(diameter=12.0))
+
+
 def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
     """4096×4096 at `quick` scale in under 1 GiB, the whole process counted.
 

@@ -1,0 +1,18 @@
+"""Models that come with the package, each in a folder of its name."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+
+
+def built_in_models() -> tuple[str, ...]:
+    """Names of the models that come with the package."""
+    return tuple(sorted(path.parent.name for path in _HERE.glob("*/config.json")))
+
+
+def built_in_model(name: str | PathLike[str]) -> Path | None:
+    """The folder of the built-in model of this very name; None for any other text, a path to such a folder too."""
+    return _HERE / str(name) if str(name) in built_in_models() else None
