@@ -26,7 +26,9 @@ class Components(StrEnum):
 
 def predict(
     model: Annotated[Path, typer.Argument(help="OUT of `train`, a job's folder, or its model folder.")],
-    inputs: Annotated[list[str], typer.Argument(help="Images: files, folders or globs; PNG or TIFF.")],
+    inputs: Annotated[
+        list[str], typer.Argument(help="Images: files, folders or globs; PNG, TIFF, JPEG, ND2, LIF, OME-Zarr, CZI.")
+    ],
     out: Out,
     stems: Annotated[
         Path | None, typer.Option("--stems", help="Only images named in this list, such as splits/test.txt.")
@@ -44,6 +46,20 @@ def predict(
         str | None,
         typer.Option("--range", help="min-max or robust (against hot pixels). Default: that of the training data."),
     ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option("--channel", help="Of several channels: a name, a number from 1 on, or rgb for three as colours."),
+    ] = None,
+    z: Annotated[
+        str | None, typer.Option("--z", help="Of several planes in depth: a number from 1 on, or max for the highest.")
+    ] = None,
+    t: Annotated[int | None, typer.Option("--t", min=1, help="Of several times: a number from 1 on.")] = None,
+    scene: Annotated[
+        str | None, typer.Option("--scene", help="Of several images in a file: a name, or a number from 1 on.")
+    ] = None,
+    export: Annotated[
+        str | None, typer.Option("--export", help="Also labels, roi, geojson, coco, csv (in µm); with commas.")
+    ] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,
 ) -> None:
@@ -51,6 +67,9 @@ def predict(
     from rich.progress import track
 
     from benchmarks.data.normalisation import checked_range
+    from benchmarks.data.planes.choice import PlaneChoice
+    from benchmarks.exports.choice import read_exports
+    from benchmarks.exports.writing import export_paths
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
     from benchmarks.run.input_images import find_images
@@ -59,7 +78,8 @@ def predict(
     console = text_console()
     images = find_images(inputs, stems)
     limits = None if range_ is None else checked_range(range_, "--range")
-    options = PredictOptions(tile, overlap, flips, min_size, limits)
+    exports = read_exports(export)
+    options = PredictOptions(tile, overlap, flips, min_size, limits, PlaneChoice(channel, z, t, scene))
     segmented = predict_images(
         model,
         images,
@@ -67,6 +87,7 @@ def predict(
         device=choose_device(device),
         options=options,
         overwrite=overwrite,
+        exports=exports,
     )
     bar = track(segmented, "segmenting", total=len(images), console=console, disable=not console.is_terminal)
     failed = objects = 0
@@ -75,8 +96,8 @@ def predict(
         for line in one.told:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(images) - failed} images, {objects} objects", highlight=False)
-    for what in ("labels", "overlays", "objects.csv"):
-        console.print(f"  {out / what}", markup=False, highlight=False)
+    for path in (out / "labels", out / "overlays", out / "objects.csv", *export_paths(out, exports)):
+        console.print(f"  {path}", markup=False, highlight=False)
     if failed:
         console.print(f"{failed} of {len(images)} images could not be segmented; see above.", highlight=False)
         raise typer.Exit(1)
