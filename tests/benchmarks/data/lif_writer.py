@@ -31,8 +31,8 @@ def write_lif(path: Path, images: Mapping[str, np.ndarray], channels: list[str],
 def _element(name: str, index: int, values: np.ndarray, channels: list[str], micrometres: float) -> str:
     _, depth, height, width = values.shape
     described = "".join(
-        f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="16" NameOfMeasuredQuantity="" Min="0" '
-        f'Max="65535" Unit="" LUTName="{channel}" BytesInc="{number * depth * height * width * 2}" BitInc="0"/>'
+        f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="16" NameOfMeasuredQuantity="" '
+        f'IsLUTInverted="0" Min="0" Max="65535" Unit="" LUTName="{channel}" BytesInc="{number * depth * height * width * 2}" BitInc="0"/>'
         for number, channel in enumerate(channels[: len(values)])
     )
     axes = ((1, width, 2), (2, height, 2 * width), (3, depth, 2 * width * height))
