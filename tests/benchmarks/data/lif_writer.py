@@ -32,7 +32,8 @@ def _element(name: str, index: int, values: np.ndarray, channels: list[str], mic
     _, depth, height, width = values.shape
     described = "".join(
         f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="16" NameOfMeasuredQuantity="" '
-        f'IsLUTInverted="0" Min="0" Max="65535" Unit="" LUTName="{channel}" BytesInc="{number * depth * height * width * 2}" BitInc="0"/>'
+        'IsLUTInverted="0" Min="0" Max="65535" Unit="" '
+        f'LUTName="{channel}" BytesInc="{number * depth * height * width * 2}" BitInc="0"/>'
         for number, channel in enumerate(channels[: len(values)])
     )
     axes = ((1, width, 2), (2, height, 2 * width), (3, depth, 2 * width * height))
