@@ -69,7 +69,9 @@ def _matching(text: str) -> list[Path]:
         found = [path] if path.exists() else _globbed(path)
     images = sorted(file for file in found if _is_image(file))
     if not images:
-        raise UserError(f"'{text}' names no PNG or TIFF image: expected a file, a folder or a glob.")
+        raise UserError(
+            f"'{text}' names no PNG or TIFF image, nor one of a microscope: expected a file, a folder or a glob."
+        )
     return images
 
 

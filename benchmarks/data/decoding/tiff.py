@@ -35,6 +35,7 @@ _PHOTOMETRIC: dict[int, Photometric] = {
 }
 _EXTRA = {1: PREMULTIPLIED, 2: ALPHA}
 _ORIENTATION, _PHOTOMETRIC_TAG = 274, 262
+UNSPECIFIED = "unspecified"
 
 
 def decode_tiff(content: bytes, name: str) -> Raster:
@@ -86,7 +87,7 @@ def as_raster(array: np.ndarray, page: tifffile.TiffPage, axis: str) -> Raster:
     palette = _palette(page) if photometric == "palette" else None
     return Raster(
         array,
-        _channels(page, axis, array.shape[2]),
+        channels_of(page, axis, array.shape[2]),
         photometric,
         page.bitspersample,
         palette,
@@ -111,13 +112,21 @@ def _channel_axis(series: tifffile.TiffPageSeries, sizes: dict[str, int], name: 
     return axes[0] if axes else ""
 
 
-def _channels(page: tifffile.TiffPage, axis: str, count: int) -> tuple[str, ...]:
-    """Name the channels: the tags give meaning to the samples of a pixel, but none to planes."""
+def channels_of(page: tifffile.TiffPage, axis: str, count: int) -> tuple[str, ...]:
+    """Name the channels: the tags give meaning to the samples of a pixel, but none to planes.
+
+    Args:
+        axis: that of the channels, "S" where they are samples of a pixel; "" without one.
+        count: how many there are.
+
+    Returns:
+        A name for each, `UNSPECIFIED` where the tags give none.
+    """
     colours = RGB if page.photometric in (2, _YCBCR) else GREY
     if axis != "S":
         return GREY if count == 1 else tuple(f"channel {i + 1}" for i in range(count))
-    declared = [_EXTRA.get(int(extra), "unspecified") for extra in page.extrasamples]
-    extras = (declared + ["unspecified"] * count)[: max(0, count - len(colours))]
+    declared = [_EXTRA.get(int(extra), UNSPECIFIED) for extra in page.extrasamples]
+    extras = (declared + [UNSPECIFIED] * count)[: max(0, count - len(colours))]
     return (*colours, *extras)
 
 

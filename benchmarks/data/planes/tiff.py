@@ -12,12 +12,13 @@ import tifffile
 
 from benchmarks.data.decoding.limits import DAMAGED, check_bytes, check_size
 from benchmarks.data.decoding.raster import RGB, to_image
-from benchmarks.data.decoding.tiff import as_raster, checked_type
+from benchmarks.data.decoding.tiff import UNSPECIFIED, as_raster, channels_of, checked_type
 from benchmarks.data.decoding.tiff_segments import check_planes, check_segments
 from benchmarks.data.planes.choice import UNNAMED, PlaneChoice, Stack, scene_index, several_scenes, take
 from benchmarks.data.planes.pixel_size import PixelSize, ome_image, size_in_tiff
 from benchmarks.errors import UserError
 
+# What an axis counts, by tifffile's letters.
 _MEANT = {"C": "C", "Z": "Z", "T": "T", "Q": UNNAMED, "I": UNNAMED, "R": UNNAMED}
 
 
@@ -115,7 +116,12 @@ def _stack(
     dtype = checked_type(page, name)
     check_bytes(page.shape, dtype.itemsize, name)
     check_bytes(page.chunks, dtype.itemsize, name)
-    sizes = _named_axes(shape, series, name)
+    meant = dict(_MEANT)
+    if UNSPECIFIED in channels_of(page, "S", shape.get("S", 1)):
+        # Samples beyond those of a colour are channels, as multispectral cameras write them.
+        meant["S"] = "C"
+    colours = "" if "S" in meant else "S"
+    sizes = _named_axes(shape, meant, series, name)
     ahead = _axes_of_pages(series)
     inner, inner_axes = series.shape[ahead:], series.axes[ahead:]
     checked = False
@@ -127,30 +133,33 @@ def _stack(
                 check_planes(file, name)
             check_segments(series, content, name)
             checked = True
-        at = {axis: chosen.get(_MEANT.get(axis, axis), 0) for axis in series.axes}
+        at = {axis: chosen.get(meant.get(axis, axis), 0) for axis in series.axes}
         number = np.ravel_multi_index([at[axis] for axis in series.axes[:ahead]], series.shape[:ahead]) if ahead else 0
         pixels = _page(series, int(number), content).reshape(inner)
-        taken = pixels[tuple(slice(None) if axis in "YXS" else at[axis] for axis in inner_axes)]
-        axes = [axis for axis in inner_axes if axis in "YXS"]
-        taken = taken.transpose([axes.index(axis) for axis in "YXS" if axis in axes])
+        kept = "YX" + colours
+        taken = pixels[tuple(slice(None) if axis in kept else at[axis] for axis in inner_axes)]
+        axes = [axis for axis in inner_axes if axis in kept]
+        taken = taken.transpose([axes.index(axis) for axis in kept if axis in axes])
         return to_image(as_raster(taken.reshape(shape["Y"], shape["X"], -1), page, "S" if "S" in axes else ""), name)
 
-    names = () if "S" in series.axes else _channel_names(file, index, sizes.get("C", 1))
+    names = () if colours and "S" in series.axes else _channel_names(file, index, sizes.get("C", 1))
     return Stack(name, sizes, load, names)
 
 
-def _named_axes(shape: Mapping[str, int], series: tifffile.TiffPageSeries, name: str) -> dict[str, int]:
+def _named_axes(
+    shape: Mapping[str, int], meant: Mapping[str, str], series: tifffile.TiffPageSeries, name: str
+) -> dict[str, int]:
     """Give the axes beside a plane their meaning; those of one element need none."""
     sizes: dict[str, int] = {}
     for axis, size in shape.items():
-        if axis in "YXS" or (size == 1 and axis not in "CZT"):
+        if axis in "YX" or (axis == "S" and "S" not in meant) or (size == 1 and axis not in "CZT"):
             continue
-        if (meant := _MEANT.get(axis)) is None or meant in sizes:
+        if (counted := meant.get(axis)) is None or counted in sizes:
             raise UserError(
                 f"{name}: a stack of shape {series.shape} ({series.axes}), of which the axis {axis} cannot be chosen "
                 "from; expected channels, depth and time. Save one plane of it."
             )
-        sizes[meant] = size
+        sizes[counted] = size
     return sizes
 
 
@@ -175,7 +184,7 @@ def _page(series: tifffile.TiffPageSeries, number: int, content: bytes | mmap.mm
 
 
 def _channel_names(file: tifffile.TiffFile, index: int, count: int) -> tuple[str, ...]:
-    """Names of the channels; none unless all have one."""
+    """Names of the channels; none unless all have one, nor where they are red, green and blue themselves."""
     names: list[str] = []
     if file.ome_metadata:
         pixels = ome_image(file.ome_metadata, index)
@@ -183,4 +192,6 @@ def _channel_names(file: tifffile.TiffFile, index: int, count: int) -> tuple[str
         names = [one.attrib.get("Name", "") for one in elements]
     elif file.imagej_metadata:
         names = [str(name) for name in file.imagej_metadata.get("Labels", [])]
+    if [name.lower() for name in names] == list(RGB):
+        return ()
     return tuple(names) if len(names) == count and all(names) else ()

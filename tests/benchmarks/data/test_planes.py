@@ -113,6 +113,30 @@ def test_a_stack_of_colours_keeps_its_colours(tmp_path: Path) -> None:
         assert (read(path, z="2", channel="blue") == values[1, :, :, 2]).all()
 
 
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+def test_samples_beyond_colours_are_channels(tmp_path: Path, planar: str, photometric: Any) -> None:
+    values = np.random.default_rng(2).integers(0, 4000, (10, 12, 5), np.uint16)
+    stored = values if planar == "contig" else np.ascontiguousarray(values.transpose(2, 0, 1))
+    options: Any = {"photometric": photometric, "planarconfig": planar, "metadata": None}
+    tifffile.imwrite(
+        tmp_path / "a.tif", stored, extrasamples=["unspecified"] * (2 if photometric == "rgb" else 4), **options
+    )
+    with pytest.raises(UserError, match=r"holds 5 channels \(1 to 5\)\. Choose with --channel"):
+        read(tmp_path / "a.tif")
+    assert (read(tmp_path / "a.tif", channel="4") == values[..., 3]).all()
+
+
+def test_channels_that_are_called_as_colours_are_colours(tmp_path: Path) -> None:
+    """Fiji labels the planes of a photograph that was made a composite so."""
+    metadata = {"axes": "CYX", "Labels": ["Red", "Green", "Blue"]}
+    tifffile.imwrite(tmp_path / "a.tif", VALUES[0, 0], imagej=True, metadata=metadata)
+    assert (read(tmp_path / "a.tif") == VALUES[0, 0].transpose(1, 2, 0)).all()
+    tifffile.imwrite(tmp_path / "b.tif", VALUES[0, 0], imagej=True, metadata=metadata | {"Labels": NAMES})
+    with pytest.raises(UserError, match="1 DAPI, 2 GFP, 3 RFP"):
+        read(tmp_path / "b.tif")
+
+
 def test_one_plane_is_what_it_was_with_or_without_a_choice_of_it(tmp_path: Path) -> None:
     grey = write(tmp_path / "a.tif", "imagej", VALUES[0, 0, 0], "YX")
     for choice in ({}, {"channel": "1"}, {"z": "1"}, {"z": "max", "t": 1}, {"scene": "1"}):
