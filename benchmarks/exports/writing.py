@@ -79,12 +79,13 @@ class Exporter:
         """
         if "labels" in self._exports:
             write_imagej_labels(self._path("labels", image.stem), image.labels, image.size)
-        if "roi" in self._exports:
-            write_atomic(self._path("roi", image.stem), roi_zip(image.outlines, image.file_name))
         if "geojson" in self._exports:
             write_atomic(self._path("geojson", image.stem), _compact(_geojson(image)))
         if "coco" in self._exports:
             self._coco.add(image.file_name, image.labels)
+        # Last, as it has limits that the others have not.
+        if "roi" in self._exports:
+            write_atomic(self._path("roi", image.stem), roi_zip(image.outlines, image.file_name))
 
     def finish(self) -> None:
         """Write what is one file for all images."""

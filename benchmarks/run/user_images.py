@@ -60,7 +60,7 @@ class Predicted:
 
     Attributes:
         objects: how many it has.
-        problem: why it could not be segmented; None where it was.
+        problem: why it could not be segmented or exported; None where it was.
         notes: what looks odd about the image or its objects.
     """
 
@@ -118,10 +118,10 @@ def predict_images(
             predicted, measured = Predicted(path, problem=str(error)), []
         rows += measured
         yield predicted
-    exporter.finish()
     columns = ["image", *measurement_columns(intensity=True), *(MICROMETRE_COLUMNS if "csv" in exports else ())]
     table = pd.DataFrame(rows, columns=columns)
     write_atomic(out / "objects.csv", table.to_csv(index=False))
+    exporter.finish()
 
 
 @dataclass(frozen=True)
@@ -183,19 +183,29 @@ class _Work:
         notes += _cut_notes(path, labels, self.settings.tile, self.settings.overlap)
         size = file.pixel_size(self.plane)
         rows = [row | in_micrometres(row, size) for row in object_measurements(labels, image)]
-        made_of = self._origin(file.digest)
-        self.exporter.write(Segmented(image_stem(path.name), path.name, labels, rows, size, made_of))
+        problem = self._exported(
+            Segmented(image_stem(path.name), path.name, labels, rows, size, self._origin(file.digest))
+        )
         if self.micrometres and size is None:
             notes.append(f"{path}: the file does not say how large a pixel is, so nothing of it is in micrometres.")
         name = spreadsheet_cell(path.name)
         rows = [{"image": name, **row} for row in rows]
-        return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
+        return Predicted(path, int(labels.max(initial=0)), problem, tuple(notes)), rows
+
+    def _exported(self, image: Segmented) -> str | None:
+        """Write the exports of an image, and return why one could not be; its labels and measurements stay."""
+        try:
+            self.exporter.write(image)
+        except UserError as error:
+            return str(error)
+        return None
 
     def _forget(self, path: Path, digest: str) -> None:
         """Remove the results of an image that had this name before."""
         target, picture = self._targets(path)
         if not (origin_of(target) or "").startswith(_image(digest)):
-            self.exporter.forget(image_stem(path.name))
+            if target.exists():
+                self.exporter.forget(image_stem(path.name))
             target.unlink(missing_ok=True)
             picture.unlink(missing_ok=True)
 

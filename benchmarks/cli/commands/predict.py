@@ -99,7 +99,9 @@ def predict(
     for path in (out / "labels", out / "overlays", out / "objects.csv", *export_paths(out, exports)):
         console.print(f"  {path}", markup=False, highlight=False)
     if failed:
-        console.print(f"{failed} of {len(images)} images could not be segmented; see above.", highlight=False)
+        console.print(
+            f"{failed} of {len(images)} images could not be segmented or exported; see above.", highlight=False
+        )
         raise typer.Exit(1)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from benchmarks.data.decoding.limits import MAX_FILE_BYTES
 from benchmarks.data.decoding.tiff import TIFF_MAGICS
 from benchmarks.data.normalisation import grey_if_equal
-from benchmarks.data.planes.choice import PlaneChoice, Stack, take
+from benchmarks.data.planes.choice import PlaneChoice, Stack, scene_index, take
 from benchmarks.data.planes.microscope import (
     MICROSCOPE_SUFFIXES,
     is_microscope_file,
@@ -53,6 +53,8 @@ class ImageFile:
             return grey_if_equal(read_microscope_plane(self.path, choice))
         if self.content[:4] in TIFF_MAGICS and (plane := read_tiff_plane(self.content, choice, name)) is not None:
             return grey_if_equal(plane)
+        if choice.scene is not None:
+            scene_index(choice.scene, ("",), name)
         if not isinstance(self.content, bytes):
             # One image of this size is refused, with the words that jobs have for it.
             read_bytes(self.path)

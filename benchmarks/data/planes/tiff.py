@@ -133,7 +133,7 @@ def _stack(
                 check_planes(file, name)
             check_segments(series, content, name)
             checked = True
-        at = {axis: chosen.get(meant.get(axis, axis), 0) for axis in series.axes}
+        at = {axis: chosen.get(meant.get(axis, axis), 0) if size > 1 else 0 for axis, size in shape.items()}
         number = np.ravel_multi_index([at[axis] for axis in series.axes[:ahead]], series.shape[:ahead]) if ahead else 0
         pixels = _page(series, int(number), content).reshape(inner)
         kept = "YX" + colours

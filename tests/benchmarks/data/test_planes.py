@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from benchmarks.data.planes import reading
 from benchmarks.data.planes.choice import PlaneChoice
@@ -152,6 +153,19 @@ def test_one_plane_is_what_it_was_with_or_without_a_choice_of_it(tmp_path: Path)
     assert (read(one) == read(one, channel="DAPI")).all()
     with pytest.raises(UserError, match="expected one of 1 channels: 1 DAPI"):
         read(one, channel="GFP")
+
+
+def test_an_axis_of_one_beside_pages_is_none_to_choose_from(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", VALUES[0, :, None, 0], photometric="minisblack", metadata={"axes": "QRYX"})
+    assert (read(tmp_path / "a.tif", z="3") == VALUES[0, 2, 0]).all()
+
+
+def test_a_picture_has_one_image(tmp_path: Path) -> None:
+    Image.fromarray(VALUES[0, 0, 0]).save(tmp_path / "a.png")
+    assert (read(tmp_path / "a.png", scene="1", z="max", t=1, channel="1") == VALUES[0, 0, 0]).all()
+    for choice in ({"scene": "2"}, {"z": "2"}, {"t": 2}, {"channel": "2"}):
+        with pytest.raises(UserError, match=r"a\.png: --\w+ 2 is not there"):
+            read(tmp_path / "a.png", **choice)
 
 
 def test_images_of_one_file_are_chosen_by_name_or_number(tmp_path: Path) -> None:

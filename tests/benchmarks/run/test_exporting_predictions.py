@@ -102,6 +102,24 @@ def test_no_export_outlives_the_labels_it_was_made_of(folder: Path) -> None:
     assert not (out / "coco.json").exists()
 
 
+def test_what_a_format_cannot_hold_is_a_problem_and_the_rest_is_there(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.exports.imagej_rois._LARGEST", 50)
+    found = predicted(folder)
+    assert [one.objects for one in found] == [2, 3, 0]
+    assert "hold positions up to 50" in (found[0].problem or "") and found[2].problem is None
+    assert len(pd.read_csv(folder / "out" / "objects.csv")) == 5
+    assert len(json.loads((folder / "out" / "coco.json").read_text())["annotations"]) == 5
+
+
+def test_exports_of_others_stay_where_an_image_cannot_be_read(folder: Path) -> None:
+    (folder / "images" / "d.png").write_bytes(b"damaged")
+    for exports in (EXPORTS, ()):
+        assert predicted(folder, exports)[3].problem
+        assert (folder / "out" / "coco.json").exists()
+
+
 def test_a_plane_is_chosen_and_other_results_are_not_mixed_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
