@@ -51,9 +51,10 @@ class ImageFile:
         name = str(self.path)
         if self.content is None:
             return grey_if_equal(read_microscope_plane(self.path, choice))
-        if self.content[:4] in TIFF_MAGICS and (plane := read_tiff_plane(self.content, choice, name)) is not None:
-            return grey_if_equal(plane)
-        if choice.scene is not None:
+        if self.content[:4] in TIFF_MAGICS:
+            if (plane := read_tiff_plane(self.content, choice, name)) is not None:
+                return grey_if_equal(plane)
+        elif choice.scene is not None:
             scene_index(choice.scene, ("",), name)
         if not isinstance(self.content, bytes):
             # One image of this size is refused, with the words that jobs have for it.

@@ -151,6 +151,9 @@ def test_one_plane_is_what_it_was_with_or_without_a_choice_of_it(tmp_path: Path)
             read(grey, **choice)
     one = write(tmp_path / "one.ome.tif", "ome", VALUES[0, 0, :1], "CYX")
     assert (read(one) == read(one, channel="DAPI")).all()
+    assert (
+        read(write(tmp_path / "named.ome.tif", "ome", VALUES[0, 0, 0], "YX"), scene="Image0") == VALUES[0, 0, 0]
+    ).all()
     with pytest.raises(UserError, match="expected one of 1 channels: 1 DAPI"):
         read(one, channel="GFP")
 
