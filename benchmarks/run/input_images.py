@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.data.decoding.limits import MAX_LIST_BYTES
-from benchmarks.data.reading import IMAGE_SUFFIXES, read_bytes, stem_of
+from benchmarks.data.planes.microscope import is_microscope_file
+from benchmarks.data.planes.reading import image_stem
+from benchmarks.data.reading import IMAGE_SUFFIXES, read_bytes
 from benchmarks.data.sources import parse_split
 from benchmarks.errors import UserError
 
@@ -24,7 +26,7 @@ def find_images(inputs: Sequence[str], stems: Path | None = None) -> list[Path]:
     files: dict[str, Path] = {}
     for text in inputs:
         for path in _matching(text):
-            known = files.setdefault(stem_of(path.name), path)
+            known = files.setdefault(image_stem(path.name), path)
             if known.resolve() != path.resolve():
                 raise UserError(f"{known} and {path} have the same stem, so their results would have the same name.")
     if stems is not None:
@@ -61,11 +63,20 @@ def _globbed(path: Path) -> list[Path]:
 
 def _matching(text: str) -> list[Path]:
     path = Path(text).expanduser()
-    if path.is_dir():
+    if path.is_dir() and not _is_image(path):
         found = [file for file in path.iterdir() if not file.name.startswith(".")]
     else:
-        found = [path] if path.is_file() else _globbed(path)
-    images = sorted(file for file in found if file.suffix.lower() in IMAGE_SUFFIXES and file.is_file())
+        found = [path] if path.exists() else _globbed(path)
+    images = sorted(file for file in found if _is_image(file))
     if not images:
-        raise UserError(f"'{text}' names no PNG or TIFF image: expected a file, a folder or a glob.")
+        raise UserError(
+            f"'{text}' names no PNG or TIFF image, nor one of a microscope: expected a file, a folder or a glob."
+        )
     return images
+
+
+def _is_image(path: Path) -> bool:
+    """Whether a file, or a folder of OME-Zarr, is named as an image."""
+    if path.is_dir():
+        return path.suffix.lower() == ".zarr"
+    return path.is_file() and (path.suffix.lower() in IMAGE_SUFFIXES or is_microscope_file(path))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +15,12 @@ import pandas as pd
 from benchmarks.data import read_labels
 from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.data.normalisation import Range, normalise, odd_range
-from benchmarks.data.reading import decode_image, read_bytes, stem_of
+from benchmarks.data.planes.choice import PlaneChoice
+from benchmarks.data.planes.reading import image_stem, open_image
 from benchmarks.errors import UserError
+from benchmarks.exports.choice import Export
+from benchmarks.exports.micrometres import MICROMETRE_COLUMNS, in_micrometres
+from benchmarks.exports.writing import Exporter, Segmented
 from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, write_json
 from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
@@ -48,6 +52,7 @@ class PredictOptions:
         range: the limits that images are stretched between; None for those of the data the model was trained on.
         diameter: of the objects, in pixels: images are resized so that it becomes that of the training objects.
             "auto" estimates it for each image; None leaves images as they are.
+        plane: which plane of files that hold several.
     """
 
     tile: int | None = None
@@ -56,6 +61,7 @@ class PredictOptions:
     min_size: int = 0
     range: Range | None = None
     diameter: float | Literal["auto"] | None = None
+    plane: PlaneChoice = field(default_factory=PlaneChoice)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Predicted:
 
     Attributes:
         objects: how many it has.
-        problem: why it could not be segmented; None where it was.
+        problem: why it could not be segmented or exported; None where it was.
         notes: what looks odd about the image or its objects.
     """
 
@@ -87,6 +93,7 @@ def predict_images(
     device: str,
     options: PredictOptions | None = None,
     overwrite: bool = False,
+    exports: Collection[Export] = (),
 ) -> Iterator[Predicted]:
     """Segment image by image into labels/, overlays/ and, at the end, objects.csv.
 
@@ -96,21 +103,24 @@ def predict_images(
 
     Args:
         overwrite: segment again what is there.
+        exports: what else to write of each image, also of those that have labels; see `exports.writing`.
 
     Raises:
         UserError: no such model, sizes that do not fit, or results that were made otherwise.
     """
     saved = load_model(model, device)
-    settings = _Settings.of(saved, options or PredictOptions())
+    options = options or PredictOptions()
+    settings = _Settings.of(saved, options)
     chosen = {name: value for name, value in asdict(settings).items() if value is not None}
-    described = {"model": _digest(model), **chosen}
+    described = {"model": _digest(model), **chosen, **options.plane.made()}
     if not overwrite:
         _refuse_others(out, described, images)
     for folder in (out, out / "labels", out / "overlays"):
         remove_leftovers(folder)
     write_json(out / PREDICT_FILE, described)
     made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
-    work = _Work(saved, settings, made_by, out, device, overwrite)
+    exporter = Exporter(out, exports)
+    work = _Work(saved, settings, options.plane, made_by, out, device, overwrite, exporter, "csv" in exports)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
@@ -119,8 +129,10 @@ def predict_images(
             predicted, measured = Predicted(path, problem=str(error)), []
         rows += measured
         yield predicted
-    table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True)])
+    columns = ["image", *measurement_columns(intensity=True), *(MICROMETRE_COLUMNS if "csv" in exports else ())]
+    table = pd.DataFrame(rows, columns=columns)
     write_atomic(out / "objects.csv", table.to_csv(index=False))
+    exporter.finish()
 
 
 @dataclass(frozen=True)
@@ -155,14 +167,18 @@ class _Work:
 
     Attributes:
         made_by: digest of the model and the settings.
+        micrometres: measure in these, too.
     """
 
     saved: SavedModel
     settings: _Settings
+    plane: PlaneChoice
     made_by: str
     out: Path
     device: str
     overwrite: bool
+    exporter: Exporter
+    micrometres: bool
 
     def segment(self, path: Path) -> tuple[Predicted, list[dict[str, Any]]]:
         """Segment and measure an image, or measure what is there.
@@ -170,42 +186,56 @@ class _Work:
         Raises:
             UserError: the image cannot be used.
         """
-        content = read_bytes(path)
-        digest = hashlib.sha256(content).hexdigest()
+        file = open_image(path)
         try:
-            stored = decode_image(content, str(path))
+            stored = file.read(self.plane)
             image = normalise(stored, str(path), self.settings.range)
         except UserError:
-            self._forget(path, digest)
+            self._forget(path, file.digest)
             raise
         notes = []
         if self.settings.range == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
-        labels = self._labels(path, image, digest)
-        factor = self._factor(labels)
-        if self.settings.diameter == "auto":
-            notes.append(
-                f"{path}: resized by {factor:.2f}, as its objects are some {self._trained / factor:.0f} pixels."
-            )
-        seen = resize_labels(labels, resized_shape(labels.shape, factor))
-        notes += _cut_notes(path, seen, self.settings.tile, self.settings.overlap)
+        labels = self._labels(path, image, file.digest)
+        notes += self._size_notes(path, labels)
+        size = file.pixel_size(self.plane)
+        rows = [row | in_micrometres(row, size) for row in object_measurements(labels, image)]
+        problem = self._exported(
+            Segmented(image_stem(path.name), path.name, labels, rows, size, self._origin(file.digest))
+        )
+        if self.micrometres and size is None:
+            notes.append(f"{path}: the file does not say how large a pixel is, so nothing of it is in micrometres.")
         name = spreadsheet_cell(path.name)
-        rows = [{"image": name, **row} for row in object_measurements(labels, image)]
-        return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
+        rows = [{"image": name, **row} for row in rows]
+        return Predicted(path, int(labels.max(initial=0)), problem, tuple(notes)), rows
+
+    def _exported(self, image: Segmented) -> str | None:
+        """Write the exports of an image, and return why one could not be; its labels and measurements stay."""
+        try:
+            self.exporter.write(image)
+        except UserError as error:
+            return str(error)
+        return None
 
     def _forget(self, path: Path, digest: str) -> None:
         """Remove the results of an image that had this name before."""
         target, picture = self._targets(path)
         if not (origin_of(target) or "").startswith(_image(digest)):
+            if target.exists():
+                self.exporter.forget(image_stem(path.name))
             target.unlink(missing_ok=True)
             picture.unlink(missing_ok=True)
 
+    def _origin(self, digest: str) -> str:
+        return f"{_image(digest)}, by model and options sha256 {self.made_by}"
+
     def _labels(self, path: Path, image: np.ndarray, digest: str) -> np.ndarray:
         target, picture = self._targets(path)
-        origin = f"{_image(digest)}, by model and options sha256 {self.made_by}"
+        origin = self._origin(digest)
         labels = None if self.overwrite else _read_if_of(target, origin)
         if labels is None:
             labels = drop_small(self._segmented(path, image), self.settings.min_size)
+            self.exporter.forget(image_stem(path.name))
             picture.unlink(missing_ok=True)
             write_labels(target, labels, origin=origin)
         if not picture.exists():
@@ -239,6 +269,16 @@ class _Work:
         assert self.saved.diameter is not None, "the settings were checked"
         return self.saved.diameter
 
+    def _size_notes(self, path: Path, labels: np.ndarray) -> list[str]:
+        """Say how an image was resized where that was estimated, and which objects no tile has seen whole."""
+        factor = self._factor(labels)
+        seen = resize_labels(labels, resized_shape(labels.shape, factor))
+        cut = _cut_notes(path, seen, self.settings.tile, self.settings.overlap)
+        if self.settings.diameter != "auto":
+            return cut
+        about = self._trained / factor
+        return [f"{path}: resized by {factor:.2f}, as its objects are some {about:.0f} pixels wide.", *cut]
+
     def _factor(self, labels: np.ndarray) -> float:
         """How many times an image was enlarged; where that was estimated, as its objects say, which may be read."""
         diameter = self.settings.diameter
@@ -248,7 +288,7 @@ class _Work:
 
     def _targets(self, path: Path) -> tuple[Path, Path]:
         """The label map and the overlay of an image."""
-        stem = stem_of(path.name)
+        stem = image_stem(path.name)
         return self.out / "labels" / f"{stem}.tif", self.out / "overlays" / f"{stem}.png"
 
 
@@ -291,14 +331,18 @@ def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path])
     Raises:
         UserError: there are some.
     """
-    there = {out / "labels" / f"{stem_of(path.name)}.tif" for path in images}
+    there = {out / "labels" / f"{image_stem(path.name)}.tif" for path in images}
     there = {target for target in there if target.exists()}
     try:
         before = json.loads((out / PREDICT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = None
-    # Earlier versions stated fewer options.
-    same = isinstance(before, dict) and all(described.get(name) == value for name, value in before.items())
+    # Earlier versions stated fewer options; a diameter and a choice of plane are stated where there is one.
+    same = (
+        isinstance(before, dict)
+        and all(described.get(name) == value for name, value in before.items())
+        and all(before.get(name) == described.get(name) for name in ("diameter", *PlaneChoice.__dataclass_fields__))
+    )
     if there and not same:
         raise UserError(
             f"{min(there)} is there already, and was not made with this model and these options; give another "

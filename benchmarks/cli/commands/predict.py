@@ -28,7 +28,9 @@ def predict(
     model: Annotated[
         Path, typer.Argument(help="nuclei, which comes with it; or OUT of `train`, a job's or its model folder.")
     ],
-    inputs: Annotated[list[str], typer.Argument(help="Images: files, folders or globs; PNG or TIFF.")],
+    inputs: Annotated[
+        list[str], typer.Argument(help="Images: files, folders or globs; PNG, TIFF, JPEG, ND2, LIF, OME-Zarr, CZI.")
+    ],
     out: Out,
     stems: Annotated[
         Path | None, typer.Option("--stems", help="Only images named in this list, such as splits/test.txt.")
@@ -50,6 +52,20 @@ def predict(
         str | None,
         typer.Option("--diameter", help="Of the objects, in pixels, or auto: images are resized to what it knows."),
     ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option("--channel", help="Of several channels: a name, a number from 1 on, or rgb for three as colours."),
+    ] = None,
+    z: Annotated[
+        str | None, typer.Option("--z", help="Of several planes in depth: a number from 1 on, or max for the highest.")
+    ] = None,
+    t: Annotated[int | None, typer.Option("--t", min=1, help="Of several times: a number from 1 on.")] = None,
+    scene: Annotated[
+        str | None, typer.Option("--scene", help="Of several images in a file: a name, or a number from 1 on.")
+    ] = None,
+    export: Annotated[
+        str | None, typer.Option("--export", help="Also labels, roi, geojson, coco, csv (in µm); with commas.")
+    ] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,
 ) -> None:
@@ -57,6 +73,9 @@ def predict(
     from rich.progress import track
 
     from benchmarks.data.normalisation import checked_range
+    from benchmarks.data.planes.choice import PlaneChoice
+    from benchmarks.exports.choice import read_exports
+    from benchmarks.exports.writing import export_paths
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
     from benchmarks.run.input_images import find_images
@@ -66,7 +85,9 @@ def predict(
     console = text_console()
     images = find_images(inputs, stems)
     limits = None if range_ is None else checked_range(range_, "--range")
-    options = PredictOptions(tile, overlap, flips, min_size, limits, checked_diameter(diameter, "--diameter"))
+    exports = read_exports(export)
+    size = checked_diameter(diameter, "--diameter")
+    options = PredictOptions(tile, overlap, flips, min_size, limits, size, PlaneChoice(channel, z, t, scene))
     segmented = predict_images(
         model,
         images,
@@ -74,6 +95,7 @@ def predict(
         device=choose_device(device),
         options=options,
         overwrite=overwrite,
+        exports=exports,
     )
     bar = track(segmented, "segmenting", total=len(images), console=console, disable=not console.is_terminal)
     failed = objects = 0
@@ -82,10 +104,12 @@ def predict(
         for line in one.told:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(images) - failed} images, {objects} objects", highlight=False)
-    for what in ("labels", "overlays", "objects.csv"):
-        console.print(f"  {out / what}", markup=False, highlight=False)
+    for path in (out / "labels", out / "overlays", out / "objects.csv", *export_paths(out, exports)):
+        console.print(f"  {path}", markup=False, highlight=False)
     if failed:
-        console.print(f"{failed} of {len(images)} images could not be segmented; see above.", highlight=False)
+        console.print(
+            f"{failed} of {len(images)} images could not be segmented or exported; see above.", highlight=False
+        )
         raise typer.Exit(1)
 
 

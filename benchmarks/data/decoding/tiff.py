@@ -35,6 +35,7 @@ _PHOTOMETRIC: dict[int, Photometric] = {
 }
 _EXTRA = {1: PREMULTIPLIED, 2: ALPHA}
 _ORIENTATION, _PHOTOMETRIC_TAG = 274, 262
+UNSPECIFIED = "unspecified"
 
 
 def decode_tiff(content: bytes, name: str) -> Raster:
@@ -63,7 +64,7 @@ def _decode_series(file: tifffile.TiffFile, content: bytes, name: str) -> Raster
     sizes = dict(zip(series.axes, series.shape, strict=True))
     check_size(sizes.get("Y", 1), sizes.get("X", 1), name)
     axis = _channel_axis(series, sizes, name)
-    dtype = _checked_type(page, name)
+    dtype = checked_type(page, name)
     check_bytes(series.shape, dtype.itemsize, name)
     check_bytes(page.chunks, dtype.itemsize, name)
     check_planes(file, name)
@@ -72,18 +73,33 @@ def _decode_series(file: tifffile.TiffFile, content: bytes, name: str) -> Raster
     if axis and series.axes.index(axis) < series.axes.index("Y"):
         array = np.moveaxis(array, series.axes.index(axis), -1)
     array = array.reshape(sizes["Y"], sizes["X"], -1)
+    return as_raster(array, page, axis)
+
+
+def as_raster(array: np.ndarray, page: tifffile.TiffPage, axis: str) -> Raster:
+    """Join pixels with what the tags of their page say of them.
+
+    Args:
+        array: (H, W, C) as stored.
+        axis: that of the channels, "S" where they are samples of a pixel; "" without one.
+    """
     photometric = _photometric(page)
     palette = _palette(page) if photometric == "palette" else None
-    orientation = page.tags.get(_ORIENTATION)
     return Raster(
         array,
-        _channels(page, axis, array.shape[2]),
+        channels_of(page, axis, array.shape[2]),
         photometric,
         page.bitspersample,
         palette,
-        orientation.value if orientation else 1,
+        orientation_of(page),
         _LOSSY.get(int(page.compression), ""),
     )
+
+
+def orientation_of(page: tifffile.TiffPage) -> int:
+    """Return which way up a page is stored, 1 to 8; 1 is upright, and what a page without the tag is."""
+    orientation = page.tags.get(_ORIENTATION)
+    return orientation.value if orientation else 1
 
 
 def _channel_axis(series: tifffile.TiffPageSeries, sizes: dict[str, int], name: str) -> str:
@@ -96,13 +112,21 @@ def _channel_axis(series: tifffile.TiffPageSeries, sizes: dict[str, int], name: 
     return axes[0] if axes else ""
 
 
-def _channels(page: tifffile.TiffPage, axis: str, count: int) -> tuple[str, ...]:
-    """Name the channels: the tags give meaning to the samples of a pixel, but none to planes."""
+def channels_of(page: tifffile.TiffPage, axis: str, count: int) -> tuple[str, ...]:
+    """Name the channels: the tags give meaning to the samples of a pixel, but none to planes.
+
+    Args:
+        axis: that of the channels, "S" where they are samples of a pixel; "" without one.
+        count: how many there are.
+
+    Returns:
+        A name for each, `UNSPECIFIED` where the tags give none.
+    """
     colours = RGB if page.photometric in (2, _YCBCR) else GREY
     if axis != "S":
         return GREY if count == 1 else tuple(f"channel {i + 1}" for i in range(count))
-    declared = [_EXTRA.get(int(extra), "unspecified") for extra in page.extrasamples]
-    extras = (declared + ["unspecified"] * count)[: max(0, count - len(colours))]
+    declared = [_EXTRA.get(int(extra), UNSPECIFIED) for extra in page.extrasamples]
+    extras = (declared + [UNSPECIFIED] * count)[: max(0, count - len(colours))]
     return (*colours, *extras)
 
 
@@ -111,8 +135,12 @@ def _photometric(page: tifffile.TiffPage) -> Photometric:
     return _PHOTOMETRIC[int(page.photometric)] if _PHOTOMETRIC_TAG in page.tags else "min-is-black"
 
 
-def _checked_type(page: tifffile.TiffPage, name: str) -> np.dtype:
-    """Return the pixels' type; UserError where compression, photometric interpretation or type is not supported."""
+def checked_type(page: tifffile.TiffPage, name: str) -> np.dtype:
+    """Return the pixels' type.
+
+    Raises:
+        UserError: compression, photometric interpretation or type is not read.
+    """
     compression, photometric = int(page.compression), int(page.photometric)
     if compression not in _LOSSLESS and compression not in _LOSSY:
         raise UserError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import mmap
 
 import imagecodecs
 import numpy as np
@@ -40,7 +41,7 @@ def check_planes(file: tifffile.TiffFile, name: str) -> None:
         raise UserError(f"{name}: its description says {stated} planes, and {there} of them are there: {DAMAGED}.")
 
 
-def check_segments(series: tifffile.TiffPageSeries, content: bytes, name: str) -> None:
+def check_segments(series: tifffile.TiffPageSeries, content: bytes | mmap.mmap, name: str) -> None:
     """Check the strips or tiles of each page.
 
     tifffile fills what is missing with zeros, and JPEG decoders fill what was cut off with grey.
@@ -56,7 +57,7 @@ def check_segments(series: tifffile.TiffPageSeries, content: bytes, name: str) -
 
 
 def _check_page(
-    page: tifffile.TiffPage | tifffile.TiffFrame, keyframe: tifffile.TiffPage, content: bytes, name: str
+    page: tifffile.TiffPage | tifffile.TiffFrame, keyframe: tifffile.TiffPage, content: bytes | mmap.mmap, name: str
 ) -> None:
     expected = math.prod(keyframe.chunked)
     spans = list(zip(page.dataoffsets, page.databytecounts, strict=False))[:expected]

@@ -214,6 +214,9 @@ def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
     assert len(shapes) == count, "what is there is read"
     with pytest.raises(UserError, match="not made with this model and these options"):
         predicted(tmp_path)
+    predicted(tmp_path, overwrite=True)
+    with pytest.raises(UserError, match="not made with this model and these options"):
+        predicted(tmp_path, options)
 
 
 def test_a_diameter_needs_a_model_that_knows_that_of_its_objects(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from benchmarks.store.overlays import PALETTE, colour_labels, overlay
+from benchmarks.store.overlays import PALETTE, colour_labels, overlay, stretch
 
 
 @settings(max_examples=60, deadline=None)
@@ -82,8 +82,36 @@ def test_overlay_fills_outlines_and_leaves_the_rest() -> None:
     assert result.shape == (12, 12, 3)
     assert (result[labels == 0] == plain[labels == 0]).all()
     assert (result[3, 3:9] == colour).all()
-    expected = 0.6 * plain[5, 5].astype(float) + 0.4 * colour
+    expected = 0.75 * plain[5, 5].astype(float) + 0.25 * colour
     assert np.abs(result[5, 5] - expected).max() <= 0.5
+
+
+def test_pale_objects_on_a_bright_background_have_dark_outlines() -> None:
+    labels = np.zeros((12, 24), np.int32)
+    labels[3:9, 3:9], labels[3:9, 9:15] = 1, 70_000
+    colours = colour_labels(labels)
+    for background in (1.0, 0.0):
+        picture = np.full((3, 12, 24), background, np.float32)
+        picture[:, 3:9, 3:9], picture[:, 3:9, 9:15] = 0, 0.9
+        result = overlay(picture, labels)
+        share = 0.5 if background else 1
+        assert (result[3, 3:9] == colours[3, 3]).all()
+        assert np.abs(result[3, 9:15] - share * colours[3, 9]).max() <= 0.5
+        assert (result[5, 8] != result[5, 9]).any(), "neighbours stay apart"
+
+
+def test_faint_objects_of_a_dark_image_are_lifted_and_bright_images_stay() -> None:
+    rng = np.random.default_rng(0)
+    dark = rng.random((3, 50, 50)).astype(np.float32) * np.float32(0.02)
+    dark[:, :10, :10] = 1
+    dark[:, 20:30, 20:30] += 0.08
+    empty = np.zeros((50, 50), int)
+    lifted, before = overlay(dark, empty), stretch(dark)
+    assert lifted[20:30, 20:30].mean() > 2 * before[20:30, 20:30].mean()
+    assert lifted[20:30, 20:30].mean() > 2 * lifted[35:, 35:].mean(), "and still told from the background"
+    bright = rng.random((3, 50, 50)).astype(np.float32)
+    assert (overlay(bright, empty) == stretch(bright)).all()
+    assert (overlay(np.zeros((3, 4, 4), np.float32), empty[:4, :4]) == 0).all()
 
 
 def test_a_constant_image_is_no_error() -> None:
