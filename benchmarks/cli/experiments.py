@@ -11,6 +11,8 @@ from benchmarks.cli.options import TableOptions, default_scale, read_overrides
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from benchmarks.data import Dataset
     from benchmarks.figures import FigureSpec
     from benchmarks.plan.expansion import Plan, PlannedJob
@@ -62,12 +64,18 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table, or a figure of some of a table's rows, with its jobs and its data."""
+    """A table, or a figure of some of a table's rows, with jobs, data and notes on label maps made elsewhere."""
 
     name: str
     plan: Plan
     dataset: Dataset
     figure: FigureSpec | None = None
+    notes: Sequence[str] = ()
+
+    def tell_notes(self, console: Console) -> None:
+        """Say what was found in label maps that were made elsewhere."""
+        for note in self.notes:
+            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
     @property
     def chosen(self) -> list[PlannedJob]:
@@ -155,7 +163,7 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request:
         external=[(made.name, made.job(dataset, context)) for made in external],
         allow_unequal=request.allow_unequal,
     )
-    return Experiment(name, plan, dataset)
+    return Experiment(name, plan, dataset, notes=[note for made in external for note in made.notes])
 
 
 def _checked(spec: str) -> Dataset:

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from benchmarks.data.annotations.contract import NOTHING_LOST, Losses
 from benchmarks.data.cache import SampleCache
 from benchmarks.data.normalisation import Range, normalise
 from benchmarks.data.sample import Sample
@@ -29,6 +30,7 @@ class StoredSample:
         turned: orientation tags of the two files, 1 where they have none; both arrays are upright already.
         odd_pixels: pixels whose channels differed in the file, where the image is grey all the same.
         digest: the `content_digest` of what was decoded; None where it cannot have changed since.
+        losses: what the file of the labels says of its objects that a label map cannot hold.
     """
 
     image: np.ndarray
@@ -38,6 +40,7 @@ class StoredSample:
     turned: tuple[int, int] = (1, 1)
     odd_pixels: int = 0
     digest: str | None = None
+    losses: Losses = NOTHING_LOST
 
 
 class Dataset(ABC):

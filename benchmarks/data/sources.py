@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from benchmarks.data.decoding.limits import MAX_FILE_BYTES, MAX_LIST_BYTES
@@ -141,6 +141,11 @@ def folder_or_zip(root: Path, folder: str, zip_name: str) -> Source:
     raise UserError(f"{root}: holds neither the folder {folder}/ nor {zip_name}; expected one of them.")
 
 
+def unread_note(label: str, names: Sequence[str]) -> str:
+    """Say that files of a folder are of no format that is read there."""
+    return f"{label}: {len(names)} files are of no format that is read there (the first: {names[0]})"
+
+
 def read_split(source: Source, name: str) -> list[str]:
     """Read the stems that a split file lists; see `parse_split`.
 
@@ -164,11 +169,11 @@ def parse_split(content: bytes) -> list[str]:
     return [stem_of(line.strip()) for line in content.decode("utf-8-sig").splitlines() if line.strip()]
 
 
-def match(listed: Collection[str], files: dict[str, str], split_name: str, folder: str, what: str) -> None:
+def match(listed: Collection[str], files: Collection[str], split_name: str, folder: str, what: str) -> None:
     """Check that each listed stem has a file.
 
     Args:
-        files: the file names of `folder`, by stem.
+        files: the stems of the files of `folder`.
         what: "image" or "label image", for the error.
 
     Raises:

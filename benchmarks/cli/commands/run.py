@@ -42,6 +42,8 @@ def run(
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
         experiments = plan_all(names_of(names), request)
+    for experiment in experiments:
+        experiment.tell_notes(console)
     if dry_run:
         show_plans(console, experiments, out, request.device)
     elif run_experiments(console, experiments, out, request.device, options, tracking_uri, shown, collect=collect):

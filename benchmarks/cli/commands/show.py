@@ -27,6 +27,7 @@ def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal
         request = RunRequest.read(replace(tables, allow_unequal=True), choose_device(tables.device))
         experiments = plan_all(names_of(names), request)
     for experiment in experiments:
+        experiment.tell_notes(console)
         show_jobs(console, experiment, tables.out)
     show_total(console, experiments, tables.out)
 
