@@ -72,7 +72,7 @@ def _members(content: bytes, name: str) -> Iterator[tuple[str, bytes]]:
 
 def _hidden(info: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(info.filename).parts
-    return parts[0] == "__MACOSX" or (parts[-1].startswith(".") and parts[-1] != "..")
+    return parts[0] == "__MACOSX" or (parts[-1].startswith(".") and not parts[-1].startswith(".."))
 
 
 def _parse(content: bytes, name: str) -> ImagejRoi:
