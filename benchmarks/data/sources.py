@@ -73,6 +73,21 @@ class FolderSource(Source):
         return read_bytes(self._folder / name, limit)
 
 
+class FoldersSource(Source):
+    """The visible files directly in several folders below one; their names begin with the folder's."""
+
+    def __init__(self, root: Path, folders: Sequence[str], suffixes: Collection[str]) -> None:
+        """Args: folders: relative to `root`, "" for itself. suffixes: of the files that are seen, in lower case."""
+        self.label = str(root)
+        self._root = root
+        sources = {folder: FolderSource(root / folder) for folder in folders}
+        names = (f"{folder}/{name}" if folder else name for folder, source in sources.items() for name in source.names)
+        self.names = tuple(sorted(name for name in names if Path(name).suffix.lower() in suffixes))
+
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        return read_bytes(self._root / name, limit)
+
+
 class ZipSource(Source):
     """The members of a zip that lie in one folder, at its top or within `folder`.
 

@@ -85,6 +85,31 @@ def test_the_fingerprint_follows_the_objects_and_not_their_files(coco: Path) -> 
     assert open_dataset(f"coco:{coco}?range=robust").fingerprint != before
 
 
+def test_folders_of_the_splits_hold_images_and_json_as_roboflow_writes_them(coco: Path) -> None:
+    before = open_dataset(f"coco:{coco}")
+    fingerprint = before.fingerprint
+    for split, folder in (("train", "train"), ("val", "valid"), ("test", "test")):
+        (coco / folder).mkdir()
+        for id in before.ids(split):
+            (coco / "images" / f"{id}.png").rename(coco / folder / f"{id}.png")
+        json_of_split = coco / "annotations" / f"instances_{split}2017.json"
+        json_of_split.rename(coco / folder / "_annotations.coco.json")
+    (coco / "images").rmdir()
+    (coco / "annotations").rmdir()
+    assert open_dataset(f"coco:{coco}").fingerprint == fingerprint
+    (coco / "images").mkdir()
+    (coco / "valid").rename(coco / "images" / "val2017")
+    (coco / "annotations").mkdir()
+    for folder in ("train", "test", "images/val2017"):
+        name = f"{Path(folder).name}.json"
+        (coco / folder / "_annotations.coco.json").rename(coco / "annotations" / name)
+    for folder in ("train", "test"):
+        (coco / folder).rename(coco / "images" / folder)
+    dataset = open_dataset(f"coco:{coco}")
+    assert dataset.fingerprint == fingerprint
+    assert not any("no format" in note for note in dataset.notes)
+
+
 def test_captions_and_keypoints_of_a_split_are_left_alone(coco: Path) -> None:
     (coco / "annotations" / "captions_val2017.json").write_text("{}")
     assert open_dataset(f"coco:{coco}").ids("val") == ("c.1",)
@@ -103,7 +128,10 @@ def spoiled(name: str, change: Callable[[dict[str, Any]], None]) -> Callable[[Pa
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda root: shutil.rmtree(root / "images"), "has no folder images/; expected images/ and annotations/"),
+        (
+            lambda root: shutil.rmtree(root / "images"),
+            "has no folder images/, nor folders of the splits such as train/; expected images/",
+        ),
         (
             lambda root: (root / "annotations" / "instances_val2017.json").unlink(),
             "0 JSON files are of the split 'val'",
@@ -114,7 +142,7 @@ def spoiled(name: str, change: Callable[[dict[str, Any]], None]) -> Callable[[Pa
             ),
             "2 JSON files are of the split 'val'",
         ),
-        (lambda root: (root / "images" / "d.png").unlink(), "names 'd', but .*images has no image of that stem"),
+        (lambda root: (root / "images" / "d.png").unlink(), "names 'd', but .*coco has no image of that stem"),
         (
             spoiled("val", lambda content: content["images"].append({"id": 9, "file_name": "d.png"})),
             "is of the same image 'd'; an image has one truth",
