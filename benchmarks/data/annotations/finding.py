@@ -40,16 +40,14 @@ class _Found:
     """The files of a folder that may be labels.
 
     Attributes:
-        plain: by the file's own stem.
-        cellpose: by the stem of the image that Cellpose's name speaks of: the file's own stem, by place in `_ENDINGS`.
-        listed: of COCO files, by the stem of an image.
+        plain: by the file's own stem; COCO's by the stem of the image.
+        cellpose: by the stem of the image that Cellpose's name speaks of and by place in `_ENDINGS`: the own stems.
         unread: files that nothing reads.
         notes: of COCO files.
     """
 
-    plain: dict[str, LabelRecord] = field(default_factory=dict)
-    cellpose: dict[str, dict[int, tuple[str, LabelRecord]]] = field(default_factory=dict)
-    listed: dict[str, LabelRecord] = field(default_factory=dict)
+    plain: dict[str, list[LabelRecord]] = field(default_factory=dict)
+    cellpose: dict[str, dict[int, str]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -66,8 +64,9 @@ def labels_at(path: Path, stems: Collection[str] | None = None) -> LabelSet:
     if path.is_file() and path.suffix.lower() == ".json":
         found = coco_labels(parse_json(read_bytes(path, MAX_JSON_BYTES), str(path)), str(path))
     elif path.is_dir():
-        found = find_labels(FolderSource(path), stems)
-        if not found.records and (stems is None or not _readable(path)):
+        source = FolderSource(path)
+        found = find_labels(source, stems)
+        if not found.records and (stems is None or not any(map(_readable, source.names))):
             raise UserError(f"{path}: no label map found, expected files ending in {_LISTED}")
     else:
         raise UserError(f"{path}: not a folder, expected one of label maps ({_LISTED}), or a COCO file (.json)")
@@ -80,16 +79,17 @@ def labels_at(path: Path, stems: Collection[str] | None = None) -> LabelSet:
 
 
 def common_stems(first: Path, second: Path) -> set[str] | None:
-    """The stems of the label maps in two folders, where both have the same; None where they differ, or there are none.
+    """The stems of the files in two folders, where both have the same; None where they differ, or there are none.
 
-    Files that agree in their whole names need nobody to read Cellpose's endings.
+    Files that agree in their whole names need nobody to read Cellpose's endings. What is in JSON no name tells.
     """
     if not (first.is_dir() and second.is_dir()):
         return None
-    names = [
-        {stem_of(name) for name in FolderSource(path).names if _suffix(name) in SUFFIXES} for path in (first, second)
-    ]
-    return names[0] if names[0] and names[0] == names[1] else None
+    names = [[name for name in FolderSource(path).names if _readable(name)] for path in (first, second)]
+    if any(_suffix(name) == ".json" for name in (*names[0], *names[1])):
+        return None
+    stems = [{_stem(name) for name in of_folder} for of_folder in names]
+    return stems[0] if stems[0] and stems[0] == stems[1] else None
 
 
 def find_labels(source: Source, stems: Collection[str] | None = None) -> LabelSet:
@@ -107,15 +107,16 @@ def find_labels(source: Source, stems: Collection[str] | None = None) -> LabelSe
     records: dict[str, LabelRecord] = {}
     beside: list[str] = []
     for stem in sorted(wanted):
-        candidates = _cellpose_of(stem, found, wanted)
-        if candidates and stem in found.plain:
+        # A file that is called like an image is that one's, whatever its ending.
+        own = [name for _, name in sorted(found.cellpose.get(stem, {}).items()) if name not in wanted]
+        if own and stem in found.plain:
+            # A picture may be the image itself, outlines are other labels.
+            _only_one(
+                [*found.plain[own[0]], *(file for file in found.plain[stem] if file.reader is not read_raster)], source
+            )
             beside.append(stem)
-        plain = [] if candidates or stem not in found.plain else [found.plain[stem]]
-        chosen = [*candidates[:1], *plain, *([found.listed[stem]] if stem in found.listed else [])]
-        if len(chosen) > 1:
-            raise UserError(f"{chosen[0].name} and {chosen[1].name} are both of the image {stem!r}: keep one of them.")
-        if chosen:
-            records[stem] = _agreeing(candidates) if len(candidates) > 1 else chosen[0]
+        if chosen := [_only_one(found.plain[name], source) for name in own or [stem] if name in found.plain]:
+            records[stem] = _agreeing(chosen) if len(chosen) > 1 else chosen[0]
     return LabelSet(source.label, records, _notes(source, found, beside), found.unread)
 
 
@@ -153,9 +154,7 @@ def _look_into(source: Source, name: str, found: _Found) -> None:
     elif is_coco(document):
         labels = coco_labels(document, source.describe(name))
         for stem, record in labels.records.items():
-            if stem in found.listed:
-                raise UserError(f"{found.listed[stem].name} and {record.name} are both of one image: keep one of them.")
-            found.listed[stem] = record
+            found.plain.setdefault(stem, []).append(record)
         found.notes += labels.notes
     else:
         found.unread.append(name)
@@ -165,17 +164,19 @@ def _add(found: _Found, source: Source, name: str, reader: Reader) -> None:
     stem, suffix = _stem(name), _suffix(name)
     for place, (ending, suffixes, ending_reader) in enumerate(_ENDINGS):
         if suffix in suffixes and stem.endswith(ending) and stem != ending:
-            record = _record(source, name, ending_reader)
-            same = found.cellpose.setdefault(stem.removesuffix(ending), {})
-            same.setdefault(place, (stem, record))
-            # Under its own name, too: an image may be called so.
+            found.cellpose.setdefault(stem.removesuffix(ending), {})[place] = stem
             reader = ending_reader
-    if stem in found.plain:
+    found.plain.setdefault(stem, []).append(_record(source, name, reader))
+
+
+def _only_one(records: list[LabelRecord], source: Source) -> LabelRecord:
+    if len(records) > 1:
+        names = " and ".join(Path(record.name).name for record in records[:2])
         raise UserError(
-            f"{source.label}: {Path(found.plain[stem].name).name} and {name} have the same stem, and only one label "
-            "map an image can be scored: keep one of them"
+            f"{source.label}: {names} have the same stem, and only one label map an image can be scored: keep one of "
+            "them"
         )
-    found.plain[stem] = _record(source, name, reader)
+    return records[0]
 
 
 def _record(source: Source, name: str, reader: Reader) -> LabelRecord:
@@ -188,13 +189,7 @@ def _images(found: _Found) -> set[str]:
     """The images that the names speak of: what Cellpose wrote beside its masks is of none."""
     endings = [*(ending for ending, _, _ in _ENDINGS), *_BY_PRODUCTS]
     written = {stem + ending for stem in found.cellpose for ending in endings}
-    return (found.plain.keys() - written) | found.cellpose.keys() | found.listed.keys()
-
-
-def _cellpose_of(stem: str, found: _Found, wanted: Collection[str]) -> list[LabelRecord]:
-    """What Cellpose wrote of an image, the first before others; a file that is called like an image is that one's."""
-    files = found.cellpose.get(stem, {})
-    return [files[place][1] for place in sorted(files) if files[place][0] not in wanted]
+    return (found.plain.keys() - written) | found.cellpose.keys()
 
 
 def _agreeing(records: list[LabelRecord]) -> LabelRecord:
@@ -224,9 +219,8 @@ def _notes(source: Source, found: _Found, beside: list[str]) -> list[str]:
     return notes
 
 
-def _readable(path: Path) -> bool:
-    """Whether a folder holds files that some reader would take."""
-    return any(_suffix(name) in (*SUFFIXES, *OUTLINE_SUFFIXES) for name in FolderSource(path).names)
+def _readable(name: str) -> bool:
+    return _suffix(name) in (*SUFFIXES, *OUTLINE_SUFFIXES)
 
 
 def _suffix(name: str) -> str:

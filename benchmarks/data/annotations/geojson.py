@@ -14,6 +14,8 @@ from benchmarks.errors import UserError
 # QuPath's class of regions that its own measurements leave out.
 _IGNORED_CLASS = "Ignore*"
 _OBJECTS = ("detection", "cell")
+# What versions before 0.3 have as the feature's id, in place of `objectType`.
+_OLD_IDS = {"PathDetectionObject": "detection", "PathCellObject": "cell", "PathAnnotationObject": "annotation"}
 
 
 def is_geojson(document: Any) -> bool:
@@ -73,11 +75,7 @@ def _parts(geometry: Any, name: str) -> list[Part]:
 
 def _refuse_mixtures(features: list[dict[str, Any]], name: str) -> None:
     """Refuse what would be objects over objects, or objects of several images."""
-    kinds = Counter(
-        str(_properties(feature).get("objectType", "feature"))
-        for feature in features
-        if _class(feature) != _IGNORED_CLASS
-    )
+    kinds = Counter(_kind(feature) for feature in features if _class(feature) != _IGNORED_CLASS)
     if any(kind in kinds for kind in _OBJECTS) and any(kind not in _OBJECTS for kind in kinds):
         found = ", ".join(f"{count} {kind}s" for kind, count in sorted(kinds.items()))
         raise UserError(
@@ -87,6 +85,10 @@ def _refuse_mixtures(features: list[dict[str, Any]], name: str) -> None:
     planes = {_plane(feature) for feature in features}
     if len(planes) > 1:
         raise UserError(f"{name}: has objects of {len(planes)} planes (z, time); expected one. Export one plane.")
+
+
+def _kind(feature: dict[str, Any]) -> str:
+    return str(_properties(feature).get("objectType") or _OLD_IDS.get(str(feature.get("id")), "feature"))
 
 
 def _properties(feature: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class _Reader(pickle._Unpickler):  # in Python: C's grows its memo to whatever i
         if module in _MODULES and name in known:
             return known[name]
         if (module, name) == ("_codecs", "encode"):
-            return lambda text, encoding: text.encode("latin-1")
+            return lambda text, encoding: text.encode({"latin1": "latin-1"}[encoding])
         raise pickle.UnpicklingError(f"it names {module}.{name}")
 
     def persistent_load(self, pid: Any) -> NoReturn:
@@ -96,7 +96,7 @@ def as_array(record: Any, name: str) -> np.ndarray:
     """
     try:
         _, shape, kind, fortran, data = record.state
-        dtype = np.dtype(kind.state[1].replace("|", "") + _code(kind.given[0]))
+        dtype = np.dtype(_order(kind.state[1]) + _code(kind.given[0]))
         if not isinstance(data, bytes | bytearray) or any(type(axis) is not int or axis < 0 for axis in shape):
             raise TypeError("its values are no numbers")
         check_bytes(shape, dtype.itemsize, name)
@@ -110,9 +110,18 @@ def as_array(record: Any, name: str) -> np.ndarray:
 
 
 def _framed(data: Any, kind: Any, shape: Any, order: Any) -> _Array:
+    if not isinstance(data, bytes | bytearray):
+        raise TypeError("its values are no bytes")
     array = _Array()
     array.__setstate__((1, shape, kind, order == "F", bytes(data)))
     return array
+
+
+def _order(order: Any) -> str:
+    """The byte order of a type; none where a value is one byte."""
+    if order not in ("<", ">", "=", "|"):
+        raise TypeError(f"values of byte order {order!r}")
+    return order
 
 
 def _code(code: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
 import pickle
@@ -142,6 +143,18 @@ class _Forged:
         return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), self.state
 
 
+class _ForgedType:
+    """An array of a type with a byte order that there is not."""
+
+    def __init__(self, order: str) -> None:
+        self.order = order
+
+    def __reduce__(self) -> Any:
+        kind = _Runs(np.dtype, "u2", False, True)
+        kind.called = (*kind.called, (3, self.order, None, None, None, -1, -1, 0))  # type: ignore[assignment]
+        return np._core.multiarray._reconstruct, (np.ndarray, (0,), b"b"), (1, (5, 6), kind, False, MASKS.tobytes())
+
+
 DTYPE = np.dtype(np.uint16)
 
 
@@ -154,6 +167,10 @@ DTYPE = np.dtype(np.uint16)
         (seg(_Forged((1, (5, 6), np.dtype(object), False, [1] * 30))), "not an array of numbers"),
         (seg(_Forged((1, (5, 6), np.dtype("u2,u2"), False, bytes(120)))), "not an array of numbers"),
         (seg(_Forged((1, "ab", DTYPE, False, b""))), "not an array of numbers"),
+        (seg(_ForgedType("u2,")), "byte order 'u2,'"),
+        (seg(_ForgedType("")), "byte order ''"),
+        (seg(_Runs(np._core.numeric._frombuffer, 10**15, DTYPE, (5, 6), "C")), "its values are no bytes"),
+        (seg(_Runs(codecs.encode, "a", "rot13")), "not a dictionary"),
         (seg([[1, 2], [3, 4]]), "not an array of numbers"),
         (seg(None), "not an array of numbers"),
         (seg(np.zeros((2, 5, 6), np.uint16)), r"masks of shape \(2, 5, 6\); expected one plane"),

@@ -89,6 +89,10 @@ def test_qupaths_ignored_class_is_a_region_in_which_nothing_is_known() -> None:
             collection(feature(objectType="annotation"), feature(objectType="cell"), feature(objectType="cell")),
             "holds 1 annotations, 2 cells",
         ),
+        (
+            collection(feature() | {"id": "PathAnnotationObject"}, feature() | {"id": "PathCellObject"}),
+            "holds 1 annotations, 1 cells",
+        ),
         (collection(feature(plane={"z": 1}), feature(plane={"z": 2})), "of 2 planes"),
         (collection(feature([[[90, 90], [95, 90], [95, 95]]])), "none of its 1 objects lies in the image of 12 x 14"),
     ],

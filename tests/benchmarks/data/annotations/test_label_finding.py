@@ -134,10 +134,12 @@ def test_images_whose_names_end_like_cellposes_keep_their_files(tmp_path: Path) 
     [
         {"a.png": png, "a.tif": lambda path: tifffile.imwrite(path, LABELS)},
         {"a.png": png, "a.geojson": geojson},
+        {"a_cp_masks.png": png, "a.geojson": geojson},
+        {"a_seg.npy": seg, "x.json": lambda path: coco(path, "a.png")},
+        {"a_cp_masks.png": png, "a_cp_masks.tif": lambda path: tifffile.imwrite(path, LABELS)},
         {"a.geojson": geojson, "a.tif.geojson": geojson},
         {"a.zip": rois, "a.roi": rois},
         {"a.png": png, "x.json": lambda path: coco(path, "a.png")},
-        {"a_seg.npy": seg, "x.json": lambda path: coco(path, "a.png")},
         {"x.json": lambda path: coco(path, "a.png"), "y.json": lambda path: coco(path, "a.png")},
     ],
 )
@@ -146,6 +148,26 @@ def test_two_files_of_one_image_are_refused(tmp_path: Path, files: dict) -> None
         write(tmp_path / name)
     with pytest.raises(UserError, match="keep one of them"):
         labels_at(tmp_path)
+
+
+def test_files_of_no_image_that_is_asked_for_do_not_matter(tmp_path: Path) -> None:
+    png(tmp_path / "a.png")
+    png(tmp_path / "other.png")
+    rois(tmp_path / "other.zip")
+    assert [*labels_at(tmp_path, ["a"]).records] == ["a"]
+
+
+def test_names_say_what_is_common_where_no_json_does(tmp_path: Path) -> None:
+    for side in ("x", "y"):
+        (tmp_path / side).mkdir()
+        png(tmp_path / side / "a_cp_masks.png")
+    assert common_stems(tmp_path / "x", tmp_path / "y") == {"a_cp_masks"}
+    rois(tmp_path / "x" / "b.zip")
+    assert common_stems(tmp_path / "x", tmp_path / "y") is None
+    rois(tmp_path / "y" / "b.zip")
+    assert common_stems(tmp_path / "x", tmp_path / "y") == {"a_cp_masks", "b"}
+    coco(tmp_path / "x" / "c.json", "c.png")
+    assert common_stems(tmp_path / "x", tmp_path / "y") is None
 
 
 def test_damaged_json_and_folders_without_labels_are_refused(tmp_path: Path) -> None:
