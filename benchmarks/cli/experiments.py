@@ -64,18 +64,13 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table, or a figure of some of a table's rows, with jobs, data and notes on label maps made elsewhere."""
+    """A table, or a figure of some of a table's rows, with its jobs, its data and notes on labels of both."""
 
     name: str
     plan: Plan
     dataset: Dataset
     figure: FigureSpec | None = None
     notes: Sequence[str] = ()
-
-    def tell_notes(self, console: Console) -> None:
-        """Say what was found in label maps that were made elsewhere."""
-        for note in self.notes:
-            console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
 
     @property
     def chosen(self) -> list[PlannedJob]:
@@ -143,7 +138,14 @@ def plan_all(names: Sequence[str], request: RunRequest) -> list[Experiment]:
     return experiments
 
 
+def tell_notes(console: Console, experiments: Sequence[Experiment]) -> None:
+    """Say, once, what the labels of data and of external rows hold that a label map cannot."""
+    for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request: RunRequest) -> Experiment:
+    from benchmarks.data.annotations.contract import losses_note
     from benchmarks.figures import figure_plan
     from benchmarks.plan.expansion import expand_table
     from benchmarks.plan.external import External
@@ -151,8 +153,10 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request:
     from benchmarks.plan.tables import load_table
 
     context = JobContext.on(dataset, request.scale, request.protocol, request.device)
+    told = losses_note(dataset.losses.items(), dataset.spec)
+    notes = [told] if told else []
     if figure:
-        return Experiment(name, figure_plan(figure, context, request.overrides), dataset, figure)
+        return Experiment(name, figure_plan(figure, context, request.overrides), dataset, figure, notes)
     external = [External.parse(text) for text in request.external]
     plan = expand_table(
         load_table(name),
@@ -163,7 +167,7 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request:
         external=[(made.name, made.job(dataset, context)) for made in external],
         allow_unequal=request.allow_unequal,
     )
-    return Experiment(name, plan, dataset, notes=[note for made in external for note in made.notes])
+    return Experiment(name, plan, dataset, notes=[*notes, *(note for made in external for note in made.notes)])
 
 
 def _checked(spec: str) -> Dataset:

@@ -57,6 +57,7 @@ class Dataset(ABC):
         evaluation_split: the split that results are computed on.
         protocol: "nuclei" or "leaves": the crop, augmentation and thresholds that fit.
         notes: what a user may want to know but is not an error.
+        losses: of the samples read so far, by their labels, what a label map cannot hold, where that is anything.
     """
 
     decoding: str = "ids"
@@ -72,6 +73,7 @@ class Dataset(ABC):
         self.notes: list[str] = []
         self._splits = {split: tuple(sorted(splits[split])) for split in SPLITS}
         self._members = frozenset().union(*self._splits.values())
+        self.losses: dict[str, Losses] = {}
         self._cache = SampleCache()
         self._digests: dict[str, str] = {}
 
@@ -161,6 +163,8 @@ class Dataset(ABC):
         stored = self.read(id)
         if stored.digest is not None:
             self._unchanged(id, stored.digest)
+        if stored.losses:
+            self.losses[stored.label_name] = stored.losses
         return to_sample(id, stored, self.range)
 
     def _unchanged(self, id: str, digest: str) -> str:

@@ -88,14 +88,10 @@ def read_external(job: Job, dataset: Dataset) -> dict[str, np.ndarray]:
     """
     folder = Path(job.model["folder"])
     records = labels_at(folder, dataset.ids(job.split)).records
-    maps, digests = {}, {}
-    for id in dataset.ids(job.split):
-        content = records[id].content()
-        digests[id] = hashlib.sha256(content).digest()
-        maps[id] = records[id].decode(content, _size(dataset, id)).labels
-    if _digest(digests) != job.model["digest"]:
+    contents = {id: records[id].content() for id in dataset.ids(job.split)}
+    if _digest({id: hashlib.sha256(content).digest() for id, content in contents.items()}) != job.model["digest"]:
         raise UserError(f"{folder} has changed since it was read; run the table again.")
-    return maps
+    return {id: records[id].decode(content, _size(dataset, id)).labels for id, content in contents.items()}
 
 
 def _size(dataset: Dataset, id: str) -> Size:
