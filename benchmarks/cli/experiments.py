@@ -11,6 +11,8 @@ from benchmarks.cli.options import TableOptions, default_scale, read_overrides
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from benchmarks.data import Dataset
     from benchmarks.figures import FigureSpec
     from benchmarks.plan.expansion import Plan, PlannedJob
@@ -62,12 +64,13 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A table, or a figure of some of a table's rows, with its jobs and its data."""
+    """A table, or a figure of some of a table's rows, with its jobs, its data and notes on labels of both."""
 
     name: str
     plan: Plan
     dataset: Dataset
     figure: FigureSpec | None = None
+    notes: Sequence[str] = ()
 
     @property
     def chosen(self) -> list[PlannedJob]:
@@ -135,7 +138,14 @@ def plan_all(names: Sequence[str], request: RunRequest) -> list[Experiment]:
     return experiments
 
 
+def tell_notes(console: Console, experiments: Sequence[Experiment]) -> None:
+    """Say, once, what the labels of data and of external rows hold that a label map cannot."""
+    for note in dict.fromkeys(note for experiment in experiments for note in experiment.notes):
+        console.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+
+
 def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request: RunRequest) -> Experiment:
+    from benchmarks.data.annotations.contract import losses_note
     from benchmarks.figures import figure_plan
     from benchmarks.plan.expansion import expand_table
     from benchmarks.plan.external import External
@@ -143,8 +153,10 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request:
     from benchmarks.plan.tables import load_table
 
     context = JobContext.on(dataset, request.scale, request.protocol, request.device)
+    told = losses_note(dataset.losses.items(), dataset.spec)
+    notes = [told] if told else []
     if figure:
-        return Experiment(name, figure_plan(figure, context, request.overrides), dataset, figure)
+        return Experiment(name, figure_plan(figure, context, request.overrides), dataset, figure, notes)
     external = [External.parse(text) for text in request.external]
     plan = expand_table(
         load_table(name),
@@ -155,7 +167,7 @@ def _experiment(name: str, figure: FigureSpec | None, dataset: Dataset, request:
         external=[(made.name, made.job(dataset, context)) for made in external],
         allow_unequal=request.allow_unequal,
     )
-    return Experiment(name, plan, dataset)
+    return Experiment(name, plan, dataset, notes=[*notes, *(note for made in external for note in made.notes)])
 
 
 def _checked(spec: str) -> Dataset:

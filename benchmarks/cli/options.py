@@ -92,7 +92,7 @@ class TableOptions:
     config: ConfigFile = None
     external: Annotated[
         list[str] | None,
-        typer.Option("--external", metavar="NAME=FOLDER", help="Add a row: label maps made elsewhere, by stem."),
+        typer.Option("--external", metavar="NAME=FOLDER", help="Add a row: label maps or outlines made elsewhere."),
     ] = None
     allow_unequal: Annotated[
         bool, typer.Option("--allow-unequal", help="Let rows differ in data, budget or tiling; reports say so.")

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from benchmarks.data.annotations.contract import NOTHING_LOST, Losses
 from benchmarks.data.cache import SampleCache
 from benchmarks.data.normalisation import Range, normalise
 from benchmarks.data.sample import Sample
@@ -29,6 +30,7 @@ class StoredSample:
         turned: orientation tags of the two files, 1 where they have none; both arrays are upright already.
         odd_pixels: pixels whose channels differed in the file, where the image is grey all the same.
         digest: the `content_digest` of what was decoded; None where it cannot have changed since.
+        losses: what the file of the labels says of its objects that a label map cannot hold.
     """
 
     image: np.ndarray
@@ -38,6 +40,7 @@ class StoredSample:
     turned: tuple[int, int] = (1, 1)
     odd_pixels: int = 0
     digest: str | None = None
+    losses: Losses = NOTHING_LOST
 
 
 class Dataset(ABC):
@@ -54,6 +57,7 @@ class Dataset(ABC):
         evaluation_split: the split that results are computed on.
         protocol: "nuclei" or "leaves": the crop, augmentation and thresholds that fit.
         notes: what a user may want to know but is not an error.
+        losses: of the samples read so far, by their labels, what a label map cannot hold, where that is anything.
     """
 
     decoding: str = "ids"
@@ -69,6 +73,7 @@ class Dataset(ABC):
         self.notes: list[str] = []
         self._splits = {split: tuple(sorted(splits[split])) for split in SPLITS}
         self._members = frozenset().union(*self._splits.values())
+        self.losses: dict[str, Losses] = {}
         self._cache = SampleCache()
         self._digests: dict[str, str] = {}
 
@@ -158,6 +163,8 @@ class Dataset(ABC):
         stored = self.read(id)
         if stored.digest is not None:
             self._unchanged(id, stored.digest)
+        if stored.losses:
+            self.losses[stored.label_name] = stored.losses
         return to_sample(id, stored, self.range)
 
     def _unchanged(self, id: str, digest: str) -> str:

@@ -14,8 +14,11 @@ from pathlib import Path
 import numpy as np
 from skimage.measure import label
 
+from benchmarks.data.annotations.contract import LabelMap, Size
+from benchmarks.data.annotations.finding import raster_labels
 from benchmarks.data.base import SPLITS, check_splits
-from benchmarks.data.decoding.raster import Raster, to_indices
+from benchmarks.data.decoding.files import decode
+from benchmarks.data.decoding.raster import to_indices
 from benchmarks.data.normalisation import MIN_MAX
 from benchmarks.data.official import compare, official_set
 from benchmarks.data.paired import PairedDataset
@@ -49,18 +52,21 @@ class BBBC039(PairedDataset):
         for split in SPLITS:
             match(splits[split], image_names, names[split], images.label, "image")
             match(splits[split], mask_names, names[split], masks.label, "mask")
-        super().__init__(spec, "bbbc039", splits, (images, image_names), (masks, mask_names))
         self.decoding = decoding
+        labels = raster_labels(masks, mask_names, self._read_mask)
+        super().__init__(spec, "bbbc039", splits, (images, image_names), labels)
         self._sources = {"images": images, "masks": masks, "metadata": lists}
 
     def provenance(self) -> str:
         return compare(official_set("bbbc039"), self._sources).describe()
 
-    def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
+    def _read_mask(self, content: bytes, name: str, size: Size | None, ignore: bool) -> LabelMap:
+        raster = decode(content, name)
         mask = to_indices(raster, name)
         if mask.dtype.kind not in "bui":
             raise UserError(f"{name}: a mask of type {mask.dtype}; expected the PNG masks of BBBC039.")
-        return decode_mask(mask[..., 0] if mask.ndim == 3 else mask, self.decoding)
+        labels = decode_mask(mask[..., 0] if mask.ndim == 3 else mask, self.decoding)
+        return LabelMap(labels, orientation=raster.orientation)
 
 
 def decode_mask(red: np.ndarray, decoding: str) -> np.ndarray:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
+from benchmarks.data.annotations.contract import LabelMap, Size
+from benchmarks.data.annotations.finding import find_labels
 from benchmarks.data.base import SPLITS, check_splits
 from benchmarks.data.components import split_components
-from benchmarks.data.decoding.raster import Raster
-from benchmarks.data.normalisation import checked_range, normalisation_rule
+from benchmarks.data.normalisation import checked_range
 from benchmarks.data.paired import PairedDataset
-from benchmarks.data.reading import IMAGE_SUFFIXES, SUFFIXES, decode_image
+from benchmarks.data.reading import IMAGE_SUFFIXES
 from benchmarks.data.sources import FolderSource, match, read_split
 from benchmarks.errors import UserError
 
@@ -22,7 +21,7 @@ _LAYOUT = "expected a folder with images/, labels/ and splits/train.txt, splits/
 
 
 class FolderDataset(PairedDataset):
-    """PNG, TIFF or JPEG images with label maps (0 background, one id for each instance), matched by stem.
+    """PNG, TIFF or JPEG images with labels in any format that `benchmarks.data.annotations` reads, matched by stem.
 
     All three split files are required: validation watches the training and test gives the results, so neither
     is derived from the other. Files in no split are ignored.
@@ -44,23 +43,13 @@ class FolderDataset(PairedDataset):
         names = {split: lists.describe(f"{split}.txt") for split in SPLITS}
         splits = {split: read_split(lists, f"{split}.txt") for split in SPLITS}
         check_splits(splits, names)
-        image_names, label_names = images.by_stem(IMAGE_SUFFIXES), labels.by_stem(SUFFIXES)
+        image_names = images.by_stem(IMAGE_SUFFIXES)
+        found = find_labels(labels, {id for listed in splits.values() for id in listed})
         for split in SPLITS:
             match(splits[split], image_names, names[split], images.label, "image")
-            match(splits[split], label_names, names[split], labels.label, "label image")
-        super().__init__(spec, root.resolve().name, splits, (images, image_names), (labels, label_names))
+            match(splits[split], found.records, names[split], labels.label, "label image")
+        super().__init__(spec, root.resolve().name, splits, (images, image_names), found)
 
-    def decode_truth(self, raster: Raster, name: str) -> np.ndarray:
-        labels = super().decode_truth(raster, name)
-        return split_components(labels) if self.decoding == "components" else labels
-
-    @cached_property
-    def normalisation(self) -> str:
-        """The rules that apply to the images, all of which are read to find out."""
-        rules = set()
-        for split in SPLITS:
-            for id in self.ids(split):
-                name = self._image_names[id]
-                array = decode_image(self._image_source.read(name), self._image_source.describe(name))
-                rules.add(normalisation_rule(array, self.range))
-        return "; ".join(sorted(rules))
+    def decode_truth(self, id: str, content: bytes, size: Size) -> LabelMap:
+        truth = super().decode_truth(id, content, size)
+        return replace(truth, labels=split_components(truth.labels)) if self.decoding == "components" else truth

@@ -1,19 +1,13 @@
-"""Label maps as files: one for each image, found by stem."""
+"""Label maps that this program writes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import tifffile
 
-from benchmarks.data.reading import SUFFIXES, stem_of
-from benchmarks.errors import UserError
 from benchmarks.files import atomic_path
-
-_LISTED = ", ".join(SUFFIXES)
-
 
 _ORIGIN = "made of "
 
@@ -38,35 +32,3 @@ def origin_of(path: Path) -> str | None:
     except Exception:  # tifffile raises whatever the lie in the file leads to
         return None
     return description.removeprefix(_ORIGIN) if description.startswith(_ORIGIN) else None
-
-
-def label_files(folder: Path, stems: Collection[str] | None = None) -> dict[str, Path]:
-    """Find the label maps of a folder by stem, sorted; hidden files (macOS leaves `._*`) are not data.
-
-    Args:
-        stems: the images to find, which the folder must have; None for all.
-
-    Raises:
-        UserError: there is no folder or no label map in it, one is missing, or two share a stem.
-    """
-    if not folder.is_dir():
-        raise UserError(f"{folder}: not a folder, expected one of label maps ({_LISTED})")
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or not path.is_file():
-            continue
-        if (stem := stem_of(path.name)) in files:
-            raise UserError(
-                f"{folder}: {files[stem].name} and {path.name} have the same stem, and only one "
-                "label map an image can be scored: keep one of them"
-            )
-        files[stem] = path
-    if not files:
-        raise UserError(f"{folder}: no label map found, expected files ending in {_LISTED}")
-    return files if stems is None else _only(files, stems, folder)
-
-
-def _only(files: Mapping[str, Path], stems: Collection[str], folder: Path) -> dict[str, Path]:
-    if missing := [stem for stem in stems if stem not in files]:
-        raise UserError(f"{folder}: no label map for {', '.join(missing)}, which the list of images names")
-    return {stem: path for stem, path in files.items() if stem in set(stems)}

@@ -16,6 +16,7 @@ from benchmarks.errors import UserError
 # For each kind the place of its class, which is imported when it is needed, and the form of its spec.
 KINDS: Mapping[str, tuple[str, str]] = {
     "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH[?decoding=components&range=robust]"),
+    "coco": ("benchmarks.data.coco:CocoDataset", "coco:PATH[?category=cell&range=robust]"),
     "bbbc039": ("benchmarks.data.bbbc039:BBBC039", "bbbc039:PATH[?decoding=official]"),
     "union": ("benchmarks.data.union:open_union", "union:FILE, which names a data set a line"),
     "cvppp-a1": ("benchmarks.data.cvppp:open_cvppp_a1", "cvppp-a1:PATH"),
@@ -32,6 +33,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 # Options of the kinds that lie in files; generated ones know their own.
 _OPTIONS: Mapping[str, frozenset[str]] = {
     "folder": frozenset({"decoding", "range"}),
+    "coco": frozenset({"category", "range"}),
     "bbbc039": frozenset({"decoding"}),
 }
 

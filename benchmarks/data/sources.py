@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path, PurePosixPath
 
 from benchmarks.data.decoding.limits import MAX_FILE_BYTES, MAX_LIST_BYTES
@@ -71,6 +71,21 @@ class FolderSource(Source):
 
     def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
         return read_bytes(self._folder / name, limit)
+
+
+class FoldersSource(Source):
+    """The visible files directly in several folders below one; their names begin with the folder's."""
+
+    def __init__(self, root: Path, folders: Sequence[str], suffixes: Collection[str]) -> None:
+        """Args: folders: relative to `root`, "" for itself. suffixes: of the files that are seen, in lower case."""
+        self.label = str(root)
+        self._root = root
+        sources = {folder: FolderSource(root / folder) for folder in folders}
+        names = (f"{folder}/{name}" if folder else name for folder, source in sources.items() for name in source.names)
+        self.names = tuple(sorted(name for name in names if Path(name).suffix.lower() in suffixes))
+
+    def read(self, name: str, limit: int = MAX_FILE_BYTES) -> bytes:
+        return read_bytes(self._root / name, limit)
 
 
 class ZipSource(Source):
@@ -141,6 +156,11 @@ def folder_or_zip(root: Path, folder: str, zip_name: str) -> Source:
     raise UserError(f"{root}: holds neither the folder {folder}/ nor {zip_name}; expected one of them.")
 
 
+def unread_note(label: str, names: Sequence[str]) -> str:
+    """Say that files of a folder are of no format that is read there."""
+    return f"{label}: {len(names)} files are of no format that is read there (the first: {names[0]})"
+
+
 def read_split(source: Source, name: str) -> list[str]:
     """Read the stems that a split file lists; see `parse_split`.
 
@@ -164,11 +184,11 @@ def parse_split(content: bytes) -> list[str]:
     return [stem_of(line.strip()) for line in content.decode("utf-8-sig").splitlines() if line.strip()]
 
 
-def match(listed: Collection[str], files: dict[str, str], split_name: str, folder: str, what: str) -> None:
+def match(listed: Collection[str], files: Collection[str], split_name: str, folder: str, what: str) -> None:
     """Check that each listed stem has a file.
 
     Args:
-        files: the file names of `folder`, by stem.
+        files: the stems of the files of `folder`.
         what: "image" or "label image", for the error.
 
     Raises:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data import Dataset, read_labels
-from benchmarks.data.label_files import label_files
+from benchmarks.data import Dataset
+from benchmarks.data.annotations.contract import Size, losses_note
+from benchmarks.data.annotations.finding import labels_at
 from benchmarks.errors import UserError
 from benchmarks.plan.job import EXTERNAL, Job, JobContext
 from benchmarks.plan.settings import TestingSettings, TrainingSettings
@@ -18,10 +19,15 @@ from benchmarks.plan.settings import TestingSettings, TrainingSettings
 
 @dataclass(frozen=True)
 class External:
-    """A folder of label maps and what to call it."""
+    """A folder of label maps or outlines, or a COCO file, and what to call it.
+
+    Attributes:
+        notes: what `job` found that a user may want to know.
+    """
 
     name: str
     folder: Path
+    notes: list[str] = field(default_factory=list, compare=False)
 
     @classmethod
     def parse(cls, text: str) -> External:
@@ -55,40 +61,47 @@ class External:
         )
 
     def _checked(self, dataset: Dataset, split: str) -> str:
-        """The digest of the label maps of the split, each checked against its image."""
+        """The digest of the labels of the split, each checked against its image."""
         ids = dataset.ids(split)
-        paths = _paths(self.folder, ids)
-        for id, path in zip(ids, paths, strict=True):
-            found, expected = read_labels(path).shape, dataset.load(id).image.shape[1:]
-            if found != expected:
+        found = labels_at(self.folder, ids)
+        digests, losses = {}, []
+        for id in ids:
+            record, expected = found.records[id], _size(dataset, id)
+            content = record.content()
+            labels = record.decode(content, expected)
+            if labels.size != expected:
                 raise UserError(
-                    f"{path} is {found[0]}×{found[1]} pixels, its image {expected[0]}×{expected[1]} (height×width): "
-                    f"label maps of {self.name} have to be of the size of the images."
+                    f"{record.name} is {labels.size[0]}×{labels.size[1]} pixels, its image {expected[0]}×{expected[1]} "
+                    f"(height×width): label maps of {self.name} have to be of the size of the images."
                 )
-        return _digest(ids, paths)
+            losses.append((record.name, labels.losses))
+            digests[id] = hashlib.sha256(content).digest()
+        self.notes[:] = [*found.notes, *(note for note in [losses_note(losses, str(self.folder))] if note)]
+        return _digest(digests)
 
 
-def read_external(job: Job, ids: Sequence[str]) -> dict[str, np.ndarray]:
+def read_external(job: Job, dataset: Dataset) -> dict[str, np.ndarray]:
     """The label maps (H, W) of an external job, by image.
 
     Raises:
         UserError: the folder is no longer what it was when the job was made.
     """
     folder = Path(job.model["folder"])
-    paths = _paths(folder, ids)
-    if _digest(ids, paths) != job.model["digest"]:
+    records = labels_at(folder, dataset.ids(job.split)).records
+    contents = {id: records[id].content() for id in dataset.ids(job.split)}
+    if _digest({id: hashlib.sha256(content).digest() for id, content in contents.items()}) != job.model["digest"]:
         raise UserError(f"{folder} has changed since it was read; run the table again.")
-    return {id: read_labels(path) for id, path in zip(ids, paths, strict=True)}
+    return {id: records[id].decode(content, _size(dataset, id)).labels for id, content in contents.items()}
 
 
-def _paths(folder: Path, ids: Sequence[str]) -> list[Path]:
-    files = label_files(folder, ids)
-    return [files[id] for id in ids]
+def _size(dataset: Dataset, id: str) -> Size:
+    height, width = dataset.load(id).image.shape[1:]
+    return height, width
 
 
-def _digest(ids: Sequence[str], paths: Sequence[Path]) -> str:
-    """SHA-256 over the images' names and the content of their label maps."""
+def _digest(digests: Mapping[str, bytes]) -> str:
+    """SHA-256 over the images' names and the digests of their labels' content."""
     digest = hashlib.sha256()
-    for id, path in zip(ids, paths, strict=True):
-        digest.update(f"{id}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    for id, of_labels in digests.items():
+        digest.update(f"{id}\0".encode() + of_labels)
     return digest.hexdigest()

@@ -166,7 +166,7 @@ class _Maker:
 
 
 def _external(job: Job, dataset: Dataset) -> _Maker:
-    maps = read_external(job, dataset.ids(job.split))
+    maps = read_external(job, dataset)
     return _Maker(lambda id, _: maps[id], UNTRAINED, None, None)
 
 

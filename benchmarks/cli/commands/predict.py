@@ -114,8 +114,8 @@ def predict(
 
 
 def score(
-    truth: Annotated[Path, typer.Argument(help="Folder of true label maps (PNG, TIFF, NPY).")],
-    prediction: Annotated[Path, typer.Argument(help="Folder of predicted label maps, paired by stem.")],
+    truth: Annotated[Path, typer.Argument(help="Folder of true label maps or outlines, or COCO JSON.")],
+    prediction: Annotated[Path, typer.Argument(help="The same of the predictions, paired by stem.")],
     csv: Annotated[Path, typer.Option("--csv", help="Write one row per image here.")],
     stems: Annotated[
         Path | None,

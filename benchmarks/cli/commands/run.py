@@ -33,7 +33,7 @@ def run(
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
-    from benchmarks.cli.experiments import RunRequest, names_of, plan_all
+    from benchmarks.cli.experiments import RunRequest, names_of, plan_all, tell_notes
     from benchmarks.cli.job_runner import choose_job_device
     from benchmarks.machine.terminal import text_console
 
@@ -42,6 +42,7 @@ def run(
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
         experiments = plan_all(names_of(names), request)
+    tell_notes(console, experiments)
     if dry_run:
         show_plans(console, experiments, out, request.device)
     elif run_experiments(console, experiments, out, request.device, options, tracking_uri, shown, collect=collect):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @grouped
 def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal")]) -> None:
     """Print the jobs that `run` with the same options would make sure of: their keys, and which are done."""
-    from benchmarks.cli.experiments import RunRequest, names_of, plan_all
+    from benchmarks.cli.experiments import RunRequest, names_of, plan_all, tell_notes
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
 
@@ -26,6 +26,7 @@ def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal
     with console.status("checking the data"):
         request = RunRequest.read(replace(tables, allow_unequal=True), choose_device(tables.device))
         experiments = plan_all(names_of(names), request)
+    tell_notes(console, experiments)
     for experiment in experiments:
         show_jobs(console, experiment, tables.out)
     show_total(console, experiments, tables.out)

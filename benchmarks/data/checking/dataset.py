@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from tabulate import tabulate
 
+from benchmarks.data.annotations.contract import Losses, losses_note
 from benchmarks.data.base import SPLITS, Dataset, StoredSample, to_sample
 from benchmarks.data.checking.copies import Picture, find_copies, picture_of
 from benchmarks.data.components import Pieces, count_pieces, pieces_note
@@ -143,6 +144,7 @@ class _Findings:
     odd_ranges: list[str] = field(default_factory=list)
     ignoring: list[str] = field(default_factory=list)
     pieces: dict[str, Pieces] = field(default_factory=dict)
+    losses: list[tuple[str, Losses]] = field(default_factory=list)
 
     def add(self, stored: StoredSample, dataset: Dataset) -> None:
         if stored.turned[0] != stored.turned[1]:
@@ -156,6 +158,7 @@ class _Findings:
         if share := float(np.mean(stored.labels == IGNORE)):
             self.ignoring.append(f"{stored.label_name}, {share:.1%} of its pixels")
         self.pieces[stored.label_name] = count_pieces(stored.labels)
+        self.losses.append((stored.label_name, stored.losses))
 
     def problems(self) -> list[str]:
         held = [pieces for pieces in self.pieces.values() if pieces.ids]
@@ -183,7 +186,7 @@ class _Findings:
             "in training": self.ignoring,
         }
         notes = [f"{len(names)} images {what} (the first: {names[0]})" for what, names in told.items() if names]
-        return notes + [note for note in [pieces_note(self.pieces)] if note]
+        return notes + [note for note in (pieces_note(self.pieces), losses_note(self.losses, self.spec)) if note]
 
 
 def _judge_whole(report: DatasetReport) -> None:

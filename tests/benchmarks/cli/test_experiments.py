@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from benchmarks.cli import app
@@ -94,3 +96,25 @@ def test_show_prints_jobs_and_writes_nothing(tmp_path: Path) -> None:
             assert planned.job.key in result.output
     assert "16 jobs, 1 of them shared by several and run once; 16 to do." in result.output
     assert not (tmp_path / "out").exists()
+
+
+def test_what_outlines_lose_is_told_once_by_show(tmp_path: Path) -> None:
+    """Of the data, which two tables share, and of an external row."""
+    root, boxes = tmp_path / "data", [[2, 2, 30, 2, 30, 30, 2, 30], [4, 4, 8, 4, 8, 8, 4, 8]]
+    (root / "images").mkdir(parents=True)
+    (root / "annotations").mkdir()
+    for number, split in enumerate(("train", "val", "test")):
+        pixels = np.random.default_rng(number).integers(0, 255, (40, 40)).astype(np.uint8)
+        Image.fromarray(pixels).save(root / "images" / f"{split}.png")
+        annotations = [{"id": i, "image_id": 1, "segmentation": [box]} for i, box in enumerate(boxes)]
+        images = [{"id": 1, "file_name": f"{split}.png", "height": 40, "width": 40}]
+        text = json.dumps({"images": images, "annotations": annotations})
+        (root / "annotations" / f"{split}.json").write_text(text)
+    asked = ["--data", f"coco:{root}", "--scale", "smoke", "--out", str(tmp_path / "out")]
+    both = CliRunner().invoke(app, ["show", "table4", "table5", *asked])
+    assert both.exit_code == 0, both.output
+    assert both.output.count("48 pixels that several objects claim") == 1
+    external = str(root / "annotations" / "test.json")
+    one = CliRunner().invoke(app, ["show", "table4", *asked, "--external", f"Tool={external}"])
+    assert one.exit_code == 0, one.output
+    assert f"note: {external}: 16 pixels that several objects claim" in one.output

@@ -117,3 +117,46 @@ def test_two_rows_of_one_name_are_refused(dataset: Dataset, folder: Path) -> Non
             context = JobContext.on(dataset, "smoke")
             external = [(name, External(name, folder).job(dataset, context)) for name in names]
             expand_table(load_table("table1"), context, seeds=1, external=external)
+
+
+def test_outlines_are_scored_as_the_label_maps_that_they_are_of(dataset: Dataset, folder: Path, tmp_path: Path) -> None:
+    """Each format by itself, and the key does not follow the place of a COCO file."""
+    ids = dataset.ids("test")
+    expected = {id: read_labels(folder / f"{id}.tif") for id in ids}
+    made = {name: tmp_path / name for name in ("seg", "masks")}
+    for path in made.values():
+        path.mkdir()
+    images, annotations = [], []
+    for number, id in enumerate(ids):
+        np.save(made["seg"] / f"{id}_seg.npy", {"masks": expected[id]}, allow_pickle=True)  # type: ignore[arg-type]
+        tifffile.imwrite(made["masks"] / f"{id}.tif", np.full((64, 64), 9, np.uint8))  # the image, as Cellpose has it
+        tifffile.imwrite(made["masks"] / f"{id}_cp_masks.tif", expected[id].astype(np.uint16))
+        images.append({"id": number, "file_name": f"{id}.png", "height": 64, "width": 64})
+        for one in np.unique(expected[id][expected[id] > 0]):
+            runs = np.diff(np.flatnonzero(np.diff(np.r_[2, (expected[id] == one).T.ravel(), 2]))).tolist()
+            segmentation = {"size": [64, 64], "counts": runs if expected[id][0, 0] != one else [0, *runs]}
+            annotations.append({"id": len(annotations), "image_id": number, "segmentation": segmentation})
+    made["coco.json"] = tmp_path / "coco.json"
+    made["coco.json"].write_text(json.dumps({"images": images, "annotations": annotations}))
+    scores = {}
+    for name, path in {"plain": folder, **made}.items():
+        external = External(name, path)
+        job = external.job(dataset, JobContext.on(dataset, "smoke"))
+        assert run_job(job, dataset, tmp_path / "out", "cpu").status == "done"
+        scores[name] = json.loads((JobFolder.of(job, tmp_path / "out").path / "result.json").read_text())["metrics"]
+        assert [note.partition(": ")[2][:8] for note in external.notes] == (["3 images"] if name == "masks" else [])
+    assert all(found == scores["plain"] for found in scores.values())
+    shutil.copy(tmp_path / "coco.json", tmp_path / "moved.json")
+    keys = [make(dataset, tmp_path / name, "COCO").key for name in ("coco.json", "moved.json")]
+    assert keys[0] == keys[1]
+
+
+def test_what_is_lost_of_overlapping_outlines_is_said(dataset: Dataset, tmp_path: Path) -> None:
+    boxes = [[0, 0, 20, 0, 20, 20, 0, 20], [5, 5, 9, 5, 9, 9, 5, 9], [60, 60, 90, 60, 90, 90, 60, 90]]
+    images = [{"id": number, "file_name": id} for number, id in enumerate(dataset.ids("test"))]
+    annotations = [{"id": i, "image_id": 0, "segmentation": [box]} for i, box in enumerate(boxes)]
+    (tmp_path / "x.json").write_text(json.dumps({"images": images, "annotations": annotations}))
+    external = External("Tool", tmp_path / "x.json")
+    external.job(dataset, JobContext.on(dataset, "smoke"))
+    (note,) = external.notes
+    assert "16 pixels that several objects claim" in note and "1 objects that reach beyond the image" in note

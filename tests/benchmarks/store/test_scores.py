@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -164,3 +165,35 @@ def test_composed_and_decomposed_names_are_the_same(tmp_path: Path):
     write(tmp_path / "truth" / "Zelle-a\u0308.tif", TRUTH)
     with pytest.raises(UserError, match="have the same stem"):
         score_folders(tmp_path / "truth", tmp_path / "prediction")
+
+
+def write_outlines(path: Path, *boxes: tuple[int, int, int, int]) -> None:
+    rings = [[[x0, y0], [x1, y0], [x1, y1], [x0, y1], [x0, y0]] for x0, y0, x1, y1 in boxes]
+    features = [{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}} for ring in rings]
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(features))
+
+
+def test_outlines_take_the_size_of_the_label_map_on_the_other_side(tmp_path: Path):
+    write(tmp_path / "maps" / "a.png", TRUTH)
+    write_outlines(tmp_path / "outlines" / "a.geojson", (1, 1, 5, 5), (2, 6, 9, 11))
+    for sides in (("maps", "outlines"), ("outlines", "maps")):
+        (row,), notes = score_folders(*(tmp_path / side for side in sides))
+        assert (row["truth"], row["predicted"], row["pq"]) == (2, 2, 1.0) and notes == []
+    with pytest.raises(UserError, match="outlines do not say how large their image is"):
+        score_folders(tmp_path / "outlines", tmp_path / "outlines")
+
+
+def test_what_outlines_lose_is_noted(tmp_path: Path):
+    write(tmp_path / "maps" / "a.png", TRUTH)
+    write_outlines(tmp_path / "outlines" / "a.geojson", (1, 1, 5, 5), (2, 2, 4, 4))
+    _, (note, *_) = score_folders(tmp_path / "maps", tmp_path / "outlines")
+    assert "4 pixels that several objects claim (the smaller object has them)" in note
+
+
+def test_cellposes_names_are_paired_with_those_of_the_truth(tmp_path: Path):
+    write(tmp_path / "truth" / "a.png", TRUTH)
+    write(tmp_path / "made" / "a_cp_masks.png", TRUTH)
+    write(tmp_path / "made" / "a.png", np.full_like(TRUTH, 7))
+    (row,), (note,) = score_folders(tmp_path / "truth", tmp_path / "made")
+    assert (row["image"], row["pq"]) == ("a", 1.0) and "one of Cellpose's, which is read" in note
