@@ -18,7 +18,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "folder": ("benchmarks.data.folder:FolderDataset", "folder:PATH[?decoding=components&range=robust]"),
     "coco": ("benchmarks.data.coco:CocoDataset", "coco:PATH[?category=cell&range=robust]"),
     "bbbc039": ("benchmarks.data.bbbc039:BBBC039", "bbbc039:PATH[?decoding=official]"),
-    "union": ("benchmarks.data.union:open_union", "union:FILE, which names a data set a line"),
+    "union": ("benchmarks.data.union:UnionDataset", "union:FILE, which names a data set a line"),
     "cvppp-a1": ("benchmarks.data.cvppp:open_cvppp_a1", "cvppp-a1:PATH"),
     "synthetic-nuclei": (
         "benchmarks.data.synthetic.nuclei:SyntheticNuclei",
@@ -79,6 +79,8 @@ def whole_of(spec: str) -> str:
 
 def _open(spec: str, kind: str, path: str, options: dict[str, str], decoding: str | None) -> Dataset:
     allowed = _OPTIONS.get(kind, frozenset())
+    if kind == "union":
+        return _open_union(spec, Path(path).expanduser(), options, decoding)
     if decoding is not None and ("decoding" in allowed or decoding != "ids"):
         if options.setdefault("decoding", decoding) != decoding:
             raise UserError(f"{spec}: says decoding {options['decoding']!r}, but {decoding!r} was asked for as well.")
@@ -90,8 +92,18 @@ def _open(spec: str, kind: str, path: str, options: dict[str, str], decoding: st
         return open_kind(spec, options)
     for option in options.keys() - allowed:
         raise UserError(f"{spec}: {kind} has no option {option!r}; it is written {KINDS[kind][1]}.")
-    place = Path(path).expanduser()
-    return open_kind(spec, place, _open_below) if kind == "union" else open_kind(spec, place, **options)
+    return open_kind(spec, Path(path).expanduser(), **options)
+
+
+def _open_union(spec: str, path: Path, options: dict[str, str], decoding: str | None) -> Dataset:
+    if options:
+        raise UserError(f"{spec}: a union has no option {min(options)!r}; write it behind its parts, in {path}.")
+    from benchmarks.data.union import open_union
+
+    union = open_union(spec, path, _open_below)
+    if decoding not in (None, union.decoding):
+        raise UserError(f"{spec}: has no decoding {decoding!r}; its parts are read as {union.decoding}.")
+    return union
 
 
 def _open_below(spec: str, folder: Path) -> Dataset:

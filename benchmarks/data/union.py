@@ -69,7 +69,9 @@ class UnionDataset(Dataset):
         if id not in self._members:
             raise UserError(f"{self.spec}: no image {id!r} in any split.")
         part, own = self._places[id]
-        return replace(part.load(own), id=id)
+        sample = replace(part.load(own), id=id)
+        self.losses |= part.losses
+        return sample
 
     def read(self, id: str) -> StoredSample:
         part, own = self._places[id]

@@ -94,6 +94,14 @@ def test_a_copy_of_a_test_image_is_not_trained_on_and_one_of_a_training_image_is
     assert "2 images" in note and "train/1-a, of test/2-d" in note
 
 
+def test_it_is_opened_again_by_the_decoding_that_a_job_keeps(spec: str) -> None:
+    union = open_dataset(spec)
+    assert union.decoding == "ids + ids, robust"
+    assert open_dataset(spec, decoding=union.decoding).fingerprint == union.fingerprint
+    with pytest.raises(UserError, match="has no decoding 'ids'"):
+        open_dataset(spec, decoding="ids")
+
+
 def test_it_is_trained_on_as_any_data_and_parts_of_it_too(spec: str) -> None:
     whole, half = open_dataset(spec), open_dataset(f"{spec}?train-share=1/2")
     assert len(half.ids("train")) == 2 and half.ids("test") == whole.ids("test")
