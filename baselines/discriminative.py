@@ -163,7 +163,7 @@ class DiscriminativeEmbedding(
         self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference
     ) -> tuple[Tensor, Tensor]:
         with torch.autocast(evidence[0].device.type, enabled=False):
-            objects = [self._objects(*of_image, inference) for of_image in zip(*evidence, strict=True)]
+            objects = [self._objects(e, logits, inference) for e, logits in zip(*evidence, strict=True)]
         ids, foreground = (torch.stack(of)[:, : size[0], : size[1]] for of in zip(*objects, strict=True))
         return torch.stack([drop_small(one, inference.min_area) for one in ids]), foreground
 

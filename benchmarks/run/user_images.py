@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.contract import Scoring
 from benchmarks.data import read_labels
 from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.data.normalisation import Range, normalise, odd_range
@@ -21,7 +22,8 @@ from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, w
 from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
-from benchmarks.run.prediction import save_overlay, segment_sample
+from benchmarks.run.prediction import Labelled, save_overlay, segment_with_scores
+from benchmarks.store.calibration import DECIMALS, read_scores_of, write_scores_of
 from benchmarks.store.saved_model import SavedModel, find_model, load_model
 from benchmarks.tiling import never_whole
 
@@ -108,7 +110,7 @@ def predict_images(
             predicted, measured = Predicted(path, problem=str(error)), []
         rows += measured
         yield predicted
-    table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True)])
+    table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True), "score"])
     write_atomic(out / "objects.csv", table.to_csv(index=False))
 
 
@@ -164,32 +166,36 @@ class _Work:
         notes = []
         if self.settings.range == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
-        labels = self._labels(path, image, digest)
+        labels, scores = self._labels(path, image, digest)
         notes += _cut_notes(path, labels, self.settings.tile, self.settings.overlap)
         name = spreadsheet_cell(path.name)
-        rows = [{"image": name, **row} for row in object_measurements(labels, image)]
+        measured = object_measurements(labels, image)
+        told = [None] * len(measured) if scores is None else scores.tolist()
+        rows = [{"image": name, **row, "score": score} for row, score in zip(measured, told, strict=True)]
         return Predicted(path, int(labels.max(initial=0)), notes=tuple(notes)), rows
 
     def _forget(self, path: Path, digest: str) -> None:
         """Remove the results of an image that had this name before."""
         target, picture = self._targets(path)
         if not (origin_of(target) or "").startswith(_image(digest)):
-            target.unlink(missing_ok=True)
-            picture.unlink(missing_ok=True)
+            for made in (target, picture, _scores_of(target)):
+                made.unlink(missing_ok=True)
 
-    def _labels(self, path: Path, image: np.ndarray, digest: str) -> np.ndarray:
+    def _labels(self, path: Path, image: np.ndarray, digest: str) -> Labelled:
         target, picture = self._targets(path)
         origin = f"{_image(digest)}, by model and options sha256 {self.made_by}"
-        labels = None if self.overwrite else _read_if_of(target, origin)
-        if labels is None:
-            labels = drop_small(self._segmented(path, image), self.settings.min_size)
+        scored = isinstance(self.saved.segmenter, Scoring)
+        found = None if self.overwrite else _read_if_of(target, origin, scored=scored)
+        if found is None:
+            found = _without_small(*self._segmented(path, image), self.settings.min_size)
             picture.unlink(missing_ok=True)
-            write_labels(target, labels, origin=origin)
+            write_scores_of(_scores_of(target), found[1])  # first, as the label map says of which image both are
+            write_labels(target, found[0], origin=origin)
         if not picture.exists():
-            save_overlay(picture, image, labels)
-        return labels
+            save_overlay(picture, image, found[0])
+        return found
 
-    def _segmented(self, path: Path, image: np.ndarray) -> np.ndarray:
+    def _segmented(self, path: Path, image: np.ndarray) -> Labelled:
         saved, settings = self.saved, self.settings
         testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
         height, width = image.shape[1:]
@@ -197,7 +203,7 @@ class _Work:
             f"{path}: segmenting its {height}×{width} pixels in tiles of {settings.tile}",
             "Take a smaller --tile, or cut the image into parts.",
         ):
-            return segment_sample(
+            return segment_with_scores(
                 saved.segmenter, image, settings.tile, testing, self.device, saved.precision, chains=True
             )
 
@@ -211,14 +217,25 @@ def _image(digest: str) -> str:
     return f"image sha256 {digest}"
 
 
-def _read_if_of(target: Path, origin: str) -> np.ndarray | None:
-    """Read a label map; None where there is none of this origin, or a damaged one."""
+def _scores_of(target: Path) -> Path:
+    """Where the scores of a label map's objects lie."""
+    return target.with_suffix(".csv")
+
+
+def _read_if_of(target: Path, origin: str, *, scored: bool) -> Labelled | None:
+    """Read a label map and its scores; None where there are none of this origin, or damaged ones.
+
+    Args:
+        scored: whether the model gives scores; label maps of versions that stored none are then made again.
+    """
     if origin_of(target) != origin:
         return None
     try:
-        return read_labels(target)
+        labels = read_labels(target)
+        scores = read_scores_of(_scores_of(target), int(labels.max(initial=0))) if scored else None
     except UserError:
         return None
+    return None if scored and scores is None else (labels, scores)
 
 
 def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:
@@ -259,6 +276,13 @@ def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path])
             f"{min(there)} is there already, and was not made with this model and these options; give another "
             "--out folder, or --overwrite."
         )
+
+
+def _without_small(labels: np.ndarray, scores: np.ndarray | None, min_size: int) -> Labelled:
+    """Remove small objects with their scores, which are rounded to what is stored of them."""
+    if scores is not None:
+        scores = np.round(scores[np.bincount(labels.ravel())[1:] >= min_size], DECIMALS)
+    return drop_small(labels, min_size), scores
 
 
 def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:

@@ -229,3 +229,11 @@ def test_an_image_that_does_not_fit_is_named_with_what_to_do(error: Exception) -
         raise error
     with pytest.raises(RuntimeError, match="shapes"), explaining_lack_of_memory("big.tif", "x"):
         raise RuntimeError("shapes do not match")
+
+
+def test_a_method_without_scores_leaves_the_column_empty(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    predicted(tmp_path)
+    table = pd.read_csv(tmp_path / "out" / "objects.csv")
+    assert table.columns[-1] == "score" and table["score"].isna().all() and len(table) == 2
