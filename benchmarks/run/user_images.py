@@ -80,7 +80,7 @@ def predict_images(
     options: PredictOptions | None = None,
     overwrite: bool = False,
 ) -> Iterator[Predicted]:
-    """Segment image by image into labels/, overlays/ and, at the end, objects.csv.
+    """Segment image by image into labels/, scores/, overlays/ and, at the end, objects.csv.
 
     The same call continues where an earlier one stopped: images that have labels are only measured. Labels carry the
     digests of their image's file and of the options, so those of an image that was replaced are made again. An image
@@ -97,7 +97,7 @@ def predict_images(
     described = {"model": _digest(model), **asdict(settings)}
     if not overwrite:
         _refuse_others(out, described, images)
-    for folder in (out, out / "labels", out / "overlays"):
+    for folder in (out, out / "labels", out / "scores", out / "overlays"):
         remove_leftovers(folder)
     write_json(out / PREDICT_FILE, described)
     made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
@@ -188,9 +188,10 @@ class _Work:
         found = None if self.overwrite else _read_if_of(target, origin, scored=scored)
         if found is None:
             found = _without_small(*self._segmented(path, image), self.settings.min_size)
-            picture.unlink(missing_ok=True)
-            write_scores_of(_scores_of(target), found[1])  # first, as the label map says of which image both are
+            for before in (picture, _scores_of(target)):  # a label map must never be seen with another's scores
+                before.unlink(missing_ok=True)
             write_labels(target, found[0], origin=origin)
+            write_scores_of(_scores_of(target), found[1])
         if not picture.exists():
             save_overlay(picture, image, found[0])
         return found
@@ -219,7 +220,7 @@ def _image(digest: str) -> str:
 
 def _scores_of(target: Path) -> Path:
     """Where the scores of a label map's objects lie."""
-    return target.with_suffix(".csv")
+    return target.parents[1] / "scores" / f"{target.stem}.csv"
 
 
 def _read_if_of(target: Path, origin: str, *, scored: bool) -> Labelled | None:

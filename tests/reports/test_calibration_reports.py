@@ -93,8 +93,8 @@ def test_the_interval_is_over_draws_of_images(looked_at: Path) -> None:
         drawn.append(sum(abs(score[place == b].sum() - right[place == b].sum()) for b in range(10)) / len(score))
     low, high = row.error_interval
     # Percentiles of the reports are widened for few images.
-    assert low == pytest.approx(np.quantile(drawn, 0.025), abs=0.03) and low <= np.quantile(drawn, 0.04)
-    assert high == pytest.approx(np.quantile(drawn, 0.975), abs=0.03) and high >= np.quantile(drawn, 0.96)
+    assert low == pytest.approx(np.quantile(drawn, 0.025), abs=0.03) and low <= np.quantile(drawn, 0.04) + 1e-9
+    assert high == pytest.approx(np.quantile(drawn, 0.975), abs=0.03) and high >= np.quantile(drawn, 0.96) - 1e-9
 
 
 def test_an_interval_of_a_mean_is_that_of_means() -> None:

@@ -71,7 +71,8 @@ def test_the_same_command_has_the_same_scores_and_makes_lost_ones_again(model: P
     labels = images[0].parents[1] / "out" / "labels"
     stamp = (labels / "b.tif").stat().st_mtime_ns
     before = read_labels(labels / "a.tif")
-    for damage in (lambda: (labels / "a.csv").unlink(), lambda: (labels / "a.csv").write_text("label,score\n1,2\n")):
+    scores = labels.parent / "scores" / "a.csv"
+    for damage in (scores.unlink, lambda: scores.write_text("label,score\n1,2\n")):
         damage()
         pd.testing.assert_frame_equal(predict(model, images), first)
         assert np.array_equal(read_labels(labels / "a.tif"), before)
@@ -87,3 +88,24 @@ def test_small_objects_go_with_their_scores(model: Path, images: list[Path]) -> 
     expected = every[every["area"] >= limit]
     assert 0 < len(large) < len(every)
     assert large[["image", "area", "score"]].values.tolist() == expected[["image", "area", "score"]].values.tolist()
+
+
+def test_an_interrupt_between_labels_and_scores_leaves_none_of_before(
+    model: Path, images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = predict(model, images)
+    out = images[0].parents[1] / "out"
+    scores = (out / "scores" / "a.csv").read_text()
+    tifffile.imwrite(images[0], tifffile.imread(images[1]))
+
+    def killed(path: Path, found: np.ndarray | None) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr("benchmarks.run.user_images.write_scores_of", killed)
+        predict(model, images)
+    assert not (out / "scores" / "a.csv").exists()
+    again = predict(model, images)
+    own, other = (again[again["image"] == f"{name}.tif"] for name in "ab")
+    assert own["score"].tolist() == other["score"].tolist() == first[first["image"] == "b.tif"]["score"].tolist()
+    assert (out / "scores" / "a.csv").read_text() != scores
