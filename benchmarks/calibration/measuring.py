@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.contract import Scoring
+from benchmarks.contract import Scoring, Segmenter
 from benchmarks.data import Dataset, read_labels
 from benchmarks.data.sample import Sample
 from benchmarks.errors import UserError
@@ -107,7 +107,7 @@ class _Again:
 
     def __init__(self, job: Job, folder: JobFolder, device: str):
         self._job, self._folder, self._device = job, folder, device
-        self._segmenter: Scoring | None = None
+        self._segmenter: Segmenter | None = None
         self.images = 0
 
     def scores(self, path: Path, sample: Sample, labels: np.ndarray) -> np.ndarray:
@@ -133,7 +133,7 @@ class _Again:
         found[table.truth_index[same]] = scores[table.prediction_ids[table.prediction_index[same]] - 1]
         return np.round(found, DECIMALS)
 
-    def _model(self, path: Path) -> Scoring:
+    def _model(self, path: Path) -> Segmenter:
         if self._segmenter is None:
             if not self._folder.model.is_dir():
                 raise UserError(f"{path} was stored without scores, and there is no {self._folder.model} to give them")
