@@ -14,12 +14,20 @@ from benchmarks.calibration import measure_calibration
 from benchmarks.data import open_dataset, read_labels
 from benchmarks.data.label_files import write_labels
 from benchmarks.errors import UserError
+from benchmarks.merging.contradictions import contradiction
+from benchmarks.merging.sources import Ended
 from benchmarks.plan.job import JobContext
 from benchmarks.plan.resolving import make_job
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample, segment_with_scores
 from benchmarks.run.verification import verify_job
-from benchmarks.store.calibration import JobCalibration, read_calibration, read_scores_of, write_scores_of
+from benchmarks.store.calibration import (
+    JobCalibration,
+    read_calibration,
+    read_scores_of,
+    write_calibration,
+    write_scores_of,
+)
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
@@ -171,6 +179,19 @@ def test_a_damaged_document_is_noticed(folder: JobFolder) -> None:
         measure(folder)
     verdict = verify_job(folder)
     assert verdict.state == "damaged" and "calibration.json" in verdict.problems[0]
+
+
+def test_folders_that_differ_in_it_are_not_merged(folder: JobFolder, tmp_path: Path) -> None:
+    measure(folder)
+    other = JobFolder.of(JOB, Path(shutil.copytree(folder.out, tmp_path / "other")))
+    ended = [Ended(one, result_of(one), 0) for one in (folder, other)]
+    assert contradiction(*ended) is None
+    found = measure(other)
+    images = [one.model_copy(update={"scores": [0.5] * len(one.scores)}) for one in found.images]
+    write_calibration(other, result_of(other), images, 0)
+    assert "calibration.json differs" in (contradiction(*ended) or "")
+    other.calibration.unlink()
+    assert contradiction(*ended) is None
 
 
 def test_a_training_from_the_start_forgets_it(folder: JobFolder) -> None:
