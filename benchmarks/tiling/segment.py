@@ -88,7 +88,7 @@ def segment_image_with_scores(
         (H, W) int32, 0 background, ids 1..K without gaps, and (K,) float64 in [0, 1].
 
     Raises:
-        UserError, ValueError: as `segment_image`.
+        UserError, ValueError: as `segment_image`; ValueError also where confidence is not in [0, 1].
     """
     labels, confidence = _segment_image(segment, image, tile, overlap, batch_size, flips, chains, device)
     assert confidence is not None, "every tile says how sure it is"

@@ -59,6 +59,14 @@ def test_equal_confidence_gives_no_score_above_one() -> None:
     assert mean_by_object(labels, np.full((7, 11), 1.0, np.float32)).tolist() == [1.0]
 
 
+@pytest.mark.parametrize("wrong", [1.5, -0.5, np.nan])
+def test_confidence_that_is_no_probability_is_refused(wrong: float) -> None:
+    labels = np.arange(6, dtype=np.int32).reshape(2, 3)
+    assert len(mean_by_object(labels, np.where(labels == 0, wrong, 0.5))) == 5  # on the background it may be anything
+    with pytest.raises(ValueError, match=r"expected \[0, 1\]"):
+        mean_by_object(labels, np.where(labels == 3, wrong, 0.5))
+
+
 def test_an_image_that_fits_one_tile_has_the_scores_of_the_method() -> None:
     image = scene(30, 40, 1)
     labels, scores = segment_image_with_scores(with_second_channel, image, tile=64, overlap=8)
