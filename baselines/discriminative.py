@@ -149,20 +149,34 @@ class DiscriminativeEmbedding(
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference) -> Tensor:
         """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        embedding, logits = evidence
-        with torch.autocast(logits.device.type, enabled=False):
-            objects = [self._objects(*of_image, inference) for of_image in zip(embedding, logits, strict=True)]
-        return torch.stack([drop_small(ids[: size[0], : size[1]], inference.min_area) for ids in objects])
+        return self._found(evidence, size, inference)[0]
 
-    def _objects(self, embedding: Tensor, logits: Tensor, config: DiscriminativeInference) -> Tensor:
-        """Cluster one image, (D, h, w) and (h, w) -> (h · stride, w · stride).
+    @torch.no_grad()
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of `segment`, and each pixel's probability of foreground (B, H, W) in [0, 1].
+
+        Distances of embeddings are no probabilities, so nothing is said of how sure the grouping is.
+        """
+        return self._found(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    def _found(
+        self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference
+    ) -> tuple[Tensor, Tensor]:
+        with torch.autocast(evidence[0].device.type, enabled=False):
+            objects = [self._objects(e, logits, inference) for e, logits in zip(*evidence, strict=True)]
+        ids, foreground = (torch.stack(of)[:, : size[0], : size[1]] for of in zip(*objects, strict=True))
+        return torch.stack([drop_small(one, inference.min_area) for one in ids]), foreground
+
+    def _objects(self, embedding: Tensor, logits: Tensor, config: DiscriminativeInference) -> tuple[Tensor, Tensor]:
+        """Cluster one image, (D, h, w) and (h, w) -> ids and foreground (h · stride, w · stride).
 
         The foreground is interpolated, so that edges are finer than cells; ids are not. Every cell that has a
         foreground pixel is clustered.
         """
         stride = self.config.stride
         logits = F.interpolate(logits[None, None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
-        foreground = logits.sigmoid() > config.foreground_threshold
+        probability = logits.sigmoid()
+        foreground = probability > config.foreground_threshold
         cells = F.max_pool2d(foreground.float(), stride)[0] > 0
         pixels = embedding[:, cells].T.contiguous()
         deviation = local_deviation(embedding)[cells]
@@ -170,4 +184,4 @@ class DiscriminativeEmbedding(
         centres = find_centres(pixels, deviation, bandwidth, config.shift_steps, config.min_area / stride**2)
         ids = torch.zeros(cells.shape, dtype=torch.long, device=cells.device)
         ids[cells] = nearest_centre(pixels, centres, config.assignment_radius or self.config.delta_d)
-        return ids.repeat_interleave(stride, 0).repeat_interleave(stride, 1) * foreground[0]
+        return ids.repeat_interleave(stride, 0).repeat_interleave(stride, 1) * foreground[0], probability[0]

@@ -53,6 +53,25 @@ class Tunable(Protocol):
 
 
 @runtime_checkable
+class Scoring(Protocol):
+    """A segmenter that knows how sure it is of each object; the objects of methods that are none have no scores.
+
+    The score of an object is the mean over its pixels of the confidence that they were painted with: of one that was
+    stitched from several tiles, too.
+    """
+
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The very maps of `segment`, and how sure each pixel is of the object that has it.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+
+        Returns:
+            (B, H, W) integers as of `segment`, and (B, H, W) float in [0, 1]; on the background it may be anything.
+        """
+
+
+@runtime_checkable
 class Inspectable(Protocol):
     """A segmenter with queries that figures can look into; those leave out methods that are none."""
 

@@ -32,6 +32,16 @@ def pad_to_multiple(x: Tensor, divisor: int = SIZE_DIVISOR) -> Tensor:
     return F.pad(x, (0, -width % divisor, 0, -height % divisor))
 
 
+def confidence_of(labels: Tensor, scores: Tensor) -> Tensor:
+    """Give each pixel of a label map (H, W) the score of its object, 0 on the background.
+
+    Args:
+        labels: ids 0..K.
+        scores: (K,) float.
+    """
+    return torch.cat([scores.new_zeros(1), scores])[labels]
+
+
 def drop_small(labels: Tensor, min_area: int) -> Tensor:
     """Remove objects of at most `min_area` pixels from one label map (H, W) and number the rest 1..K, in order."""
     areas = torch.bincount(labels.flatten())

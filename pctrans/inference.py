@@ -26,6 +26,19 @@ def cluster_then_average(mask_logits: Tensor, size: tuple[int, int], config: Inf
     Returns:
         (H, W) int64, 0 background, ids 1..K.
     """
+    return cluster_with_confidence(mask_logits, size, config)[0]
+
+
+@torch.no_grad()
+def cluster_with_confidence(
+    mask_logits: Tensor, size: tuple[int, int], config: InferenceConfig
+) -> tuple[Tensor, Tensor]:
+    """The map of `cluster_then_average`, and how sure its groups are of each pixel.
+
+    Returns:
+        (H, W) int64 and (H, W) float32 in [0, 1], the mean soft value of the group that has the pixel; of pixels of the
+        background it says nothing.
+    """
     logits = mask_logits.float()
     soft = logits.sigmoid().flatten(1)
     binary = (soft > config.binarise_threshold).float()
@@ -86,26 +99,36 @@ def _votes(soft: Tensor, config: InferenceConfig) -> Tensor:
     return (soft > config.binarise_threshold).float() if config.averaging == "binary" else soft
 
 
-def _paint(groups: list[Tensor], logits: Tensor, size: tuple[int, int], config: InferenceConfig) -> Tensor:
+def _paint(
+    groups: list[Tensor], logits: Tensor, size: tuple[int, int], config: InferenceConfig
+) -> tuple[Tensor, Tensor]:
     """Give each pixel to its best group if that is above the threshold, drop small objects, renumber.
 
     Args:
         groups: members of each.
         logits: (N, h, w).
+
+    Returns:
+        The map, and the mean soft value of each pixel's group.
     """
     scale = size[0] // logits.shape[-2], size[1] // logits.shape[-1]
     labels = torch.zeros(size, dtype=torch.long, device=logits.device)
     best = logits.new_full(size, config.mask_threshold)
+    certain = best if config.averaging == "soft" else torch.zeros_like(best)
     # Between cells a mask is at most what it is at the highest of them: no pixel outside this is above the threshold.
     highest = _votes(F.max_pool2d(logits[None], 3, stride=1, padding=1)[0].sigmoid(), config) if groups else logits
     for id, members in enumerate(groups, 1):
         window = _window(highest[members].mean(0) > config.mask_threshold)
         if window is None:
             continue
-        averaged, place = _enlarge(logits[members], window, scale, config)
-        labels[place].masked_fill_(averaged > best[place], id)
+        soft, inner, place = _enlarge(logits[members], window, scale)
+        averaged = _votes(soft, config).mean(0)[inner]
+        wins = averaged > best[place]
+        labels[place].masked_fill_(wins, id)
+        if certain is not best:  # votes are 0 or 1, however sure the masks are
+            certain[place] = torch.where(wins, soft.mean(0)[inner], certain[place])
         torch.maximum(best[place], averaged, out=best[place])
-    return drop_small(labels, config.min_area)
+    return drop_small(labels, config.min_area), certain
 
 
 def _window(present: Tensor) -> tuple[slice, slice] | None:
@@ -117,9 +140,9 @@ def _window(present: Tensor) -> tuple[slice, slice] | None:
 
 
 def _enlarge(
-    logits: Tensor, window: tuple[slice, slice], scale: tuple[int, int], config: InferenceConfig
-) -> tuple[Tensor, tuple[slice, slice]]:
-    """The average of a group's enlarged masks inside a window of cells, and where in the image that is."""
+    logits: Tensor, window: tuple[slice, slice], scale: tuple[int, int]
+) -> tuple[Tensor, tuple[slice, slice], tuple[slice, slice]]:
+    """A group's soft masks, enlarged around a window of cells, what of them is inside it, and where in the image."""
     place, cells, inner = [], [], []
     for cut, factor, side in zip(window, scale, logits.shape[-2:], strict=True):
         first = max(cut.start - 1, 0)  # a cell around the window, as its border is made from both sides
@@ -129,4 +152,4 @@ def _enlarge(
     part = logits[:, cells[0], cells[1]]
     full = (part.shape[-2] * scale[0], part.shape[-1] * scale[1])
     soft = F.interpolate(part[None], size=full, mode="bilinear", align_corners=False)[0].sigmoid()
-    return _votes(soft, config).mean(0)[inner[0], inner[1]], (place[0], place[1])
+    return soft, (inner[0], inner[1]), (place[0], place[1])

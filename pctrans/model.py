@@ -17,7 +17,7 @@ from pctrans.criterion import EMBEDDING_STRIDE, comparison_map, weighted_losses
 from pctrans.decoder import Prediction, QueryDecoder
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, pad_to_multiple
-from pctrans.inference import cluster_then_average
+from pctrans.inference import cluster_then_average, cluster_with_confidence
 from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
 from pctrans.layers import conv_norm
 from pctrans.pixel_decoder import PixelDecoder
@@ -132,6 +132,17 @@ class PCTrans(
         with torch.autocast(masks.device.type, enabled=False):
             maps = [cluster_then_average(m, covered, inference) for m in masks]
         return torch.stack(maps)[:, : size[0], : size[1]]
+
+    @torch.no_grad()
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """The maps of `segment`, and the mean soft value of each pixel's group, (B, H, W) float32 in [0, 1]."""
+        (masks,) = self.evidence(images)
+        covered = (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE)
+        with torch.autocast(masks.device.type, enabled=False):
+            found = [cluster_with_confidence(m, covered, self.config.inference) for m in masks]
+        maps, confidence = map(torch.stack, zip(*found, strict=True))
+        height, width = images.shape[-2:]
+        return maps[:, :height, :width], confidence[:, :height, :width]
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

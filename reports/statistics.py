@@ -27,7 +27,7 @@ do not depend on the order of images, and swapping two rows changes signs and no
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -130,6 +130,22 @@ def interval_over_sets(sets: Sequence[ArrayLike]) -> Interval:
         # Sets of the same size draw the same weights: shuffled, their draws are independent.
         total += np.random.default_rng([_SEED, place]).permutation(means)
     return _percentiles(total / len(arrays), min(len(array) for array in arrays))
+
+
+def interval_over_images(statistic: Callable[[np.ndarray], np.ndarray], images: int) -> Interval:
+    """Bootstrap the 95 % interval of anything that weights of images determine: percentiles over draws of images.
+
+    Args:
+        statistic: from weights (R, N), rows of which add up to 1, to its values (R,).
+        images: N.
+
+    Returns:
+        Both ends; NaN for a single image.
+    """
+    if images == 1:
+        return Interval(math.nan, math.nan)
+    values = [statistic(part) for weights in _image_weights(images) for part in (weights, weights[:, ::-1])]
+    return _percentiles(_finite(np.concatenate(values), 1), images)
 
 
 def signed_rank(differences: ArrayLike) -> tuple[float, float]:

@@ -96,12 +96,26 @@ class Cellpose(
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: CellposeInference) -> Tensor:
         """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
+        return self._found(evidence, size, inference)[0]
+
+    @torch.no_grad()
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of `segment`, and each pixel's probability of foreground (B, H, W) in [0, 1]."""
+        return self._found(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    def _found(
+        self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: CellposeInference
+    ) -> tuple[Tensor, Tensor]:
         with torch.autocast(evidence[0].device.type, enabled=False):
             objects = [self._objects(f, e, logits, inference) for f, e, logits in zip(*evidence, strict=True)]
-        return torch.stack([drop_small(ids[: size[0], : size[1]], inference.min_area) for ids in objects])
+        ids, foreground = (torch.stack(of)[:, : size[0], : size[1]] for of in zip(*objects, strict=True))
+        return torch.stack([drop_small(one, inference.min_area) for one in ids]), foreground
 
-    def _objects(self, flows: Tensor, ends: Tensor, logits: Tensor, config: CellposeInference) -> Tensor:
-        """Find the objects of one image, (2, h, w), (2, h, w) and (h, w) -> (h · stride, w · stride).
+    def _objects(self, flows: Tensor, ends: Tensor, logits: Tensor, config: CellposeInference) -> tuple[Tensor, Tensor]:
+        """Find the objects of one image from (2, h, w), (2, h, w) and (h, w).
+
+        Returns:
+            Ids and probability of foreground, both (h · stride, w · stride).
 
         The foreground is interpolated, so that outlines are finer than cells; ids are not.
         """
@@ -116,4 +130,5 @@ class Cellpose(
         kept = present.clone()
         kept[present] = good[1:]
         ids = torch.where(kept[ids], ids, 0).repeat_interleave(stride, 0).repeat_interleave(stride, 1)
-        return ids * (enlarged.sigmoid() > config.foreground_threshold)
+        probability = enlarged.sigmoid()
+        return ids * (probability > config.foreground_threshold), probability

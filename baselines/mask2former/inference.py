@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.mask2former.config import Mask2FormerInference
-from pctrans.images import drop_small
+from pctrans.images import confidence_of, drop_small
 
 # The number of values of full-size masks in memory at a time: 16 masks of 1024×1024.
 _CHUNK_VALUES = 2**24
@@ -37,12 +37,24 @@ def paint_instances(
     Returns:
         Labels (*size) int64, 0 background, 1..K in the order of the queries.
     """
+    return paint_with_confidence(class_logits, mask_logits, padded_size, size, settings)[0]
+
+
+def paint_with_confidence(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    padded_size: tuple[int, int],
+    size: tuple[int, int],
+    settings: Mask2FormerInference,
+) -> tuple[Tensor, Tensor]:
+    """The labels of `paint_instances`, and (*size) float, the score of the query that has the pixel, else 0."""
     probabilities = class_logits.softmax(-1)[:, 0]
     candidates = probabilities > settings.score_threshold
     probabilities, mask_logits = probabilities[candidates], mask_logits[candidates]
     rows, columns = (math.ceil(n * size[i] / padded_size[i]) for i, n in enumerate(mask_logits.shape[-2:]))
     shown = distinct(probabilities, mask_logits[:, :rows, :columns].flatten(1), settings)
     probabilities, mask_logits = probabilities[shown], mask_logits[shown]
+    scores = torch.zeros_like(probabilities)
     pixels = size[0] * size[1]
     best, winner = mask_logits.new_zeros(pixels), torch.zeros(pixels, dtype=torch.long, device=mask_logits.device)
     chunk = max(1, _CHUNK_VALUES // (padded_size[0] * padded_size[1]))
@@ -50,11 +62,13 @@ def paint_instances(
         part = slice(start, start + chunk)
         logits = F.interpolate(mask_logits[None, part], padded_size, mode="bilinear", align_corners=False)
         logits = logits[0, :, : size[0], : size[1]].flatten(1)
-        query, pixel, value = _scored_pixels(logits, probabilities[part], settings.mask_threshold)
+        query, pixel, mask, scores[part] = _scored_pixels(logits, probabilities[part], settings.mask_threshold)
+        value = scores[part][query] * mask
         best.scatter_reduce_(0, pixel, value, "amax")
         wins = value == best[pixel]
         winner[pixel[wins]] = query[wins] + start + 1
-    return drop_small(winner.view(size), settings.min_area)
+    winner = winner.view(size)
+    return drop_small(winner, settings.min_area), confidence_of(winner, scores)
 
 
 def distinct(probabilities: Tensor, mask_logits: Tensor, settings: Mask2FormerInference) -> Tensor:
@@ -88,15 +102,18 @@ def _logit(probability: float) -> float:
     return math.log(probability / (1 - probability))
 
 
-def _scored_pixels(logits: Tensor, probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor]:
-    """List query, pixel and score × mask probability of each pixel inside a mask; masks cover little of the image.
+def _scored_pixels(logits: Tensor, probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """List query, pixel and mask probability of each pixel inside a mask; masks cover little of the image.
 
     Args:
         logits: (C, H·W) at full size.
         probabilities: (C,), class probabilities.
+
+    Returns:
+        The lists, and the scores (C,) of the queries.
     """
     query, pixel = (logits > _logit(threshold)).nonzero(as_tuple=True)
     mask = logits[query, pixel].sigmoid()
     areas = torch.bincount(query, minlength=len(logits)).clamp(min=1)
     means = torch.zeros_like(probabilities).index_add_(0, query, mask) / areas
-    return query, pixel, (probabilities * means)[query] * mask
+    return query, pixel, mask, probabilities * means

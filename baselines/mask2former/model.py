@@ -9,7 +9,7 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from baselines.mask2former.config import Mask2FormerConfig, Mask2FormerInference
-from baselines.mask2former.inference import paint_instances
+from baselines.mask2former.inference import paint_instances, paint_with_confidence
 from baselines.mask2former.network import build_network, with_architecture
 from pctrans.hub import Coders, config_coder
 from pctrans.images import Normalise, pad_to_multiple
@@ -117,6 +117,23 @@ class Mask2Former(
         with torch.autocast(masks.device.type, enabled=False):
             maps = [paint_instances(c, m, padded, size, inference) for c, m in zip(classes, masks, strict=True)]
         return torch.stack(maps)
+
+    @torch.no_grad()
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of `segment`, and for each pixel the score of its query (B, H, W) in [0, 1].
+
+        The score is the class probability times the mean mask probability inside the query's mask.
+        """
+        classes, masks = self.evidence(images)
+        padded, size = (
+            (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE),
+            (images.shape[-2], images.shape[-1]),
+        )
+        settings = self.config.inference
+        with torch.autocast(masks.device.type, enabled=False):
+            found = [paint_with_confidence(c, m, padded, size, settings) for c, m in zip(classes, masks, strict=True)]
+        maps, confidence = map(torch.stack, zip(*found, strict=True))
+        return maps, confidence
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

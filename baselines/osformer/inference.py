@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from baselines.osformer.config import OSFormerConfig, OSFormerInference
 from baselines.osformer.head import DynamicInstanceNormalisation
-from pctrans.images import drop_small
+from pctrans.images import confidence_of, drop_small
 
 
 def instance_map(
@@ -24,6 +24,13 @@ def instance_map(
     Returns:
         (4 h, 4 w) int64, ids 1..K.
     """
+    return map_with_confidence(objectness, kernels, features, head, config)[0]
+
+
+def map_with_confidence(
+    objectness: Tensor, kernels: Tensor, features: Tensor, head: DynamicInstanceNormalisation, config: OSFormerConfig
+) -> tuple[Tensor, Tensor]:
+    """Find the map of `instance_map`, and (4 h, 4 w) float, the score of the instance that has the pixel, else 0."""
     inference = config.inference
     scores = suppress_points(objectness.sigmoid(), config.grids)
     scores, best = scores.topk(min(inference.candidates, len(scores)))
@@ -82,7 +89,7 @@ def matrix_nms(masks: Tensor, scores: Tensor, sigma: float) -> Tensor:
     return scores * decay.masked_fill(~better, 1).amin(dim=0)
 
 
-def paint(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:
+def paint(masks: Tensor, scores: Tensor, config: OSFormerInference) -> tuple[Tensor, Tensor]:
     """Give each pixel to the instance with the best score × mask probability among those whose mask covers it.
 
     Args:
@@ -90,16 +97,17 @@ def paint(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:
         scores: (P,).
 
     Returns:
-        (4 h, 4 w) int64, ids 1..K.
+        (4 h, 4 w) int64, ids 1..K, and the score of each pixel's instance, 0 on the background.
     """
     size = (4 * masks.shape[-2], 4 * masks.shape[-1])
     shown = _visible_share(masks, scores, config) >= config.visible_share
     masks, scores = masks[shown], scores[shown]
     if not len(scores):
-        return torch.zeros(size, dtype=torch.long, device=masks.device)
+        return torch.zeros(size, dtype=torch.long, device=masks.device), masks.new_zeros(size)
     # Probabilities, not logits: however sure the network is on either side, the outline lies between the cells.
     masks = F.interpolate(masks[:, None], size=size, mode="bilinear", align_corners=False)[:, 0]
-    return drop_small(_owners(masks, scores, config), config.min_area)
+    owners = _owners(masks, scores, config)
+    return drop_small(owners, config.min_area), confidence_of(owners, scores)
 
 
 def _owners(masks: Tensor, scores: Tensor, config: OSFormerInference) -> Tensor:

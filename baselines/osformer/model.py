@@ -11,7 +11,7 @@ from baselines.osformer.config import OSFormerConfig, OSFormerInference
 from baselines.osformer.encoder import Encoder
 from baselines.osformer.fusion import CoarseToFineFusion
 from baselines.osformer.head import DynamicInstanceNormalisation
-from baselines.osformer.inference import instance_map
+from baselines.osformer.inference import instance_map, map_with_confidence
 from baselines.osformer.losses import MASK_STRIDE, build_osformer_targets, edge_loss, location_loss, mask_loss
 from baselines.osformer.queries import LocationDecoder
 from pctrans.backbone import Backbone
@@ -118,6 +118,22 @@ class OSFormer(
                 instance_map(o, k, f, self.head, config) for o, k, f in zip(objectness, kernels, features, strict=True)
             ]
         return torch.stack(maps)[:, : size[0], : size[1]]
+
+    @torch.no_grad()
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of `segment`, and for each pixel the score of its instance (B, H, W) in [0, 1].
+
+        The score is the objectness times the mean of the soft mask inside the mask, lowered by matrix NMS.
+        """
+        objectness, kernels, features = self.evidence(images)
+        with torch.autocast(features.device.type, enabled=False):
+            found = [
+                map_with_confidence(o, k, f, self.head, self.config)
+                for o, k, f in zip(objectness, kernels, features, strict=True)
+            ]
+        maps, confidence = map(torch.stack, zip(*found, strict=True))
+        height, width = images.shape[-2:]
+        return maps[:, :height, :width], confidence[:, :height, :width]
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

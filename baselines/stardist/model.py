@@ -15,7 +15,7 @@ from baselines.stardist.targets import object_probability, radial_distances
 from pctrans.backbone import Backbone
 from pctrans.distributed import count_per_process
 from pctrans.hub import config_coder
-from pctrans.images import Normalise, drop_small, pad_to_multiple
+from pctrans.images import Normalise, confidence_of, drop_small, pad_to_multiple
 from pctrans.layers import conv_norm
 from pctrans.targets import build_targets
 
@@ -102,12 +102,24 @@ class StarDist(
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: StarDistInference) -> Tensor:
         """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        logits, distances = evidence
-        objects = [self._objects(x, d, size, inference) for x, d in zip(logits, distances, strict=True)]
-        return torch.stack(objects)
+        return self._found(evidence, size, inference)[0]
 
-    def _objects(self, logits: Tensor, distances: Tensor, size: tuple[int, int], config: StarDistInference) -> Tensor:
-        """Find the objects of one image from logits (h, w) and distances (rays, h, w): (H, W)."""
+    @torch.no_grad()
+    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the maps of `segment`, and for each pixel the probability of its object (B, H, W) in [0, 1]."""
+        return self._found(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
+
+    def _found(
+        self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: StarDistInference
+    ) -> tuple[Tensor, Tensor]:
+        objects = [self._objects(x, d, size, inference) for x, d in zip(*evidence, strict=True)]
+        maps, confidence = map(torch.stack, zip(*objects, strict=True))
+        return maps, confidence
+
+    def _objects(
+        self, logits: Tensor, distances: Tensor, size: tuple[int, int], config: StarDistInference
+    ) -> tuple[Tensor, Tensor]:
+        """Find the objects of one image from logits (h, w) and distances (rays, h, w): ids and probabilities (H, W)."""
         stride = self.config.stride
         probability = logits.sigmoid()
         row, column = (probability > config.probability_threshold).nonzero(as_tuple=True)
@@ -115,8 +127,9 @@ class StarDist(
         corners = distances[:, row, column].T.clamp(LEAST_DISTANCE, math.hypot(*size))
         polygons = Polygons(stride * torch.stack((row, column), 1) + stride // 2, corners)
         large = polygons.areas() > config.min_area
-        kept = suppress(polygons[large], probability[row, column][large], config.overlap_threshold)
-        return drop_small(paint(kept, size, logits.device), config.min_area)
+        kept, scores = suppress(polygons[large], probability[row, column][large], config.overlap_threshold)
+        painted = paint(kept, size, logits.device)
+        return drop_small(painted, config.min_area), confidence_of(painted, scores)
 
 
 def _distance_error(distances: Tensor, outline: Tensor, probability: Tensor) -> Tensor:

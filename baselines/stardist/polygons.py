@@ -82,7 +82,7 @@ class PixelTest:
         return around[self.inside(torch.tensor([index], device=around.device), around)[0]]
 
 
-def suppress(polygons: Polygons, scores: Tensor, overlap_threshold: float) -> list[Tensor]:
+def suppress(polygons: Polygons, scores: Tensor, overlap_threshold: float) -> tuple[list[Tensor], Tensor]:
     """Keep the polygons of the highest scores, greedily (Schmidt et al. 2018, section 2.2).
 
     A polygon goes if a kept one shares with it more than the threshold of the area of the smaller of the two. Shared
@@ -94,25 +94,26 @@ def suppress(polygons: Polygons, scores: Tensor, overlap_threshold: float) -> li
         overlap_threshold: in [0, 1].
 
     Returns:
-        The pixels (M, 2) of each kept polygon, best first, also those outside the image.
+        The pixels (M, 2) of each of K kept polygons, best first, also those outside the image; and their scores (K,).
     """
     order = scores.argsort(descending=True, stable=True)
     polygons = polygons[order]
     test, areas = PixelTest(polygons), polygons.areas()
     left = torch.ones(len(polygons), dtype=torch.bool, device=scores.device)
-    kept = []
+    kept, places = [], []
     for index in range(len(polygons)):
         if not left[index]:
             continue
         pixels = test.pixels(index)
         kept.append(pixels)
+        places.append(index)
         apart = (polygons.centres - polygons.centres[index]).float().norm(dim=1)
         near = left & (apart < test.reach + test.reach[index])
         near[: index + 1] = False
         rivals = near.nonzero()[:, 0]
         shared = test.inside(rivals, pixels).sum(1)
         left[rivals] = shared <= overlap_threshold * areas[rivals].clamp(max=len(pixels))
-    return kept
+    return kept, scores[order][places]
 
 
 def paint(kept: list[Tensor], size: tuple[int, int], device: torch.device) -> Tensor:

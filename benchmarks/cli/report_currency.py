@@ -38,7 +38,7 @@ def page_sources(out: Path) -> str:
     linked = [*out.glob("studies/*/report.html"), *out.glob("reports/*_protocol.md")]
     folders = all_job_folders(out)
     read = [*out.glob("runs/*.json"), *out.glob("figures/*/data.json"), *_endings(folders)]
-    read += [path for folder in folders for path in (folder.errors, folder.robustness)]
+    read += [path for folder in folders for path in (folder.errors, folder.robustness, folder.calibration)]
     names = "\n".join(sorted(path.relative_to(out).as_posix() for path in linked))
     return _digest_of(out, read, names)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from benchmarks.merging.sources import Ended
 from benchmarks.run.validation import read_validation_scores
+from benchmarks.store.calibration import read_calibration
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
 from benchmarks.store.robustness import read_robustness
@@ -26,6 +27,7 @@ def contradiction(first: Ended, second: Ended) -> str | None:
         or _in_choice(first.result, second.result)
         or _in_validation(first.folder, second.folder)
         or _in_robustness(first, second)
+        or _in_calibration(first, second)
     )
     return found and f"{first.folder.path} and {second.folder.path}: {found}"
 
@@ -62,6 +64,13 @@ def _in_robustness(first: Ended, second: Ended) -> str | None:
         if other is not None and other != condition:
             return f"{first.folder.robustness.name} differs under {condition.kind} of strength {condition.strength}"
     return None
+
+
+def _in_calibration(first: Ended, second: Ended) -> str | None:
+    found = [read_calibration(job.folder, job.result) if job.result else None for job in (first, second)]
+    if found[0] is None or found[1] is None or found[0].images == found[1].images:
+        return None
+    return f"{first.folder.calibration.name} differs"
 
 
 def joined_runs(first: RunFile, second: RunFile) -> RunFile | str:

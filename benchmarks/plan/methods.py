@@ -54,6 +54,11 @@ class Method:
     def config_class(self) -> type[BaseModel]:
         return _load(self.config)
 
+    @property
+    def scores_objects(self) -> bool:
+        """Whether the model says how sure it is of each object (`benchmarks.contract.Scoring`); imports it."""
+        return callable(getattr(_load(self.model), "segment_with_confidence", None))
+
     def build(self, config: Mapping[str, Any]) -> Segmenter:
         """A fresh model of a resolved configuration.
 

@@ -21,7 +21,7 @@ from benchmarks.plan.external import read_external
 from benchmarks.plan.job import EXTERNAL, Job
 from benchmarks.plan.methods import get_method
 from benchmarks.run.cost import count_parameters, training_flops
-from benchmarks.run.prediction import Labeller, predict_split, score_split, segment_sample
+from benchmarks.run.prediction import Labelled, Labeller, predict_split, score_split, segment_with_scores
 from benchmarks.run.thresholds import settle_thresholds
 from benchmarks.run.training import JobTraining, check_processes, train_job
 from benchmarks.store.job_folder import JobFolder, now
@@ -152,7 +152,7 @@ class _Maker:
     """Where a job's label maps come from.
 
     Attributes:
-        label: from an image to its label map.
+        label: from an image to its label map and scores.
         parameters: of the whole model; None where it was made elsewhere.
         model: that was trained; None where nothing was.
         thresholds: how the model's were chosen; None where they are as configured.
@@ -167,7 +167,7 @@ class _Maker:
 
 def _external(job: Job, dataset: Dataset) -> _Maker:
     maps = read_external(job, dataset)
-    return _Maker(lambda id, _: maps[id], UNTRAINED, None, None)
+    return _Maker(lambda id, _: (maps[id], None), UNTRAINED, None, None)
 
 
 def _segmenter(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: Watcher, processes: int) -> _Maker:
@@ -182,7 +182,7 @@ def _segmenter(job: Job, dataset: Dataset, folder: JobFolder, device: str, watch
         training, segmenter = UNTRAINED, method.build(job.model)
         save_model(segmenter, job, folder.model)
 
-    def label(_: str, image: np.ndarray) -> np.ndarray:
-        return segment_sample(segmenter, image, job.tile, job.testing, device, job.training.precision)
+    def label(_: str, image: np.ndarray) -> Labelled:
+        return segment_with_scores(segmenter, image, job.tile, job.testing, device, job.training.precision)
 
     return _Maker(label, training, count_parameters(segmenter), segmenter if job.trained else None, thresholds)

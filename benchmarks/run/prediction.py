@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from benchmarks.contract import Segmenter
+from benchmarks.contract import Scoring, Segmenter
 from benchmarks.data import Dataset, read_labels
 from benchmarks.data.label_files import write_labels
 from benchmarks.errors import UserError
@@ -19,15 +19,18 @@ from benchmarks.machine.precision import computing_in
 from benchmarks.metrics.scoring import mean_scores, score_image
 from benchmarks.plan.job import Job
 from benchmarks.plan.settings import TestingSettings
+from benchmarks.store.calibration import write_scores_of
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.overlays import overlay
-from benchmarks.tiling import segment_image
+from benchmarks.tiling import segment_image, segment_image_with_scores
 from benchmarks.training.curves import Curve, read_curve
 from benchmarks.training.watcher import ImageProgress
 
 OVERLAYS = 3
-Labeller = Callable[[str, np.ndarray], np.ndarray]
-"""From an image's id and its pixels (3, H, W) to its label map (H, W)."""
+Labelled = tuple[np.ndarray, np.ndarray | None]
+"""A label map (H, W) and the scores (K,) in [0, 1] of its objects; None where the method has none."""
+Labeller = Callable[[str, np.ndarray], Labelled]
+"""From an image's id and its pixels (3, H, W) to its label map and scores."""
 
 
 def segment_sample(
@@ -54,10 +57,36 @@ def segment_sample(
         )
 
 
+def segment_with_scores(
+    segmenter: Segmenter,
+    image: np.ndarray,
+    tile: int,
+    testing: TestingSettings,
+    device: str,
+    precision: str,
+    *,
+    chains: bool = False,
+) -> Labelled:
+    """The label map of `segment_sample`, and the scores of its objects. See `segment_image_with_scores`."""
+    if not isinstance(segmenter, Scoring):
+        return segment_sample(segmenter, image, tile, testing, device, precision, chains=chains), None
+    with computing_in(precision, device):
+        return segment_image_with_scores(
+            segmenter.segment_with_confidence,
+            image,
+            tile=tile,
+            overlap=testing.overlap,
+            batch_size=testing.batch_size,
+            flips=testing.flips,
+            chains=chains,
+            device=device,
+        )
+
+
 def predict_split(
     label: Labeller, job: Job, dataset: Dataset, folder: JobFolder, progress: ImageProgress | None = None
 ) -> float | None:
-    """Store predictions/<id>.tif for every image of the job's split that has no whole one yet, and some overlays.
+    """Store label map and scores of every image of the job's split that has no whole map yet, and some overlays.
 
     Returns:
         Seconds an image, on average over all starts; None where the split was predicted already and the
@@ -70,8 +99,10 @@ def predict_split(
         if not _is_whole(path):
             image = dataset.load(id).image
             begun = time.perf_counter()
-            labels = label(id, image)
+            labels, scores = label(id, image)
             times.append({"iteration": index, "seconds": time.perf_counter() - begun})
+            # First, as a whole label map is not made again.
+            write_scores_of(folder.prediction_scores(id), scores)
             write_labels(path, labels)
         picture = folder.overlays / f"{id}.png"
         if index < OVERLAYS and not picture.exists():

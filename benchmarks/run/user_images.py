@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from benchmarks.contract import Scoring
 from benchmarks.data import read_labels
 from benchmarks.data.label_files import origin_of, write_labels
 from benchmarks.data.normalisation import Range, normalise, odd_range
@@ -25,7 +26,8 @@ from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, w
 from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
-from benchmarks.run.prediction import save_overlay, segment_sample
+from benchmarks.run.prediction import Labelled, save_overlay, segment_with_scores
+from benchmarks.store.calibration import DECIMALS, read_scores_of, write_scores_of
 from benchmarks.store.saved_model import SavedModel, find_model, load_model
 from benchmarks.tiling import never_whole
 from benchmarks.tiling.magnification import (
@@ -95,7 +97,7 @@ def predict_images(
     overwrite: bool = False,
     exports: Collection[Export] = (),
 ) -> Iterator[Predicted]:
-    """Segment image by image into labels/, overlays/ and, at the end, objects.csv.
+    """Segment image by image into labels/, scores/, overlays/ and, at the end, objects.csv.
 
     The same call continues where an earlier one stopped: images that have labels are only measured. Labels carry the
     digests of their image's file and of the options, so those of an image that was replaced are made again. An image
@@ -115,7 +117,7 @@ def predict_images(
     described = {"model": _digest(model), **chosen, **options.plane.made()}
     if not overwrite:
         _refuse_others(out, described, images)
-    for folder in (out, out / "labels", out / "overlays"):
+    for folder in (out, out / "labels", out / "scores", out / "overlays"):
         remove_leftovers(folder)
     write_json(out / PREDICT_FILE, described)
     made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
@@ -129,8 +131,8 @@ def predict_images(
             predicted, measured = Predicted(path, problem=str(error)), []
         rows += measured
         yield predicted
-    columns = ["image", *measurement_columns(intensity=True), *(MICROMETRE_COLUMNS if "csv" in exports else ())]
-    table = pd.DataFrame(rows, columns=columns)
+    micrometres = MICROMETRE_COLUMNS if "csv" in exports else ()
+    table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True), "score", *micrometres])
     write_atomic(out / "objects.csv", table.to_csv(index=False))
     exporter.finish()
 
@@ -196,10 +198,12 @@ class _Work:
         notes = []
         if self.settings.range == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
-        labels = self._labels(path, image, file.digest)
+        labels, scores = self._labels(path, image, file.digest)
         notes += self._size_notes(path, labels)
         size = file.pixel_size(self.plane)
-        rows = [row | in_micrometres(row, size) for row in object_measurements(labels, image)]
+        measured = object_measurements(labels, image)
+        told = [None] * len(measured) if scores is None else scores.tolist()
+        rows = [row | {"score": score} | in_micrometres(row, size) for row, score in zip(measured, told, strict=True)]
         problem = self._exported(
             Segmented(image_stem(path.name), path.name, labels, rows, size, self._origin(file.digest))
         )
@@ -223,26 +227,29 @@ class _Work:
         if not (origin_of(target) or "").startswith(_image(digest)):
             if target.exists():
                 self.exporter.forget(image_stem(path.name))
-            target.unlink(missing_ok=True)
-            picture.unlink(missing_ok=True)
+            for made in (target, picture, _scores_of(target)):
+                made.unlink(missing_ok=True)
 
     def _origin(self, digest: str) -> str:
         return f"{_image(digest)}, by model and options sha256 {self.made_by}"
 
-    def _labels(self, path: Path, image: np.ndarray, digest: str) -> np.ndarray:
+    def _labels(self, path: Path, image: np.ndarray, digest: str) -> Labelled:
         target, picture = self._targets(path)
         origin = self._origin(digest)
-        labels = None if self.overwrite else _read_if_of(target, origin)
-        if labels is None:
-            labels = drop_small(self._segmented(path, image), self.settings.min_size)
+        scored = isinstance(self.saved.segmenter, Scoring)
+        found = None if self.overwrite else _read_if_of(target, origin, scored=scored)
+        if found is None:
+            found = _without_small(*self._segmented(path, image), self.settings.min_size)
             self.exporter.forget(image_stem(path.name))
-            picture.unlink(missing_ok=True)
-            write_labels(target, labels, origin=origin)
+            for before in (picture, _scores_of(target)):  # a label map must never be seen with another's scores
+                before.unlink(missing_ok=True)
+            write_labels(target, found[0], origin=origin)
+            write_scores_of(_scores_of(target), found[1])
         if not picture.exists():
-            save_overlay(picture, image, labels)
-        return labels
+            save_overlay(picture, image, found[0])
+        return found
 
-    def _segmented(self, path: Path, image: np.ndarray) -> np.ndarray:
+    def _segmented(self, path: Path, image: np.ndarray) -> Labelled:
         saved, settings = self.saved, self.settings
         testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
         height, width = image.shape[1:]
@@ -251,8 +258,8 @@ class _Work:
             "Take a smaller --tile, or cut the image into parts.",
         ):
 
-            def segment(pixels: np.ndarray) -> np.ndarray:
-                return segment_sample(
+            def segment(pixels: np.ndarray) -> Labelled:
+                return segment_with_scores(
                     saved.segmenter, pixels, settings.tile, testing, self.device, saved.precision, chains=True
                 )
 
@@ -296,14 +303,25 @@ def _image(digest: str) -> str:
     return f"image sha256 {digest}"
 
 
-def _read_if_of(target: Path, origin: str) -> np.ndarray | None:
-    """Read a label map; None where there is none of this origin, or a damaged one."""
+def _scores_of(target: Path) -> Path:
+    """Where the scores of a label map's objects lie."""
+    return target.parents[1] / "scores" / f"{target.stem}.csv"
+
+
+def _read_if_of(target: Path, origin: str, *, scored: bool) -> Labelled | None:
+    """Read a label map and its scores; None where there are none of this origin, or damaged ones.
+
+    Args:
+        scored: whether the model gives scores; label maps of versions that stored none are then made again.
+    """
     if origin_of(target) != origin:
         return None
     try:
-        return read_labels(target)
+        labels = read_labels(target)
+        scores = read_scores_of(_scores_of(target), int(labels.max(initial=0))) if scored else None
     except UserError:
         return None
+    return None if scored and scores is None else (labels, scores)
 
 
 def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:
@@ -348,6 +366,13 @@ def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path])
             f"{min(there)} is there already, and was not made with this model and these options; give another "
             "--out folder, or --overwrite."
         )
+
+
+def _without_small(labels: np.ndarray, scores: np.ndarray | None, min_size: int) -> Labelled:
+    """Remove small objects with their scores, which are rounded to what is stored of them."""
+    if scores is not None:
+        scores = np.round(scores[np.bincount(labels.ravel())[1:] >= min_size], DECIMALS)
+    return drop_small(labels, min_size), scores
 
 
 def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from benchmarks.errors import UserError
 from benchmarks.plan.methods import all_methods
 from benchmarks.run.thresholds import read_choice
 from benchmarks.run.validation import read_validation_scores
+from benchmarks.store.calibration import read_calibration
 from benchmarks.store.checksums import changed_files
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder, all_job_folders
@@ -119,6 +120,7 @@ def _disagreements(folder: JobFolder, result: Result) -> Iterator[str]:
     yield from _in_model(folder, result)
     yield from _in_validation(folder)
     yield from _in_robustness(folder, result)
+    yield from _in_calibration(folder, result)
 
 
 def _in_description(folder: JobFolder, result: Result) -> Iterator[str]:
@@ -198,5 +200,12 @@ def _in_validation(folder: JobFolder) -> Iterator[str]:
 def _in_robustness(folder: JobFolder, result: Result) -> Iterator[str]:
     try:
         read_robustness(folder, result)
+    except UnreadableError as error:
+        yield str(error)
+
+
+def _in_calibration(folder: JobFolder, result: Result) -> Iterator[str]:
+    try:
+        read_calibration(folder, result)
     except UnreadableError as error:
         yield str(error)

@@ -142,6 +142,10 @@ class JobFolder:
         """The label map of an image."""
         return self.predictions / f"{image}.tif"
 
+    def prediction_scores(self, image: str) -> Path:
+        """The scores of its objects, where the method has any."""
+        return self.predictions / f"{image}.csv"
+
     @property
     def overlays(self) -> Path:
         """Folder of pictures of the first images' objects."""
@@ -181,6 +185,11 @@ class JobFolder:
     def robustness(self) -> Path:
         """Scores of the finished model on test images that were made worse, where `robustness` has looked."""
         return self.path / "robustness.json"
+
+    @property
+    def calibration(self) -> Path:
+        """The score of each object and what it matched, where `calibration` has looked."""
+        return self.path / "calibration.json"
 
     @property
     def set_aside(self) -> Path:
@@ -285,8 +294,8 @@ class JobFolder:
         """Remove what came after a training that begins anew: it is of weights that are no more."""
         for folder in (self.predictions, self.overlays):
             shutil.rmtree(folder, ignore_errors=True)
-        made = (self.thresholds, self.prediction_times, self.added_metrics, self.validation_scores, self.robustness)
-        for file in made:
+        looked_at = (self.validation_scores, self.robustness, self.calibration)
+        for file in (self.thresholds, self.prediction_times, self.added_metrics, *looked_at):
             file.unlink(missing_ok=True)
 
     def _with_added_metrics(self, result: Result) -> Result:
@@ -346,7 +355,7 @@ class JobFolder:
     @property
     def later_files(self) -> tuple[Path, ...]:
         """What other commands may add to a finished job; none of it need be there."""
-        return (self.added_metrics, self.errors, self.validation_scores, self.robustness)
+        return (self.added_metrics, self.errors, self.validation_scores, self.robustness, self.calibration)
 
     def lasting_files(self) -> list[Path]:
         """Every file but those that are of processes and of the machine that they run on, sorted."""

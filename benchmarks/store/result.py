@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -156,6 +158,12 @@ class AddedMetrics(SealedDocument):
             raise ValueError("added_metrics.json is of another job or of other images")
         images = [added | row for added, row in zip(self.images, result.images, strict=True)]
         return result.model_copy(update={"metrics": {**self.metrics, **result.metrics}, "images": images})
+
+
+def digest_of(result: Result) -> str:
+    """The SHA-256 (hex) of the PQ of every image: other weights give another."""
+    scored = [[str(image.get("id")), image.get("pq")] for image in result.images]
+    return hashlib.sha256(json.dumps(scored).encode()).hexdigest()
 
 
 def check_means(metrics: Mapping[str, float | None], images: Sequence[Mapping[str, Any]]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +9,7 @@ from pydantic import Field
 
 from benchmarks.store.documents import Document, SealedDocument, UnreadableError, read_document, write_sealed
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.result import Key, Result, check_means
+from benchmarks.store.result import Key, Result, check_means, digest_of
 
 SCHEMA = 1
 """The version of robustness.json. It is raised when a definition changes; what has another version is measured anew."""
@@ -43,12 +41,6 @@ class JobRobustness(SealedDocument):
 
     def find(self, kind: str, strength: int) -> Condition | None:
         return next((one for one in self.conditions if one.place == (kind, strength)), None)
-
-
-def digest_of(result: Result) -> str:
-    """The SHA-256 (hex) of the PQ of every image: other weights give another."""
-    scored = [[str(image.get("id")), image.get("pq")] for image in result.images]
-    return hashlib.sha256(json.dumps(scored).encode()).hexdigest()
 
 
 def read_robustness(folder: JobFolder, result: Result) -> JobRobustness | None:

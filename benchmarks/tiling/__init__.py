@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.tiling.segment import segment_image
+from benchmarks.tiling.scores import mean_by_object
+from benchmarks.tiling.segment import segment_image, segment_image_with_scores
 from benchmarks.tiling.whole import never_whole
 
-__all__ = ["never_whole", "segment_image"]
+__all__ = ["mean_by_object", "never_whole", "segment_image", "segment_image_with_scores"]

@@ -13,9 +13,12 @@ from benchmarks.metrics import ContingencyTable, contingency_table, relabel
 FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 
 
-def segment_views(segment: Callable[[Tensor], Tensor], images: Tensor) -> list[Tensor]:
-    """Segment (B, 3, h, w) images in each of `FLIPS`; return the label maps (B, h, w), flipped back."""
-    return [segment(images.flip(axes)).flip(axes) for axes in FLIPS]
+def segment_views(
+    segment: Callable[[Tensor], tuple[Tensor, Tensor | None]], images: Tensor
+) -> list[tuple[Tensor, Tensor | None]]:
+    """Segment (B, 3, h, w) images in each of `FLIPS`; return what is found, maps of (B, h, w), flipped back."""
+    found = ((axes, segment(images.flip(axes))) for axes in FLIPS)
+    return [(maps.flip(axes), None if sure is None else sure.flip(axes)) for axes, (maps, sure) in found]
 
 
 def vote(views: list[np.ndarray]) -> np.ndarray:
@@ -32,17 +35,36 @@ def vote(views: list[np.ndarray]) -> np.ndarray:
     Returns:
         (h, w) int32, ids not necessarily contiguous.
     """
+    return _majority(_with_common_ids(views)[0])
+
+
+def vote_with_confidence(views: list[np.ndarray], confidence: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Combine V label maps as `vote` does, and how sure they are of their pixels.
+
+    Args:
+        views: V maps, (h, w) integers, 0 background.
+        confidence: V maps, (h, w) float in [0, 1].
+
+    Returns:
+        The label map, and (h, w) float32: the mean over all views, in which one that does not give the pixel to the
+        object that has it counts 0, as disagreement is doubt.
+    """
+    common, order = _with_common_ids(views)
+    labels = _majority(common)
+    agreeing = np.where(common == labels, np.stack(confidence)[order], 0)
+    return labels, agreeing.mean(axis=0, dtype=np.float32)
+
+
+def _with_common_ids(views: list[np.ndarray]) -> tuple[np.ndarray, list[int]]:
+    """Rename the objects of all views as the reference names them; the maps (V, h, w), it first, and their order."""
     tables = {(a, b): contingency_table(views[a], views[b]) for a, b in permutations(range(len(views)), 2)}
     matches = {pair: 2 * table.intersections > table.unions for pair, table in tables.items()}
     agreement = [sum(matches[a, b].sum() for b in range(len(views)) if b != a) for a in range(len(views))]
     reference = int(np.argmax(agreement))
     own = relabel(views[reference])[0]
-    others = [
-        _renamed(views[view], tables[reference, view], matches[reference, view])
-        for view in range(len(views))
-        if view != reference
-    ]
-    return _majority(np.stack([own, *others]))
+    others = [view for view in range(len(views)) if view != reference]
+    renamed = [_renamed(views[view], tables[reference, view], matches[reference, view]) for view in others]
+    return np.stack([own, *renamed]), [reference, *others]
 
 
 def _renamed(labels: np.ndarray, table: ContingencyTable, matched: np.ndarray) -> np.ndarray:

@@ -13,8 +13,11 @@ from benchmarks.data.decoding.limits import MAX_PIXELS
 from benchmarks.errors import UserError
 from benchmarks.metrics import relabel
 
-Segment = Callable[[np.ndarray], np.ndarray]
-"""From an image (3, H, W) in [0, 1] to its label map (H, W), 0 background."""
+Labelled = tuple[np.ndarray, np.ndarray | None]
+"""A label map (H, W), ids 1..K, and the score of each object (K,), or None where a method has none."""
+
+Segment = Callable[[np.ndarray], Labelled]
+"""From an image (3, H, W) in [0, 1] to its objects."""
 
 ROUNDS = 4
 SETTLED = 0.1
@@ -37,7 +40,7 @@ def median_diameter(maps: Iterable[np.ndarray]) -> float | None:
     return float(np.median(2 * np.sqrt(found / math.pi))) if len(found) else None
 
 
-def segment_resized(segment: Segment, image: np.ndarray, factor: float) -> np.ndarray:
+def segment_resized(segment: Segment, image: np.ndarray, factor: float) -> Labelled:
     """Segment an image that is resized by `factor`, and bring the label map to the image's own size.
 
     Images are resized bilinearly, smoothed first where they become smaller; labels by the nearest pixel, so that thin
@@ -48,7 +51,7 @@ def segment_resized(segment: Segment, image: np.ndarray, factor: float) -> np.nd
         factor: above 1 enlarges.
 
     Returns:
-        (H, W) int32, ids 1..K.
+        The labels as (H, W) int32, and the scores of the objects that are left.
 
     Raises:
         UserError: the resized image would have more pixels than are read from files.
@@ -64,8 +67,9 @@ def segment_resized(segment: Segment, image: np.ndarray, factor: float) -> np.nd
         return segment(image)
     shrinks = factor < 1
     resized = np.stack([resize(plane, size, order=1, anti_aliasing=shrinks) for plane in image]).astype(np.float32)
-    labels = resize_labels(segment(resized.clip(0, 1)), (height, width))
-    return relabel(labels)[0].astype(np.int32)
+    labels, scores = segment(resized.clip(0, 1))
+    dense, left, _ = relabel(resize_labels(labels, (height, width)))
+    return dense.astype(np.int32), None if scores is None else scores[left - 1]
 
 
 def checked_diameter(text: str | None, where: str) -> float | Literal["auto"] | None:
@@ -118,7 +122,7 @@ def estimate_diameter(segment: Segment, image: np.ndarray, trained: float) -> fl
     """
     factor = 1.0
     for _ in range(ROUNDS):
-        diameter = median_diameter([segment_resized(segment, image, factor)])
+        diameter = median_diameter([segment_resized(segment, image, factor)[0]])
         if diameter is None:
             return None if factor == 1 else trained / factor
         found = min(max(trained / diameter, 1 / MOST), MOST)

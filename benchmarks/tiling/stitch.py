@@ -21,17 +21,20 @@ class Stitcher:
 
     Attributes:
         canvas: (H, W) int32; ids have gaps while tiles are being added.
+        confidence: (H, W) float32, that of each pixel of an object, as the tile that painted it says; on the background
+            it means nothing. None where tiles say none.
     """
 
     def __init__(self, height: int, width: int, *, chains: bool = False) -> None:
         """Args: chains: whether one object of a tile may join several that were apart in the tiles before it."""
         self.canvas = np.zeros((height, width), np.int32)
+        self.confidence: np.ndarray | None = None
         self._highest_id = 0
         self._chains = chains
         # The id that each id has become; ids outside of a tile are looked up when they are seen again.
         self._become = np.zeros(1, np.int32)
 
-    def add(self, labels: np.ndarray, tile: Tile) -> None:
+    def add(self, labels: np.ndarray, tile: Tile, confidence: np.ndarray | None = None) -> None:
         """Place the label map (h, w) of the next tile in raster order.
 
         An old and a new object are the same where their IoU within the area seen before is above 0.5. Then
@@ -44,6 +47,9 @@ class Stitcher:
 
         With `chains`, a new object also joins every old one of which it has more than half, or the other way round, if
         both are cut: an object longer than the overlap may have left a tile and come back to it.
+
+        Args:
+            confidence: (h, w) float of the tile's pixels, for all tiles or for none.
         """
         window = self.canvas[tile.top : tile.bottom, tile.left : tile.right]
         window[:] = self._become[window]
@@ -77,8 +83,15 @@ class Stitcher:
         paints_seen[rejected] = paints_unseen[rejected] = False
         paint = (window == 0) & np.where(seen, paints_seen[new], paints_unseen[new])
         window[paint] = ids[new[paint]]
+        if confidence is not None:
+            self._note(confidence, paint, tile)
         for old, joining in zip(*chained, strict=True):
             self._join(int(old), int(ids[joining]))
+
+    def _note(self, confidence: np.ndarray, paint: np.ndarray, tile: Tile) -> None:
+        if self.confidence is None:
+            self.confidence = np.zeros(self.canvas.shape, np.float32)
+        self.confidence[tile.top : tile.bottom, tile.left : tile.right][paint] = confidence[paint]
 
     def finish(self) -> np.ndarray:
         """Return the (H, W) int32 label map with ids 1..K."""

@@ -16,6 +16,7 @@ from reports.collect import RowResults, TableResults
 from reports.comparisons import against_reference
 from reports.costs import COST_NOTE, cost_table
 from reports.html.anatomy import ErrorSection, error_section
+from reports.html.calibration import CalibrationSection, calibration_section
 from reports.html.distributions import Distribution, distributions
 from reports.html.grid import Grid
 from reports.html.pictures import Embedded, embed
@@ -80,6 +81,7 @@ class TableSection:
     cost_note: str
     errors: ErrorSection
     robustness: RobustnessSection
+    calibration: CalibrationSection
     learning: Grid
     learning_rule: str
     learning_picture: Embedded
@@ -125,6 +127,7 @@ def table_section(run: RunTable, out: Path, written: Mapping[str, ReportPaths]) 
         cost_note=COST_NOTE,
         errors=error_section(results, out),
         robustness=robustness_section(results, out),
+        calibration=calibration_section(results, out),
         learning=learning,
         learning_rule=RULE,
         learning_picture=embed(learning_picture),

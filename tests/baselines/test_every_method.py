@@ -10,8 +10,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tiny import RECIPES
+from torch.nn import functional as F
 
-from benchmarks.contract import Segmenter, Tunable
+from benchmarks.contract import Scoring, Segmenter, Tunable
 from benchmarks.metrics import image_metrics
 from benchmarks.plan.methods import METHODS, configure, search_space
 
@@ -216,3 +217,21 @@ def test_two_images_are_learned_by_heart(name: str) -> None:
     maps = model.eval().segment(images)
     for truth, predicted in zip(labels, maps, strict=True):
         assert image_metrics(truth.numpy(), predicted.numpy())["pq"] > 0.9
+
+
+@pytest.mark.parametrize("size", [(64, 64), (50, 77)])
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_method_that_scores_gives_the_maps_of_before(name: str, size: tuple[int, int]) -> None:
+    """Only the watershed has nothing to say of how sure it is."""
+    model = build(name)
+    assert isinstance(model, Scoring) == (name in TRAINED)
+    if not isinstance(model, Scoring):
+        return
+    labels = torch.stack([SCENES["several instances"], SCENES["one instance"]])
+    model.losses(pictures(labels), labels)  # type: ignore[attr-defined]  # moves the running statistics off their start
+    model.eval()  # type: ignore[attr-defined]
+    images = F.pad(pictures(labels), (0, 32, 0, 0))[..., : size[0], : size[1]]
+    maps, confidence = model.segment_with_confidence(images)
+    assert torch.equal(maps, model.segment(images))  # type: ignore[attr-defined]
+    assert confidence.shape == maps.shape and confidence.dtype == torch.float32
+    assert bool(((confidence >= 0) & (confidence <= 1)).all())

@@ -131,6 +131,8 @@ def test_post_processing_of_two_overlapping_masks() -> None:
     settings = Mask2FormerInference(visible_share=0.5, min_area=0)
     painted = paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings)
     assert painted.tolist() == [[1, 1, 1, 2, 2, 0]]  # the third is less likely an object than not
+    _, confidence = inference.paint_with_confidence(class_logits, logit(masks), (1, 6), (1, 6), settings)
+    assert confidence[0].tolist() == pytest.approx([0.54, 0.54, 0.54, 0.72, 0.72, 0])
     settings = Mask2FormerInference(min_area=2)
     assert paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings).tolist() == [[1, 1, 1, 0, 0, 0]]
 

@@ -79,8 +79,10 @@ def test_selection_rescores_suppresses_and_caps() -> None:
 
 def test_painting_gives_each_pixel_to_the_best() -> None:
     masks = blobs(16, (2, 2, 6), (6, 6, 8))
-    labels = paint(masks, torch.tensor([0.9, 0.5]), OSFormerInference())
+    labels, confidence = paint(masks, torch.tensor([0.9, 0.5]), OSFormerInference())
     assert labels.shape == (64, 64)
+    assert confidence[labels == 1].unique().tolist() == pytest.approx([0.9])
+    assert confidence[labels == 2].unique().tolist() == pytest.approx([0.5])
     assert labels[28, 28] == 1 and labels[40, 40] == 2 and labels[60, 10] == 0
     assert labels.unique().tolist() == [0, 1, 2]
 
@@ -88,13 +90,14 @@ def test_painting_gives_each_pixel_to_the_best() -> None:
 def test_a_duplicate_leaves_no_fringe() -> None:
     masks = blobs(16, (4, 4, 8), (3, 3, 10))  # 36 cells of a hundred peep out behind the better one
     scores = torch.tensor([0.9, 0.1])
-    assert paint(masks, scores, OSFormerInference()).max() == 1
-    assert paint(masks, scores, OSFormerInference(visible_share=0.3)).max() == 2
+    assert paint(masks, scores, OSFormerInference())[0].max() == 1
+    assert paint(masks, scores, OSFormerInference(visible_share=0.3))[0].max() == 2
 
 
 def test_small_objects_are_dropped_and_the_rest_renumbered() -> None:
     masks = blobs(16, (0, 0, 1), (8, 8, 6))
-    assert paint(masks, torch.tensor([0.9, 0.8]), OSFormerInference(min_area=16)).unique().tolist() == [0, 1]
+    labels, _ = paint(masks, torch.tensor([0.9, 0.8]), OSFormerInference(min_area=16))
+    assert labels.unique().tolist() == [0, 1]
 
 
 def test_two_cells_become_two_instances() -> None:

@@ -43,7 +43,7 @@ def test_as_many_polygons_are_kept_as_by_the_package(case: dict[str, Any]) -> No
     centres = labels[0].nonzero()[::7]
     distances = radial_distances(labels, RAYS, 1)[0, :, centres[:, 0], centres[:, 1]].T
     scores = object_probability(build_targets(labels))[0, centres[:, 0], centres[:, 1]]
-    kept = suppress(Polygons(centres, distances), scores, OVERLAP)
+    kept, _ = suppress(Polygons(centres, distances), scores, OVERLAP)
     test = PixelTest(Polygons(centres, distances))
     chosen = [int((centres == torch.tensor(centre)).all(1).nonzero()) for centre in case["kept"]]
     theirs = paint([test.pixels(index) for index in chosen], (96, 128), labels.device)
@@ -94,9 +94,10 @@ def test_pixels_inside_are_those_of_another_rasteriser() -> None:
 def test_of_overlapping_polygons_the_more_probable_stays() -> None:
     """Circles of radius 6: those 3 apart share two thirds, those 11 apart next to nothing."""
     polygons = Polygons(torch.tensor([[20, 20], [20, 23], [20, 31]]), torch.full((3, 32), 6.0))
-    kept = suppress(polygons, torch.tensor([0.6, 0.9, 0.5]), 0.4)
+    kept, kept_scores = suppress(polygons, torch.tensor([0.6, 0.9, 0.5]), 0.4)
     assert [pixels.float().mean(0).tolist() for pixels in kept] == [[20, 23], [20, 31]]
-    assert len(suppress(polygons, torch.tensor([0.6, 0.9, 0.5]), 0.9)) == 3
+    assert kept_scores.tolist() == pytest.approx([0.9, 0.5])
+    assert len(suppress(polygons, torch.tensor([0.6, 0.9, 0.5]), 0.9)[0]) == 3
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -24,6 +24,25 @@ def literal_instances(mask_logits: Tensor, size: tuple[int, int], config: Infere
     query on. "binary", the released form: enlarged masks are binarised and those are averaged; groups gather in the
     order of the queries.
     """
+    return _found(mask_logits, size, config)[0]
+
+
+def literal_scores(mask_logits: Tensor, size: tuple[int, int], config: InferenceConfig) -> list[float]:
+    """The score of each object 1..K: the mean over its pixels of the mean soft value of its group's enlarged masks."""
+    labels, owner, groups, enlarged = _found(mask_logits, size, config)
+    scores = []
+    for id in range(1, int(labels.max()) + 1):
+        pixels = [(y, x) for y in range(size[0]) for x in range(size[1]) if labels[y, x] == id]
+        group = groups[int(owner[pixels[0]]) - 1]
+        values = [sum(enlarged[q, y, x].item() for q in group) / len(group) for y, x in pixels]
+        scores.append(sum(values) / len(values))
+    return scores
+
+
+def _found(
+    mask_logits: Tensor, size: tuple[int, int], config: InferenceConfig
+) -> tuple[Tensor, Tensor, list[list[int]], Tensor]:
+    """The instance map, the number of each pixel's group, the groups and the enlarged soft masks."""
     soft = 1 / (1 + torch.exp(-mask_logits.double()))
     enlarged = 1 / (1 + torch.exp(-bilinear(mask_logits.double(), size)))
     cell_area = size[0] * size[1] / (soft.shape[1] * soft.shape[2])
@@ -35,7 +54,8 @@ def literal_instances(mask_logits: Tensor, size: tuple[int, int], config: Infere
     if config.containment_threshold is not None:
         kept = _not_contained([_average(group, soft, config) for group in groups], config)
         groups = [group for group, keep in zip(groups, kept, strict=True) if keep]
-    return _instance_map([_average(group, enlarged, config) for group in groups], size, config)
+    labels, owner = _instance_map([_average(group, enlarged, config) for group in groups], size, config)
+    return labels, owner, groups, enlarged
 
 
 def _average(group: list[int], soft: Tensor, config: InferenceConfig) -> Tensor:
@@ -76,8 +96,11 @@ def _not_contained(averaged: list[Tensor], config: InferenceConfig) -> list[bool
     return [not contained(own) for own in cells]
 
 
-def _instance_map(averaged: list[Tensor], size: tuple[int, int], config: InferenceConfig) -> Tensor:
-    """Every pixel to the mask that is highest there, the earlier one of equals, if that is above the threshold."""
+def _instance_map(averaged: list[Tensor], size: tuple[int, int], config: InferenceConfig) -> tuple[Tensor, Tensor]:
+    """Every pixel to the mask that is highest there, the earlier one of equals, if that is above the threshold.
+
+    Small objects are then left out. Returns the map, and the number of each pixel's mask before that.
+    """
     owner = torch.zeros(size, dtype=torch.long)
     for y in range(size[0]):
         for x in range(size[1]):
@@ -90,4 +113,4 @@ def _instance_map(averaged: list[Tensor], size: tuple[int, int], config: Inferen
         if (owner == number).sum() > config.min_area:
             result[owner == number] = next_id
             next_id += 1
-    return result
+    return result, owner

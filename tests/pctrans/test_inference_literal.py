@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from literal_inference import literal_instances
+from literal_inference import literal_instances, literal_scores
 from torch import Tensor
 
 from pctrans.config import InferenceConfig
-from pctrans.inference import cluster_then_average
+from pctrans.inference import cluster_then_average, cluster_with_confidence
 
 SETTINGS = {
     "soft": InferenceConfig(min_area=8),
@@ -45,6 +45,16 @@ def test_instance_maps(name: str, seed: int) -> None:
     expected = literal_instances(logits, size, SETTINGS[name])
     assert expected.max() > 0
     assert torch.equal(cluster_then_average(logits, size, SETTINGS[name]), expected)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_are_mean_soft_values(name: str, seed: int) -> None:
+    logits, size = discs(seed), (24, 36)
+    labels, confidence = cluster_with_confidence(logits, size, SETTINGS[name])
+    expected = literal_scores(logits, size, SETTINGS[name])
+    found = [confidence[labels == id].mean().item() for id in range(1, int(labels.max()) + 1)]
+    assert found == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("averaging", ["soft", "binary"])

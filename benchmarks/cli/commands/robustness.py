@@ -1,4 +1,4 @@
-"""`pctrans-bench robustness`: how finished models do on worse images."""
+"""`pctrans-bench robustness` and `calibration`: how finished models do on worse images, and whether they know."""
 
 from __future__ import annotations
 
@@ -51,4 +51,50 @@ def robustness(
     for title, path in (("Markdown", paths.markdown), ("CSV", paths.csv), ("picture", paths.picture)):
         console.print(f"{title:>9}  {path}", soft_wrap=True)
     if measured.problems:
+        raise typer.Exit(1)
+
+
+def calibration(
+    table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
+    out: Out = Path("results"),
+    device: Device = "auto",
+) -> None:
+    """Compare the scores of a table's objects with the share of them that is right; trains nothing.
+
+    From label maps and their scores; what was found is kept beside each result, so that the reports can be repeated
+    where label maps are not. Label maps of versions that stored no scores get them from the saved model, which takes
+    as long as testing. Exit status 1 if a finished job of a method that gives scores has none.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchmarks.machine.environment import choose_device
+    from benchmarks.machine.terminal import text_console
+    from reports.calibration import calibrate_table, summary_grid, write_calibration_reports
+    from reports.calibration.writing import problem_lines, sentences
+    from reports.collect import collect
+
+    console = text_console(highlight=False)
+    results = collect(out, table)
+    with console.status("comparing scores") as status:
+        calibrated = calibrate_table(
+            results,
+            out,
+            choose_device(device),
+            lambda what, done, images: status.update(f"{what}: {done} of {images} images"),
+        )
+        paths = write_calibration_reports(calibrated, out)
+    headings, lines = summary_grid(calibrated)
+    shown = Table(*headings, box=SIMPLE_HEAD)
+    for line in lines:
+        shown.add_row(*map(Text, line))
+    shown.width = text_console(width=1000).measure(shown).maximum
+    console.print(shown, crop=False)
+    for sentence in (*sentences(calibrated), *problem_lines(calibrated)):
+        console.print(sentence, soft_wrap=True)
+    written = {"Markdown": paths.markdown, "CSV": paths.csv, "bins": paths.bins, "picture": paths.picture}
+    for title, path in written.items():
+        console.print(f"{title:>9}  {path}", soft_wrap=True)
+    if calibrated.problems:
         raise typer.Exit(1)

@@ -154,7 +154,7 @@ def test_a_job_stopped_between_training_and_scoring_goes_on(
     with pytest.raises(Killed):
         run_job(job, dataset, tmp_path, "cpu", Watcher(prediction=die))
     folder = JobFolder.of(job, tmp_path).path
-    assert not (folder / "result.json").exists() and len(list(folder.glob("predictions/*"))) == 1
+    assert not (folder / "result.json").exists() and len(list(folder.glob("predictions/*.tif"))) == 1
     assert run_job(job, dataset, tmp_path, "cpu").status == "done"
     results = [json.loads((f / "result.json").read_text()) for f in (finished, folder)]
     assert results[0]["images"] == results[1]["images"]

@@ -18,7 +18,7 @@ from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.plan.job import DataReference, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
-from benchmarks.run.prediction import segment_sample
+from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.run.user_images import Predicted, PredictOptions, drop_small, predict_images
 from benchmarks.store.saved_model import load_model, save_model
 
@@ -194,11 +194,11 @@ def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
 ) -> None:
     shapes = []
 
-    def noted(segmenter: object, image: np.ndarray, *arguments: object, **options: object) -> np.ndarray:
+    def noted(segmenter: object, image: np.ndarray, *arguments: object, **options: object) -> Labelled:
         shapes.append(image.shape[1:])
-        return segment_sample(segmenter, image, *arguments, **options)  # type: ignore[arg-type]
+        return segment_with_scores(segmenter, image, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("benchmarks.run.user_images.segment_sample", noted)
+    monkeypatch.setattr("benchmarks.run.user_images.segment_with_scores", noted)
     saved_model(tmp_path, diameter=32.0)  # its objects are twice as wide as these discs, which measure 16
     write_discs(tmp_path / "images" / "a.png", 4)
     options = PredictOptions(diameter=asked)  # type: ignore[arg-type]
@@ -268,3 +268,11 @@ def test_an_image_that_does_not_fit_is_named_with_what_to_do(error: Exception) -
         raise error
     with pytest.raises(RuntimeError, match="shapes"), explaining_lack_of_memory("big.tif", "x"):
         raise RuntimeError("shapes do not match")
+
+
+def test_a_method_without_scores_leaves_the_column_empty(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    predicted(tmp_path)
+    table = pd.read_csv(tmp_path / "out" / "objects.csv")
+    assert table.columns[-1] == "score" and table["score"].isna().all() and len(table) == 2

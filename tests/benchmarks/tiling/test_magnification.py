@@ -37,20 +37,24 @@ def components(image: np.ndarray) -> np.ndarray:
     return label(image[0] > 0.5).astype(np.int32)
 
 
+def unscored(image: np.ndarray) -> tuple[np.ndarray, None]:
+    return components(image), None
+
+
 class Picky:
     """Finds bright components whose diameter is not too far from the known one, as a trained model does."""
 
     def __init__(self) -> None:
         self.shapes: list[tuple[int, ...]] = []
 
-    def __call__(self, image: np.ndarray) -> np.ndarray:
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, None]:
         self.shapes.append(image.shape[1:])
         labels = components(image)
         for id in range(1, labels.max() + 1):
             diameter = 2 * math.sqrt((labels == id).sum() / math.pi)
             if not KNOWN / 4 < diameter < KNOWN * 4:
                 labels[labels == id] = 0
-        return labels
+        return labels, None
 
 
 def test_the_median_diameter_is_of_circles_of_equal_area() -> None:
@@ -67,12 +71,12 @@ def test_the_model_sees_objects_of_the_size_it_knows_and_labels_come_back(diamet
     image = discs(diameter, spacing=int(diameter * 1.5))
     seen: list[float | None] = []
 
-    def segment(pixels: np.ndarray) -> np.ndarray:
+    def segment(pixels: np.ndarray) -> tuple[np.ndarray, None]:
         seen.append(median_diameter([components(pixels)]))
         assert pixels.dtype == np.float32 and pixels.min() >= 0 and pixels.max() <= 1
-        return components(pixels)
+        return components(pixels), None
 
-    labels = segment_resized(segment, image, KNOWN / diameter)
+    labels, _ = segment_resized(segment, image, KNOWN / diameter)
     assert seen == [pytest.approx(KNOWN, rel=0.06)]
     assert labels.shape == image.shape[1:] and labels.dtype == np.int32
     truth = components(image)
@@ -85,21 +89,24 @@ def test_the_model_sees_objects_of_the_size_it_knows_and_labels_come_back(diamet
 def test_without_a_change_of_size_nothing_is_resampled() -> None:
     image = np.random.default_rng(0).random((3, 17, 23), np.float32)
 
-    def segment(pixels: np.ndarray) -> np.ndarray:
+    def segment(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         assert pixels is image
-        return np.full((17, 23), 5, np.int32)
+        return np.full((17, 23), 1, np.int32), np.array([0.25])
 
-    assert (segment_resized(segment, image, 1.01) == 5).all()
+    labels, scores = segment_resized(segment, image, 1.01)
+    assert (labels == 1).all() and scores == [0.25]
 
 
 def test_an_object_that_vanishes_leaves_no_gap_and_one_that_fills_the_image_stays() -> None:
-    def segment(pixels: np.ndarray) -> np.ndarray:
-        labels = np.full(pixels.shape[1:], 3, np.int32)
-        labels[1, 1] = 1  # gone when every second pixel is taken
-        return labels
+    def segment(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.full(pixels.shape[1:], 2, np.int32)
+        labels[1, 1] = 1  # gone when every fourth pixel is taken
+        labels[:, 16:] = 3
+        return labels, np.array([0.1, 0.2, 0.3])
 
-    labels = segment_resized(segment, np.zeros((3, 8, 8), np.float32), 4.0)
-    assert np.array_equal(np.unique(labels), [1])
+    labels, scores = segment_resized(segment, np.zeros((3, 8, 8), np.float32), 4.0)
+    assert np.array_equal(np.unique(labels), [1, 2])
+    assert scores is not None and np.array_equal(scores, [0.2, 0.3])
 
 
 @settings(max_examples=60, deadline=None)
@@ -137,5 +144,5 @@ def test_diameters_are_read() -> None:
 
 def test_an_image_that_would_become_too_large_is_refused() -> None:
     with pytest.raises(UserError, match="would become 40000 x 40000"):
-        segment_resized(components, np.zeros((3, 400, 400), np.float32), 100)
+        segment_resized(unscored, np.zeros((3, 400, 400), np.float32), 100)
     assert resized_shape((1, 10), 0.01) == (1, 1)
