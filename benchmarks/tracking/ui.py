@@ -91,8 +91,10 @@ def _save_views(database: Path, out: Path) -> dict[str, str]:
     prepare()
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
-    with suppress(OSError, UserError, MlflowException), exclusive(out / "tracking.lock"):
+    # What cannot be written can be shown all the same, without columns.
+    with suppress(OSError, UserError, MlflowException, SQLAlchemyError), exclusive(out / "tracking.lock"):
         client = MlflowClient(mlflow_uri(database))
         if experiment := client.get_experiment_by_name(EXPERIMENT):
             return save_views(client, experiment.experiment_id, out)
