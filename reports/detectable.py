@@ -125,18 +125,59 @@ def _experiments(parts: Scatter, images: int, seeds: int) -> tuple[np.ndarray, n
     """Draw experiments without an effect: the images' means (D, N), the lower and upper ends of intervals (D,)."""
     groups = min(images, _GROUPS)
     shrink = math.sqrt(groups / images)
-    rng = np.random.default_rng([_SEED, groups, seeds])
-    of_image = parts.image * shrink * rng.standard_normal((DRAWS, groups, 1))
-    if seeds == 1:
-        values = of_image
-    else:
-        of_seed = parts.seed * rng.standard_normal((DRAWS, 1, seeds))
-        values = of_image + of_seed + parts.rest * shrink * rng.standard_normal((DRAWS, groups, seeds))
-    of_seeds = values.mean(axis=1)
-    apart = values - of_seeds[:, None]
-    covariances = apart.swapaxes(1, 2) @ apart / groups**2
+    image, rest = parts.image * shrink, parts.rest * shrink
+    drawn = _draws(groups, seeds)
+    of_images = image * drawn.of_image + rest * drawn.rest_of_images
+    of_seeds = image * drawn.of_image.mean(axis=1)[:, None] + parts.seed * drawn.of_seed + rest * drawn.rest_of_seeds
+    covariances = image**2 * drawn.image_image + image * rest * drawn.image_rest + rest**2 * drawn.rest_rest
     low, high = _interval_ends(of_seeds, covariances, interval_tail(images))
-    return values.mean(axis=2), low, high
+    return of_images + parts.seed * drawn.of_seed.mean(axis=1)[:, None], low, high
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """The parts of D experiments of N groups of images and S seeds, each with a standard deviation of 1.
+
+    Scatter only weighs them, and the covariances of seeds are quadratic in its weights: three sums of products serve
+    every scatter.
+
+    Attributes:
+        of_image, of_seed: (D, N) and (D, S).
+        rest_of_images, rest_of_seeds: means of the rest (D, N, S), over seeds and over images.
+        image_image, image_rest, rest_rest: what the covariances under the drawing of images are made of, (D, 1, 1),
+            (D, S, S) and (D, S, S).
+    """
+
+    of_image: np.ndarray
+    of_seed: np.ndarray
+    rest_of_images: np.ndarray
+    rest_of_seeds: np.ndarray
+    image_image: np.ndarray
+    image_rest: np.ndarray
+    rest_rest: np.ndarray
+
+
+@lru_cache(maxsize=64)  # numbers of seeds times numbers of images that a report has; 6 MB for each of 32 seeds
+def _draws(groups: int, seeds: int) -> _Draws:
+    """Draw the parts; with one seed, that of seeds and the rest are 0."""
+    rng = np.random.default_rng([_SEED, groups, seeds])
+    of_image = rng.standard_normal((DRAWS, groups))
+    if seeds == 1:
+        of_seed, rest = np.zeros((DRAWS, 1)), np.zeros((DRAWS, groups, 1))
+    else:
+        of_seed, rest = rng.standard_normal((DRAWS, seeds)), rng.standard_normal((DRAWS, groups, seeds))
+    image = of_image - of_image.mean(axis=1)[:, None]
+    apart = rest - rest.mean(axis=1)[:, None]
+    both = np.einsum("dn,dns->ds", image, apart)
+    return _Draws(
+        of_image=of_image,
+        of_seed=of_seed,
+        rest_of_images=rest.mean(axis=2),
+        rest_of_seeds=rest.mean(axis=1),
+        image_image=(image**2).sum(axis=1)[:, None, None] / groups**2,
+        image_rest=(both[:, :, None] + both[:, None, :]) / groups**2,
+        rest_rest=apart.swapaxes(1, 2) @ apart / groups**2,
+    )
 
 
 def _interval_ends(means: np.ndarray, covariances: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:

@@ -28,8 +28,8 @@ from benchmarks.store.calibration import (
     write_calibration,
 )
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import Result
-from benchmarks.store.saved_model import load_model
 
 SAME = 0.9
 """The IoU above which an object that is found again is the stored one: other machines round otherwise."""

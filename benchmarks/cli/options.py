@@ -17,17 +17,33 @@ if TYPE_CHECKING:
     from benchmarks.data import Dataset
     from benchmarks.plan.job import Job
 
-Out = Annotated[
-    Path,
-    typer.Option(
-        "--out", help="Folder of results; made if needed, continued if there.", callback=refuse_linked_folders
-    ),
-]
+OUT_HELP = "Folder of results; made if needed, continued if there."
+
+
+def _one_results_folder(out: Path) -> Path:
+    from benchmarks.store.several_data import refuse_several
+
+    return refuse_several(refuse_linked_folders(out))
+
+
+Out = Annotated[Path, typer.Option("--out", help=OUT_HELP, callback=_one_results_folder)]
+OutOrSeveral = Annotated[Path, typer.Option("--out", help=OUT_HELP, callback=refuse_linked_folders)]
+"""For commands that know what to do with a folder of several data sets."""
+
 Data = Annotated[
     str,
     typer.Option(
         "--data",
         help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes.",
+    ),
+]
+SeveralData = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--data",
+        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes, for every "
+        "table named; several times: a folder below --out for each, and a comparison. Default: generated nuclei, and "
+        "rosettes for table2.",
     ),
 ]
 Names = Annotated[
@@ -99,7 +115,7 @@ class TableOptions:
     ] = False
     protocol: ProtocolOption = None
     device: Device = "auto"
-    out: Out = Path("results")
+    out: OutOrSeveral = Path("results")
 
 
 def default_scale(asked: str | None) -> str:

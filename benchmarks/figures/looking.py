@@ -18,7 +18,7 @@ from benchmarks.figures.specification import FigureSpec
 from benchmarks.machine.precision import computing_in
 from benchmarks.plan.methods import get_method
 from benchmarks.run.prediction import segment_sample
-from benchmarks.store.saved_model import SavedModel, load_model
+from benchmarks.store.models.saved_model import SavedModel, load_model
 from pctrans.inspection import Inspection
 
 

@@ -12,6 +12,7 @@ from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder, all_job_folders, jobs_folder
 from benchmarks.store.result import Result
 from benchmarks.store.run_file import RunFile, read_run, run_tables, runs_folder
+from benchmarks.store.several_data import refuse_several
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,9 @@ def read_source(out: Path) -> Source:
     """Read and verify a results folder; nothing in it is changed.
 
     Raises:
-        UserError: there are no results in it, or links.
+        UserError: there are no results in it, or links, or it holds several results folders.
     """
+    refuse_several(out)
     for part in (jobs_folder(out), runs_folder(out)):
         if part.is_symlink():
             raise UserError(f"{part} is a link to {part.readlink()}; expected a folder of its own. Copy it there.")

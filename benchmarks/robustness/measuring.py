@@ -14,9 +14,9 @@ from benchmarks.plan.job import Job
 from benchmarks.robustness.corruptions import KINDS, STRENGTHS, corrupt, restore
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import SavedModel, load_model
 from benchmarks.store.result import Result
 from benchmarks.store.robustness import Condition, JobRobustness, read_robustness, write_robustness
-from benchmarks.store.saved_model import SavedModel, load_model
 
 CONDITIONS = tuple((kind, strength) for kind in KINDS for strength in STRENGTHS)
 

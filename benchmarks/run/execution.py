@@ -25,9 +25,9 @@ from benchmarks.run.prediction import Labelled, Labeller, predict_split, score_s
 from benchmarks.run.thresholds import settle_thresholds
 from benchmarks.run.training import JobTraining, check_processes, train_job
 from benchmarks.store.job_folder import JobFolder, now
-from benchmarks.store.model_card import model_card
+from benchmarks.store.models.model_card import model_card
+from benchmarks.store.models.saved_model import load_model, save_model
 from benchmarks.store.result import SCHEMA, Cost, DatasetFacts, Result, ThresholdChoice
-from benchmarks.store.saved_model import load_model, save_model
 from benchmarks.store.scores import write_scores
 from benchmarks.training import TrainingReport
 from benchmarks.training.batches import derived_seed

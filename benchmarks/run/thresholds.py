@@ -21,8 +21,8 @@ from benchmarks.plan.job import Job
 from benchmarks.run.evidence import record_evidence, segment_evidence
 from benchmarks.store.documents import UnreadableError, read_document, write_document
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import ThresholdChoice, ThresholdTrial
-from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import ImageProgress
 
 SEED = 0

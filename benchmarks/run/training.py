@@ -17,7 +17,7 @@ from benchmarks.plan.resolving import refuse_changed_weights
 from benchmarks.run.cost import without_pretrained
 from benchmarks.run.prediction import validate
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.saved_model import save_model
+from benchmarks.store.models.saved_model import save_model
 from benchmarks.tiling.magnification import median_diameter
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed, slots_of_process

@@ -28,7 +28,7 @@ from benchmarks.metrics import relabel
 from benchmarks.run.measurements import measurement_columns, object_measurements
 from benchmarks.run.prediction import Labelled, save_overlay, segment_with_scores
 from benchmarks.store.calibration import DECIMALS, read_scores_of, write_scores_of
-from benchmarks.store.saved_model import SavedModel, find_model, load_model
+from benchmarks.store.models.saved_model import SavedModel, find_model, load_model
 from benchmarks.tiling import never_whole
 from benchmarks.tiling.magnification import (
     estimate_diameter,

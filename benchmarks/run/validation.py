@@ -14,8 +14,8 @@ from benchmarks.plan.job import Job
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.documents import SealedDocument, UnreadableError, read_if_there, write_sealed
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import check_means
-from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import ImageProgress
 
 _REMEDY = "Delete it: it is made again in seconds."

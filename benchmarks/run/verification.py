@@ -20,10 +20,10 @@ from benchmarks.store.calibration import read_calibration
 from benchmarks.store.checksums import changed_files
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder, all_job_folders
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import Result
 from benchmarks.store.robustness import read_robustness
 from benchmarks.store.run_file import read_run, run_path, run_tables
-from benchmarks.store.saved_model import load_model
 
 State = Literal["sound", "incomplete", "not checkable", "damaged", "failed", "not finished"]
 """Incomplete is sound but for files that are not there, such as label maps of a copy that was made without them; not

@@ -3,6 +3,7 @@
 job_folder   OUT/jobs/KEY: the names of its files, reading and writing them
 result       result.json, error.json, thresholds.json
 run_file     OUT/runs/<table>.json: which jobs stand for which row
+several_data OUT/data_sets.json: which folders below OUT are results folders, one a data set
 request      a job that is asked for
 progress     how far a job is
 pace         rates and times for people

@@ -13,6 +13,7 @@ connection  bears that MLflow is away
 tracker     tells of tables and of the jobs below them
 several     tells of jobs of several tables
 backlog     sends everything that was not sent
+views       has its pages show the metrics of a table
 ui          shows it
 """
 

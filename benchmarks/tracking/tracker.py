@@ -18,6 +18,9 @@ from benchmarks.tracking.sending import Note, describe, now, send_job, send_note
 
 logger = logging.getLogger("pctrans_bench")
 
+EXPERIMENT = "pctrans-bench"
+"""MLflow's name for what a results folder sends, unless it is given another."""
+
 Delivery = Literal["sent", "present", "failed"]
 
 
@@ -42,7 +45,7 @@ class Tracker:
         self,
         out: Path,
         tracking_uri: str | None = None,
-        experiment: str = "pctrans-bench",
+        experiment: str = EXPERIMENT,
         *,
         patience: float = PATIENCE,
     ) -> None:

@@ -17,11 +17,14 @@ from benchmarks.tracking.addresses import checked_uri, database_file, default_ur
 from benchmarks.tracking.artifacts import FOLDER, OwnArtifacts
 from benchmarks.tracking.database import mlflow_uri, refuse_links
 from benchmarks.tracking.identity import folder_id
-from benchmarks.tracking.store import ENVIRONMENT, taken_uri
+from benchmarks.tracking.store import ENVIRONMENT, prepare, taken_uri
+from benchmarks.tracking.tracker import EXPERIMENT
+from benchmarks.tracking.views import save_views
 
 HOST = "127.0.0.1"
 
-ADDRESS = "http://{host}:{port}/#/experiments?workflowType=machine_learning"
+ADDRESS = "http://{host}:{port}/#{page}"
+PAGE = "/experiments?workflowType=machine_learning"
 """Without the last part MLflow 3 opens its pages for language models, which show no runs."""
 
 QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "PYTHONWARNINGS": "ignore"}
@@ -47,8 +50,10 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
             " `pctrans-bench track --out DIR` fills one from results that are there."
         )
     _require_free(port)
+    pages: dict[str, str] = {}
     if database is not None and is_inside(uri, out):
         _find_files(database, out)
+        pages = _save_views(database, out)
     command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
     command += ["--workers", "1", "--artifacts-destination", str(out.resolve() / FOLDER)]
     # uvicorn searches the current folder for modules, before all others, unless it is given something else.
@@ -58,7 +63,9 @@ def serve_ui(out: Path, *, port: int = 5000, tracking_uri: str | None = None) ->
     environment["MLFLOW_BACKEND_STORE_URI"] = taken_uri(uri)
     # A service manager ends this process like Ctrl-C does, so that it does not leave the server behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    print(f"MLflow's pages (Ctrl-C ends): {ADDRESS.format(host=HOST, port=port)}", flush=True)
+    print(f"MLflow's pages (Ctrl-C ends): {ADDRESS.format(host=HOST, port=port, page=PAGE)}", flush=True)
+    for table, page in pages.items():
+        print(f"  {table}, its jobs with their metrics: {ADDRESS.format(host=HOST, port=port, page=page)}", flush=True)
     with subprocess.Popen(command, env=environment) as server:
         try:
             return server.wait()
@@ -77,6 +84,21 @@ def _find_files(database: Path, out: Path) -> None:
     # What cannot be written can be shown all the same.
     with suppress(OSError, SQLAlchemyError), exclusive(out / "tracking.lock"):
         OwnArtifacts(mlflow_uri(database), out).tell_all(folder_id(out))
+
+
+def _save_views(database: Path, out: Path) -> dict[str, str]:
+    """Have the pages show each table's jobs with their metrics; return the pages by table."""
+    prepare()
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    # What cannot be written can be shown all the same, without columns.
+    with suppress(OSError, UserError, MlflowException, SQLAlchemyError), exclusive(out / "tracking.lock"):
+        client = MlflowClient(mlflow_uri(database))
+        if experiment := client.get_experiment_by_name(EXPERIMENT):
+            return save_views(client, experiment.experiment_id, out)
+    return {}
 
 
 def _require_free(port: int) -> None:

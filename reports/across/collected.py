@@ -33,6 +33,12 @@ class ScoredSet:
     rows: tuple[RowResults, ...]
     scores: np.ndarray
 
+    @property
+    def protocol(self) -> str:
+        """Whose crop, augmentation and thresholds its jobs have."""
+        found = {str(result.job.get("protocol", "unknown")) for row in self.rows for result in row.results}
+        return ", ".join(sorted(found))
+
 
 @dataclass(frozen=True)
 class AcrossSets:
@@ -83,7 +89,7 @@ def collect_sets(folders: Sequence[Path], table: str, metric: str | None = None)
         found.append((folder, run, results))
     spec = found[0][2].spec
     chosen = _checked_metric(spec, metric)
-    _refuse_same_data([(folder, run) for folder, run, _ in found])
+    refuse_same_data([(str(folder), run) for folder, run, _ in found])
     names = _names([(folder, run) for folder, run, _ in found])
     by_label = [{row.label: row for row in results.rows if row.results} for _, _, results in found]
     every = dict.fromkeys(label for rows in by_label for label in rows)
@@ -116,17 +122,25 @@ def _checked_metric(spec: TableSpec, metric: str | None) -> str:
     return chosen
 
 
-def _refuse_same_data(runs: Sequence[tuple[Path, RunFile]]) -> None:
+def refuse_same_data(runs: Sequence[tuple[str, RunFile]]) -> None:
+    """Refuse what would count one data set twice.
+
+    Args:
+        runs: each with what the user calls it, its folder or its data.
+
+    Raises:
+        UserError: two are of the same data, or of parts of one data set.
+    """
     for (first, one), (second, other) in combinations(runs, 2):
         if (one.data.fingerprint, one.data.decoding) == (other.data.fingerprint, other.data.decoding):
             raise UserError(
-                f"{first} and {second} were run on the same data ({one.data.name}): each data set counts once. "
+                f"{first} and {second} are of the same data ({one.data.name}): each data set counts once. "
                 "`pctrans-bench merge` makes one folder of them."
             )
         shares = [training_share_of(run.data.spec) for run in (one, other)]
         if shares[0] != shares[1] and whole_of(one.data.spec) == whole_of(other.data.spec):
             raise UserError(
-                f"{first} and {second} were trained on parts of the same data and tested on the same images: each data "
+                f"{first} and {second} are trained on parts of the same data and tested on the same images: each data "
                 "set counts once. `pctrans-bench labels` compares parts."
             )
 

@@ -76,7 +76,12 @@ def _cell(ranking: Ranking, place: int) -> str:
 
 def _notes(across: AcrossSets) -> list[str]:
     settings = {one.name: f"scale {one.run.scale}, seeds {len(one.run.seeds)}" for one in across.sets}
-    notes = [f"{one.name}: {settings[one.name]}, {one.scores.shape[1]} images, {one.folder}" for one in across.sets]
+    notes = [
+        f"{one.name}: {settings[one.name]}, protocol {one.protocol}, {one.scores.shape[1]} images, {one.folder}"
+        for one in across.sets
+    ]
+    if len({one.protocol for one in across.sets}) > 1:
+        notes.append("Crop, augmentation and the choice of thresholds are those of each data set's own protocol.")
     if len(set(settings.values())) > 1 or any(one.run.overrides != across.sets[0].run.overrides for one in across.sets):
         notes.append("The data sets were not run at the same scale, with the same seeds and settings.")
     notes += [f"{label} is left out: no result on {', '.join(names)}" for label, names in across.left_out.items()]

@@ -21,7 +21,7 @@ from benchmarks.metrics.scoring import mean_scores
 from benchmarks.plan.job import NUMERICS, Job, parse_job
 from benchmarks.plan.methods import describe, get_method
 from benchmarks.plan.nested import nest
-from benchmarks.store.saved_model import HARNESS_FILE, find_model, load_model
+from benchmarks.store.models.saved_model import HARNESS_FILE, find_model, load_model
 from benchmarks.training.watcher import ImageProgress
 from studies.inference.evidence import EvidenceStore
 from studies.plan import StudySettings, digest, study_folder

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import statistics
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 from synthesis import edit_result, fail
 from typer.testing import CliRunner, Result
 
@@ -20,7 +22,7 @@ from benchmarks.metrics.anatomy import anatomy
 from benchmarks.metrics.mending import KINDS, pq_costs
 from benchmarks.store.anatomy import SCHEMA, JobErrors
 from benchmarks.store.job_folder import JobFolder
-from reports.anatomy import DissectedTable, dissect_table, read_dissected
+from reports.anatomy import DissectedTable, dissect_table, read_dissected, render_anatomy
 from reports.anatomy.dissected import DissectedJob, DissectedRow
 from reports.anatomy.losses import differences, group_fates, row_losses
 from reports.anatomy.panels import error_map
@@ -162,6 +164,21 @@ def test_the_terminal_shows_every_row(one_seed: Path) -> None:
     for line in grid:
         assert line[2 + len(KINDS) + 1] in output
     assert "Quarters of size end at" in output
+
+
+def test_nothing_is_wider_than_the_terminal_and_nothing_is_left_out(one_seed: Path) -> None:
+    """In a pipe a line stays a line."""
+    table = dissected(one_seed)
+    headings, lines = share_grid(row_losses(table), table.spec.row_heading)
+    shown = {}
+    for terminal in (True, False):
+        console = Console(width=80, force_terminal=terminal, color_system=None, file=StringIO(), record=True)
+        console.print(render_anatomy(table), crop=False)
+        shown[terminal] = console.export_text()
+    assert max(map(len, shown[True].splitlines())) <= 80 < max(map(len, shown[False].splitlines()))
+    for text in shown.values():
+        assert all(word in text for heading in headings for word in heading.split())
+        assert all(cell in text for line in lines for cell in line[2:])
 
 
 def test_the_page_shows_what_is_stored_and_says_what_is_not(one_seed: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
+import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,8 @@ from reports.table import write_table
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
+PDFTOTEXT = shutil.which("pdftotext")
+UNFOLDED = "wasOpen"
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and CHROMEDRIVER), reason="needs chromium and chromedriver (apt-get install chromium chromium-driver)"
@@ -128,6 +133,65 @@ def test_a_link_opens_the_job(browser: webdriver.Chrome) -> None:
         "document.querySelector('#table3 tbody a').click();"
     )
     assert opened == "job-table3-row1-seed0"
+
+
+@contextmanager
+def shown(browser: webdriver.Chrome, width: int, media: str = "screen") -> Iterator[None]:
+    """Everything unfolded, `width` pixels wide, as on a screen or as printed."""
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": media})
+    browser.execute_script(f"document.querySelectorAll('details').forEach((one) => {{ one.{UNFOLDED} = one.open; }});")
+    browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; });")
+    try:
+        yield
+    finally:
+        folded = f"document.querySelectorAll('details').forEach((one) => {{ one.open = one.{UNFOLDED}; }});"
+        browser.execute_script(folded)
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def overflowing(browser: webdriver.Chrome) -> list[str]:
+    """Texts of elements that reach beyond the page, but for those in parts that scroll by themselves."""
+    return browser.execute_script(
+        "const width = document.documentElement.clientWidth;"
+        "const scrolls = (one) => one && (/auto|scroll|hidden/.test(getComputedStyle(one).overflowX)"
+        " || scrolls(one.parentElement));"
+        "return [...document.querySelectorAll('main *, header *, nav')].filter((one) => {"
+        " const box = one.getBoundingClientRect();"
+        " return box.width && (box.right > width + 1 || box.left < -1) && !one.closest('svg *')"
+        " && !scrolls(one.parentElement); }).map((one) => one.tagName + ' ' + one.textContent.trim().slice(0, 60));"
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [390, 800, 1400])
+def test_nothing_reaches_beyond_the_page(browser: webdriver.Chrome, width: int) -> None:
+    with shown(browser, width):
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        assert overflowing(browser) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [980, 1046], ids=["letter", "A4"])
+def test_nothing_reaches_beyond_the_paper(browser: webdriver.Chrome, width: int) -> None:
+    """Width in landscape between margins of 1 cm, at 96 pixels an inch; tables do not scroll on paper."""
+    with shown(browser, width, "print"):
+        assert overflowing(browser) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not PDFTOTEXT, reason="needs pdftotext (apt-get install poppler-utils)")
+def test_no_printed_page_is_empty(browser: webdriver.Chrome, tmp_path: Path) -> None:
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"]
+    path = tmp_path / "page.pdf"
+    path.write_bytes(base64.b64decode(printed))
+    text = subprocess.run([str(PDFTOTEXT), path, "-"], capture_output=True, text=True, check=True).stdout
+    pages = text.split("\f")[:-1]
+    assert len(pages) > 2
+    assert min(len(page.strip()) for page in pages) > 100
+    assert "Every row against row" in text, "what is folded on the screen is printed"
 
 
 def test_a_phone_scrolls_tables_not_the_page(browser: webdriver.Chrome) -> None:

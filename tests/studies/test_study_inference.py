@@ -22,7 +22,7 @@ from benchmarks.plan.resolving import make_job
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.saved_model import load_model
+from benchmarks.store.models.saved_model import load_model
 from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_then_average
 from studies.inference.final_look import look_at_test, read_look

@@ -12,7 +12,11 @@ from benchmarks.links import refuse_linked_folders
 
 def compare(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Results folders of the same tables on different data.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...",
+            help="Results folders of the same tables on different data, or one with a folder for each.",
+        ),
     ],
     table: Annotated[
         str | None, typer.Option("--table", help="Only this table. Default: every one that all folders hold.")
@@ -26,19 +30,12 @@ def compare(
 
     Mean ranks with intervals, critical-difference diagrams, and whether the order is the same on every data set.
     """
+    from benchmarks.cli.comparison import compare_table
     from benchmarks.machine.terminal import text_console
-    from reports.across import collect_sets, rank_grid, sentences, shared_tables, write_across
+    from benchmarks.store.several_data import data_folders
+    from reports.across import shared_tables
 
+    folders = [one for folder in folders for one in data_folders(folder) or [folder]]
     console = text_console(highlight=False)
     for name in [table] if table else shared_tables(folders):
-        across = collect_sets(folders, name, metric)
-        with console.status(f"comparing the rows of {name}"):
-            paths = write_across(across, out)
-        console.print(f"{name}: {across.spec.title}", style="bold", soft_wrap=True)
-        headings, lines = rank_grid(across, paths.rankings)
-        for line in (headings, *lines):
-            console.print("  ".join(line), soft_wrap=True)
-        for sentence in sentences(across, dict(list(paths.rankings.items())[: len(across.sets)])):
-            console.print(sentence, soft_wrap=True)
-        for title, path in (("Markdown", paths.markdown), ("CSV", paths.csv), ("picture", paths.picture)):
-            console.print(f"{title:>9}  {path}", soft_wrap=True)
+        compare_table(console, folders, name, metric, out)

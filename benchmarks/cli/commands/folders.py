@@ -49,6 +49,7 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of results: the -
 
     from benchmarks.machine.terminal import text_console
     from benchmarks.run.verification import Verdict, verify_folder
+    from benchmarks.store.several_data import data_folders
 
     console = text_console()
 
@@ -58,7 +59,11 @@ def verify(folder: Annotated[Path, typer.Argument(help="Folder of results: the -
         lines += [f"    not there: {', '.join(verdict.missing)}"] if verdict.missing else []
         console.print("\n".join(lines), style=style, highlight=False, soft_wrap=True)
 
-    counts = Counter(verdict.state for verdict in verify_folder(folder, say))
+    counts: Counter[str] = Counter()
+    for one in data_folders(folder) or [folder]:
+        if one != folder:
+            console.print(str(one), style="bold", markup=False, highlight=False, soft_wrap=True)
+        counts.update(verdict.state for verdict in verify_folder(one, say))
     console.print(", ".join(f"{count} {state}" for state, count in counts.most_common()) + ".", highlight=False)
     if counts["damaged"]:
         console.print(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.options import Out
+from benchmarks.cli.options import OutOrSeveral
 
 if TYPE_CHECKING:
     from benchmarks.store.job_folder import JobFolder
@@ -29,7 +29,7 @@ class Kind(StrEnum):
 
 def list_things(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    out: Out = Path("results"),
+    out: OutOrSeveral = Path("results"),
 ) -> None:
     """List tables, figures, studies, methods, scales, kinds of datasets, or the jobs in OUT."""
     from rich.box import SIMPLE_HEAD
@@ -132,14 +132,20 @@ def _datasets() -> Listing:
 
 
 def _runs(out: Path) -> Listing:
+    from benchmarks.store.several_data import data_folders
+
+    headings = ("job", "row", "data", "scale", "seed", "state", "PQ")
+    return headings, [row for folder in data_folders(out) or [out] for row in _runs_in(folder)]
+
+
+def _runs_in(out: Path) -> list[tuple[str, ...]]:
     from benchmarks.store.job_folder import all_job_folders
     from benchmarks.store.run_file import rows_of_jobs
 
     rows_by_key = rows_of_jobs(out)
     place = {key: number for number, key in enumerate(rows_by_key)}  # in the order of tables; jobs of none come last
     folders = sorted(all_job_folders(out), key=lambda folder: place.get(folder.key, len(place)))
-    rows = [_run(folder, rows_by_key.get(folder.key, [])) for folder in folders]
-    return ("job", "row", "data", "scale", "seed", "state", "PQ"), rows
+    return [_run(folder, rows_by_key.get(folder.key, [])) for folder in folders]
 
 
 def _run(folder: JobFolder, table_rows: list[str]) -> tuple[str, ...]:

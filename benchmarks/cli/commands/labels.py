@@ -38,8 +38,10 @@ def labels(
     from benchmarks.links import refuse_linked_folders, refuse_outside
     from benchmarks.machine.terminal import text_console
     from benchmarks.plan.tables import load_table
+    from benchmarks.store.several_data import refuse_several
     from reports.labels import collect_labels, label_grid, write_label_reports
 
+    refuse_several(tables.out)
     options, console = executor.options(), text_console(highlight=False)
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     spec = request.data or load_table(table).generated

@@ -16,8 +16,8 @@ def push(
 ) -> None:
     """Send a saved model with its model card to the Hugging Face hub, where everybody may see it."""
     from benchmarks.machine.terminal import text_console
-    from benchmarks.store.hub import prepare_upload
-    from benchmarks.store.hub import push as push_to_hub
+    from benchmarks.store.models.hub import prepare_upload
+    from benchmarks.store.models.hub import push as push_to_hub
 
     console = text_console(highlight=False)
     upload = prepare_upload(model, to)
@@ -37,7 +37,7 @@ def pack(
 ) -> None:
     """Copy a saved model with its weights in half precision: half the size, to give away."""
     from benchmarks.machine.terminal import text_console
-    from benchmarks.store.packing import pack_model
+    from benchmarks.store.models.packing import pack_model
 
     packed = pack_model(model, to)
     text_console(highlight=False).print(

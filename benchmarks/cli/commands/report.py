@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.cli.layout_choice import LayoutChoice
 from benchmarks.cli.option_groups import grouped
-from benchmarks.cli.options import Out
+from benchmarks.cli.options import Out, OutOrSeveral
 
 
 @grouped
@@ -20,13 +20,17 @@ def report(
         typer.Argument(metavar="[NAME]", help="Name of a table that was run into OUT; without it, everything in OUT."),
     ] = None,
     layout: LayoutChoice,
-    out: Out = Path("results"),
+    out: OutOrSeveral = Path("results"),
 ) -> None:
     """Write LaTeX, Markdown, CSV and pictures of a table, or of all, with claims and an HTML page; computes nothing."""
     from benchmarks.cli.report_writer import report_folder, report_table
+    from benchmarks.cli.several_data import report_each
     from benchmarks.machine.terminal import text_console
+    from benchmarks.store.several_data import data_folders
 
-    if table is None:
+    if folders := data_folders(out):
+        report_each(text_console(), folders, out, table, layout.read())
+    elif table is None:
         report_folder(text_console(), out, layout=layout.read())
     else:
         report_table(text_console(), out, table, layout.read())

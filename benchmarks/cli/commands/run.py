@@ -10,8 +10,8 @@ import typer
 
 from benchmarks.cli.executor_choice import ExecutorChoice
 from benchmarks.cli.layout_choice import LayoutChoice
-from benchmarks.cli.option_groups import grouped
-from benchmarks.cli.options import Names, TableOptions, TrackingUri
+from benchmarks.cli.option_groups import grouped, without
+from benchmarks.cli.options import Names, SeveralData, TableOptions, TrackingUri
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def run(
     *,
     names: Names,
-    tables: TableOptions,
+    data: SeveralData = None,
+    tables: Annotated[TableOptions, without("data")],
     tracking_uri: TrackingUri = None,
     layout: LayoutChoice,
     executor: ExecutorChoice,
@@ -33,19 +34,35 @@ def run(
     collect: Annotated[bool, typer.Option("--collect", help="Only report what is there; run nothing.")] = False,
 ) -> None:
     """Run tables and figures of the paper: train and test every row, then report. The same command continues."""
-    from benchmarks.cli.experiments import RunRequest, names_of, plan_all, tell_notes
+    from benchmarks.cli.experiments import RunRequest, names_of, tell_notes
     from benchmarks.cli.job_runner import choose_job_device
+    from benchmarks.cli.several_data import compare_each, plan_runs
     from benchmarks.machine.terminal import text_console
+    from benchmarks.store.several_data import note_data_folders
 
     options, shown, out = executor.options(), layout.read(), tables.out
     console = text_console()
     request = RunRequest.read(tables, choose_job_device(tables.device, options))
     with console.status("checking the data"):
-        experiments = plan_all(names_of(names), request)
-    tell_notes(console, experiments)
-    if dry_run:
-        show_plans(console, experiments, out, request.device)
-    elif run_experiments(console, experiments, out, request.device, options, tracking_uri, shown, collect=collect):
+        runs = plan_runs(names_of(names), data or [], request, out)
+    several = len(runs) > 1
+    if several and not dry_run:
+        note_data_folders(out, [run.out.name for run in runs])
+    failed = 0
+    for run in runs:
+        if several:
+            console.print(run.describe(), style="bold", markup=False, highlight=False, soft_wrap=True)
+        tell_notes(console, run.experiments)
+        if dry_run:
+            show_plans(console, run.experiments, run.out, request.device)
+        else:
+            failed += run_experiments(
+                console, run.experiments, run.out, request.device, options, tracking_uri, shown, collect=collect
+            )
+    if several and not dry_run:
+        shared = [one.name for one in runs[0].experiments if one.figure is None]
+        compare_each(console, shared, [run.out for run in runs], out)
+    if failed:
         raise typer.Exit(1)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from benchmarks.cli.option_groups import grouped, without
-from benchmarks.cli.options import Names, TableOptions
+from benchmarks.cli.options import Names, SeveralData, TableOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,20 +16,29 @@ if TYPE_CHECKING:
 
 
 @grouped
-def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal")]) -> None:
+def show(
+    *,
+    names: Names,
+    data: SeveralData = None,
+    tables: Annotated[TableOptions, without("data", "allow_unequal")],
+) -> None:
     """Print the jobs that `run` with the same options would make sure of: their keys, and which are done."""
-    from benchmarks.cli.experiments import RunRequest, names_of, plan_all, tell_notes
+    from benchmarks.cli.experiments import RunRequest, names_of, tell_notes
+    from benchmarks.cli.several_data import plan_runs
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
 
     console = text_console()
     with console.status("checking the data"):
         request = RunRequest.read(replace(tables, allow_unequal=True), choose_device(tables.device))
-        experiments = plan_all(names_of(names), request)
-    tell_notes(console, experiments)
-    for experiment in experiments:
-        show_jobs(console, experiment, tables.out)
-    show_total(console, experiments, tables.out)
+        runs = plan_runs(names_of(names), data or [], request, tables.out)
+    for run in runs:
+        if len(runs) > 1:
+            console.print(run.describe(), style="bold", markup=False, highlight=False, soft_wrap=True)
+        tell_notes(console, run.experiments)
+        for experiment in run.experiments:
+            show_jobs(console, experiment, run.out)
+        show_total(console, run.experiments, run.out)
 
 
 def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:

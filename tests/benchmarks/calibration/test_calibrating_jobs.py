@@ -30,8 +30,8 @@ from benchmarks.store.calibration import (
 )
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import Result
-from benchmarks.store.saved_model import load_model
 
 DATASET = open_dataset("synthetic-nuclei?size=96&train=2&val=1&test=2")
 # One threshold trial: what PCTrans finds after six iterations does not matter, that it finds something does.

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.errors import UserError
-from benchmarks.store.saved_model import find_model
+from benchmarks.store.models.saved_model import find_model
 
 SMALL = ("--data", "synthetic-nuclei?size=64&train=1&val=1&test=1", "--scale", "smoke", "--device", "cpu")
 

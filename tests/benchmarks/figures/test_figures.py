@@ -34,8 +34,8 @@ from benchmarks.plan.methods import get_method
 from benchmarks.plan.tables import load_table
 from benchmarks.store.documents import write_document
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model, save_model
 from benchmarks.store.run_file import RunFile, RunRow, run_path
-from benchmarks.store.saved_model import load_model, save_model
 
 SPEC = "synthetic-nuclei?size=96&train=1&val=1&test=3"
 

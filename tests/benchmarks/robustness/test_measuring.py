@@ -20,9 +20,9 @@ from benchmarks.run.execution import run_job
 from benchmarks.run.verification import verify_job
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import Result
 from benchmarks.store.robustness import JobRobustness
-from benchmarks.store.saved_model import load_model
 
 DATASET = open_dataset("synthetic-nuclei?size=96&train=1&val=1&test=2")
 JOB = make_job("watershed", JobContext.on(DATASET, "smoke"), seed=0)

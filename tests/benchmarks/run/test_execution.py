@@ -20,7 +20,7 @@ from benchmarks.run.execution import run_job
 from benchmarks.run.input_images import find_images
 from benchmarks.run.user_images import PredictOptions, predict_images
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.saved_model import load_model
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.scores import score_folders
 from benchmarks.training.watcher import Watcher
 

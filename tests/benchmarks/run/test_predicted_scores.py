@@ -19,7 +19,7 @@ from benchmarks.plan.resolving import make_job
 from benchmarks.run.measurements import measurement_columns
 from benchmarks.run.prediction import segment_with_scores
 from benchmarks.run.user_images import PredictOptions, predict_images
-from benchmarks.store.saved_model import load_model, save_model
+from benchmarks.store.models.saved_model import load_model, save_model
 
 
 @pytest.fixture(scope="module")

@@ -27,8 +27,8 @@ from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
 from benchmarks.run.thresholds import read_choice, trial_values, try_thresholds
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.result import ThresholdChoice, ThresholdTrial
-from benchmarks.store.saved_model import load_model
 from benchmarks.training.watcher import Watcher
 from pctrans.config import InferenceConfig
 

@@ -20,7 +20,7 @@ from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
 from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.run.user_images import Predicted, PredictOptions, drop_small, predict_images
-from benchmarks.store.saved_model import load_model, save_model
+from benchmarks.store.models.saved_model import load_model, save_model
 
 
 def saved_model(folder: Path, spec: str = "folder:nowhere", diameter: float | None = None) -> Path:

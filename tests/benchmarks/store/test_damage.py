@@ -20,7 +20,7 @@ from benchmarks.plan.resolving import make_job
 from benchmarks.run.execution import Outcome, run_job
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.saved_model import load_model
+from benchmarks.store.models.saved_model import load_model
 
 DATASET = open_dataset("synthetic-nuclei?size=64&train=2&val=1&test=2")
 JOB = make_job("pctrans", JobContext.on(DATASET, "smoke"), seed=0)

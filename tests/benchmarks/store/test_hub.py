@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from benchmarks.cli import app
 from benchmarks.errors import UserError
-from benchmarks.store.hub import prepare_upload, push
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.saved_model import HARNESS_FILE, load_model
+from benchmarks.store.models.hub import prepare_upload, push
+from benchmarks.store.models.saved_model import HARNESS_FILE, load_model
 
 
 class Hub:

@@ -14,7 +14,7 @@ from benchmarks.plan.resolving import make_job
 from benchmarks.run.execution import run_job
 from benchmarks.run.verification import verify_job
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.model_card import MARK, mean_limits, model_card
+from benchmarks.store.models.model_card import MARK, mean_limits, model_card
 
 
 def trained(out: Path) -> tuple[Job, JobFolder]:

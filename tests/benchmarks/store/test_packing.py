@@ -17,8 +17,8 @@ from benchmarks.errors import UserError
 from benchmarks.plan.job import DataReference, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
-from benchmarks.store.packing import pack_model
-from benchmarks.store.saved_model import HARNESS_FILE, find_model, load_model, save_model
+from benchmarks.store.models.packing import pack_model
+from benchmarks.store.models.saved_model import HARNESS_FILE, find_model, load_model, save_model
 from pctrans import PCTrans
 
 

@@ -12,9 +12,9 @@ from benchmarks.errors import UserError
 from benchmarks.store.checksums import changed_files
 from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import CARD_FILE, JobFolder
-from benchmarks.store.model_card import MARK, model_card
+from benchmarks.store.models.model_card import MARK, model_card
+from benchmarks.store.models.saved_model import HARNESS_FILE, find_model
 from benchmarks.store.result import Result
-from benchmarks.store.saved_model import HARNESS_FILE, find_model
 
 _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 

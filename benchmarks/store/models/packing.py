@@ -13,9 +13,9 @@ import torch
 from benchmarks.errors import UserError
 from benchmarks.files import atomic_path, write_atomic, write_json
 from benchmarks.store.checksums import checksums_of
-from benchmarks.store.hub import card_of
 from benchmarks.store.job_folder import CARD_FILE
-from benchmarks.store.saved_model import CONFIG_FILE, HARNESS_FILE, find_model, load_model, not_finite
+from benchmarks.store.models.hub import card_of
+from benchmarks.store.models.saved_model import CONFIG_FILE, HARNESS_FILE, find_model, load_model, not_finite
 from pctrans.weights import WEIGHTS_FILE
 
 

@@ -1,0 +1,1 @@
+"""Trained models on disk: saved by a job, described for people, made small, sent to the hub."""
