@@ -23,7 +23,8 @@ from benchmarks.data import open_dataset
 from benchmarks.data.label_files import write_labels
 from benchmarks.data.sample import Sample
 from benchmarks.metrics.scoring import mean_scores
-from benchmarks.run.user_images import PredictOptions, predict_images
+from benchmarks.predicting.options import PredictOptions
+from benchmarks.predicting.user_images import predict_images
 from benchmarks.store.scores import score_folders
 from benchmarks.tiling.magnification import resize_labels, resized_shape
 

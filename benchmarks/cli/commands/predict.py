@@ -78,8 +78,9 @@ def predict(
     from benchmarks.exports.writing import export_paths
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
-    from benchmarks.run.input_images import find_images
-    from benchmarks.run.user_images import PredictOptions, predict_images
+    from benchmarks.predicting.input_images import find_images
+    from benchmarks.predicting.options import PredictOptions
+    from benchmarks.predicting.user_images import predict_images
     from benchmarks.tiling.magnification import checked_diameter
 
     console = text_console()
@@ -137,7 +138,7 @@ def score(
     from benchmarks.machine.terminal import text_console
     from benchmarks.metrics import COMPAT_METRICS, METRICS
     from benchmarks.metrics.scoring import mean_scores
-    from benchmarks.run.input_images import read_stems
+    from benchmarks.predicting.input_images import read_stems
     from benchmarks.store.scores import score_folders, write_scores
 
     console = text_console()

@@ -16,9 +16,10 @@ from benchmarks.plan.expansion import expand_table
 from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.resolving import make_job
 from benchmarks.plan.tables import load_table
+from benchmarks.predicting.input_images import find_images
+from benchmarks.predicting.options import PredictOptions
+from benchmarks.predicting.user_images import predict_images
 from benchmarks.run.execution import run_job
-from benchmarks.run.input_images import find_images
-from benchmarks.run.user_images import PredictOptions, predict_images
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.models.saved_model import load_model
 from benchmarks.store.scores import score_folders

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from benchmarks.run.measurements import measurement_columns, object_measurements
+from benchmarks.predicting.measurements import measurement_columns, object_measurements
 
 
 def test_a_rectangle_by_hand():

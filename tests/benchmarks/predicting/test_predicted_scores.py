@@ -16,9 +16,10 @@ from benchmarks.data.reading import decode_image
 from benchmarks.plan.job import DataReference, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
-from benchmarks.run.measurements import measurement_columns
+from benchmarks.predicting.measurements import measurement_columns
+from benchmarks.predicting.options import PredictOptions
+from benchmarks.predicting.user_images import predict_images
 from benchmarks.run.prediction import segment_with_scores
-from benchmarks.run.user_images import PredictOptions, predict_images
 from benchmarks.store.models.saved_model import load_model, save_model
 
 
@@ -102,7 +103,7 @@ def test_an_interrupt_between_labels_and_scores_leaves_none_of_before(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr("benchmarks.run.user_images.write_scores_of", killed)
+        broken.setattr("benchmarks.predicting.user_images.write_scores_of", killed)
         predict(model, images)
     assert not (out / "scores" / "a.csv").exists()
     again = predict(model, images)

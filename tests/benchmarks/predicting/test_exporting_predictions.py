@@ -19,8 +19,9 @@ from benchmarks.data import read_labels
 from benchmarks.data.planes.choice import PlaneChoice
 from benchmarks.errors import UserError
 from benchmarks.exports.choice import EXPORTS, Export
-from benchmarks.run.input_images import find_images
-from benchmarks.run.user_images import Predicted, PredictOptions, predict_images
+from benchmarks.predicting.input_images import find_images
+from benchmarks.predicting.options import PredictOptions
+from benchmarks.predicting.user_images import Predicted, predict_images
 
 PRESENT = {"labels", "overlays", "objects.csv", "predict.json"}
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.contract import Scoring
 from benchmarks.data import read_labels
 from benchmarks.data.label_files import origin_of, write_labels
-from benchmarks.data.normalisation import Range, normalise, odd_range
+from benchmarks.data.normalisation import normalise, odd_range
 from benchmarks.data.planes.choice import PlaneChoice
 from benchmarks.data.planes.reading import image_stem, open_image
 from benchmarks.errors import UserError
@@ -23,47 +22,15 @@ from benchmarks.exports.choice import Export
 from benchmarks.exports.micrometres import MICROMETRE_COLUMNS, in_micrometres
 from benchmarks.exports.writing import Exporter, Segmented
 from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, write_json
-from benchmarks.machine.memory import explaining_lack_of_memory
-from benchmarks.metrics import relabel
-from benchmarks.run.measurements import measurement_columns, object_measurements
-from benchmarks.run.prediction import Labelled, save_overlay, segment_with_scores
-from benchmarks.store.calibration import DECIMALS, read_scores_of, write_scores_of
-from benchmarks.store.models.saved_model import SavedModel, find_model, load_model
-from benchmarks.tiling import never_whole
-from benchmarks.tiling.magnification import (
-    estimate_diameter,
-    median_diameter,
-    resize_labels,
-    resized_shape,
-    segment_resized,
-)
+from benchmarks.predicting.measurements import measurement_columns, object_measurements
+from benchmarks.predicting.options import PredictOptions, Settings
+from benchmarks.predicting.segmenting import ImageSegmenter
+from benchmarks.run.prediction import Labelled, save_overlay
+from benchmarks.store.calibration import read_scores_of, write_scores_of
+from benchmarks.store.models.saved_model import find_model, load_model
 
 PREDICT_FILE = "predict.json"
 _NAMED = 5
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """What a user may choose for `predict`; it is the same for all images of a folder of results.
-
-    Attributes:
-        tile: side of the tiles in pixels; None for the model's training crop.
-        overlap: pixels that neighbouring tiles share; None for those of the model's job, at most half a tile.
-        flips: let mirrored views vote, whether or not the model's job did.
-        min_size: objects of fewer pixels are dropped.
-        range: the limits that images are stretched between; None for those of the data the model was trained on.
-        diameter: of the objects, in pixels: images are resized so that it becomes that of the training objects.
-            "auto" estimates it for each image; None leaves images as they are.
-        plane: which plane of files that hold several.
-    """
-
-    tile: int | None = None
-    overlap: int | None = None
-    flips: bool = False
-    min_size: int = 0
-    range: Range | None = None
-    diameter: float | Literal["auto"] | None = None
-    plane: PlaneChoice = field(default_factory=PlaneChoice)
 
 
 @dataclass(frozen=True)
@@ -112,7 +79,7 @@ def predict_images(
     """
     saved = load_model(model, device)
     options = options or PredictOptions()
-    settings = _Settings.of(saved, options)
+    settings = Settings.of(saved, options)
     chosen = {name: value for name, value in asdict(settings).items() if value is not None}
     described = {"model": _digest(model), **chosen, **options.plane.made()}
     if not overwrite:
@@ -122,7 +89,8 @@ def predict_images(
     write_json(out / PREDICT_FILE, described)
     made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
     exporter = Exporter(out, exports)
-    work = _Work(saved, settings, options.plane, made_by, out, device, overwrite, exporter, "csv" in exports)
+    segmenter = ImageSegmenter(saved, settings, device)
+    work = _Work(segmenter, options.plane, made_by, out, overwrite, exporter, "csv" in exports)
     rows: list[dict[str, Any]] = []
     for path in images:
         try:
@@ -138,32 +106,6 @@ def predict_images(
 
 
 @dataclass(frozen=True)
-class _Settings:
-    """`PredictOptions` with what the user left to the model."""
-
-    tile: int
-    overlap: int
-    flips: bool
-    min_size: int
-    range: Range
-    diameter: float | Literal["auto"] | None
-
-    @classmethod
-    def of(cls, saved: SavedModel, asked: PredictOptions) -> _Settings:
-        tile = asked.tile or saved.tile
-        overlap = min(saved.testing.overlap, tile // 2) if asked.overlap is None else asked.overlap
-        if overlap >= tile:
-            raise UserError(f"--overlap {overlap}: expected less than the side of a tile, which is {tile} pixels.")
-        flips, limits = asked.flips or saved.testing.flips, asked.range or saved.range
-        if asked.diameter is not None and saved.diameter is None:
-            raise UserError(
-                "--diameter: this model does not know the diameter of the objects it was trained on, as it has no "
-                "training or is of an earlier version. Resize the images yourself, or train it again."
-            )
-        return cls(tile, overlap, flips, asked.min_size, limits, asked.diameter)
-
-
-@dataclass(frozen=True)
 class _Work:
     """How every image of one call is segmented, and where its results lie.
 
@@ -172,12 +114,10 @@ class _Work:
         micrometres: measure in these, too.
     """
 
-    saved: SavedModel
-    settings: _Settings
+    segmenter: ImageSegmenter
     plane: PlaneChoice
     made_by: str
     out: Path
-    device: str
     overwrite: bool
     exporter: Exporter
     micrometres: bool
@@ -188,18 +128,18 @@ class _Work:
         Raises:
             UserError: the image cannot be used.
         """
-        file = open_image(path)
+        file, limits = open_image(path), self.segmenter.settings.range
         try:
             stored = file.read(self.plane)
-            image = normalise(stored, str(path), self.settings.range)
+            image = normalise(stored, str(path), limits)
         except UserError:
             self._forget(path, file.digest)
             raise
         notes = []
-        if self.settings.range == "min-max" and (words := odd_range(stored)):
+        if limits == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
         labels, scores = self._labels(path, image, file.digest)
-        notes += self._size_notes(path, labels)
+        notes += self.segmenter.size_notes(path, labels)
         size = file.pixel_size(self.plane)
         measured = object_measurements(labels, image)
         told = [None] * len(measured) if scores is None else scores.tolist()
@@ -236,10 +176,9 @@ class _Work:
     def _labels(self, path: Path, image: np.ndarray, digest: str) -> Labelled:
         target, picture = self._targets(path)
         origin = self._origin(digest)
-        scored = isinstance(self.saved.segmenter, Scoring)
-        found = None if self.overwrite else _read_if_of(target, origin, scored=scored)
+        found = None if self.overwrite else _read_if_of(target, origin, scored=self.segmenter.scored)
         if found is None:
-            found = _without_small(*self._segmented(path, image), self.settings.min_size)
+            found = self.segmenter.segment(path, image)
             self.exporter.forget(image_stem(path.name))
             for before in (picture, _scores_of(target)):  # a label map must never be seen with another's scores
                 before.unlink(missing_ok=True)
@@ -248,50 +187,6 @@ class _Work:
         if not picture.exists():
             save_overlay(picture, image, found[0])
         return found
-
-    def _segmented(self, path: Path, image: np.ndarray) -> Labelled:
-        saved, settings = self.saved, self.settings
-        testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
-        height, width = image.shape[1:]
-        with explaining_lack_of_memory(
-            f"{path}: segmenting its {height}×{width} pixels in tiles of {settings.tile}",
-            "Take a smaller --tile, or cut the image into parts.",
-        ):
-
-            def segment(pixels: np.ndarray) -> Labelled:
-                return segment_with_scores(
-                    saved.segmenter, pixels, settings.tile, testing, self.device, saved.precision, chains=True
-                )
-
-            if settings.diameter is None:
-                return segment(image)
-            diameter = settings.diameter
-            if diameter == "auto":
-                diameter = estimate_diameter(segment, image, self._trained) or self._trained
-            return segment_resized(segment, image, self._trained / diameter)
-
-    @property
-    def _trained(self) -> float:
-        """The diameter that the model knows."""
-        assert self.saved.diameter is not None, "the settings were checked"
-        return self.saved.diameter
-
-    def _size_notes(self, path: Path, labels: np.ndarray) -> list[str]:
-        """Say how an image was resized where that was estimated, and which objects no tile has seen whole."""
-        factor = self._factor(labels)
-        seen = resize_labels(labels, resized_shape(labels.shape, factor))
-        cut = _cut_notes(path, seen, self.settings.tile, self.settings.overlap)
-        if self.settings.diameter != "auto":
-            return cut
-        about = self._trained / factor
-        return [f"{path}: resized by {factor:.2f}, as its objects are some {about:.0f} pixels wide.", *cut]
-
-    def _factor(self, labels: np.ndarray) -> float:
-        """How many times an image was enlarged; where that was estimated, as its objects say, which may be read."""
-        diameter = self.settings.diameter
-        if diameter is None:
-            return 1.0
-        return self._trained / ((median_diameter([labels]) or self._trained) if diameter == "auto" else diameter)
 
     def _targets(self, path: Path) -> tuple[Path, Path]:
         """The label map and the overlay of an image."""
@@ -324,19 +219,6 @@ def _read_if_of(target: Path, origin: str, *, scored: bool) -> Labelled | None:
     return None if scored and scores is None else (labels, scores)
 
 
-def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:
-    """Name the objects that no tile has seen whole, the largest first."""
-    cut = sorted(never_whole(labels, tile=tile, overlap=overlap), key=lambda one: -max(one.height, one.width))
-    if not cut:
-        return []
-    named = ", ".join(f"{one.id} ({one.height} x {one.width})" for one in cut[:_NAMED])
-    more = f" and {len(cut) - _NAMED} more" if len(cut) > _NAMED else ""
-    return [
-        f"{path}: no tile of {tile} pixels has seen these objects whole (id, height x width): {named}{more}. They "
-        f"are joined from parts, or are parts. An --overlap above their size ({overlap} now) or a larger --tile helps."
-    ]
-
-
 def _digest(model: Path) -> str:
     """SHA-256 of configuration and weights; a method without training has no weights."""
     files = (find_model(model) / name for name in ("config.json", "model.safetensors"))
@@ -366,17 +248,3 @@ def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path])
             f"{min(there)} is there already, and was not made with this model and these options; give another "
             "--out folder, or --overwrite."
         )
-
-
-def _without_small(labels: np.ndarray, scores: np.ndarray | None, min_size: int) -> Labelled:
-    """Remove small objects with their scores, which are rounded to what is stored of them."""
-    if scores is not None:
-        scores = np.round(scores[np.bincount(labels.ravel())[1:] >= min_size], DECIMALS)
-    return drop_small(labels, min_size), scores
-
-
-def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
-    """Remove objects of fewer than `min_size` pixels from (H, W) labels 0..K and renumber without gaps."""
-    areas = np.bincount(labels.ravel())
-    areas[0] = max(areas[0], min_size)
-    return relabel(np.where(areas[labels] >= min_size, labels, 0))[0].astype(np.int32)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.errors import UserError
-from benchmarks.run.input_images import find_images, read_stems
+from benchmarks.predicting.input_images import find_images, read_stems
 
 
 @pytest.fixture

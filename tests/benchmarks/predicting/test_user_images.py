@@ -18,8 +18,10 @@ from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.plan.job import DataReference, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
+from benchmarks.predicting.options import PredictOptions
+from benchmarks.predicting.segmenting import drop_small
+from benchmarks.predicting.user_images import Predicted, predict_images
 from benchmarks.run.prediction import Labelled, segment_with_scores
-from benchmarks.run.user_images import Predicted, PredictOptions, drop_small, predict_images
 from benchmarks.store.models.saved_model import load_model, save_model
 
 
@@ -155,7 +157,7 @@ def test_labels_are_there_before_a_picture_is_drawn_and_a_missing_picture_is_dra
     saved_model(tmp_path)
     write_discs(tmp_path / "images" / "a.png", 2)
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("benchmarks.run.user_images.save_overlay", interrupted)
+        patched.setattr("benchmarks.predicting.user_images.save_overlay", interrupted)
         predicted(tmp_path)
     assert read_labels(tmp_path / "out" / "labels" / "a.tif").max() == 2
     assert predicted(tmp_path)["a.png"].objects == 2
@@ -198,7 +200,7 @@ def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
         shapes.append(image.shape[1:])
         return segment_with_scores(segmenter, image, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("benchmarks.run.user_images.segment_with_scores", noted)
+    monkeypatch.setattr("benchmarks.predicting.segmenting.segment_with_scores", noted)
     saved_model(tmp_path, diameter=32.0)  # its objects are twice as wide as these discs, which measure 16
     write_discs(tmp_path / "images" / "a.png", 4)
     options = PredictOptions(diameter=asked)  # type: ignore[arg-type]
@@ -243,7 +245,7 @@ def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 4000, (4096, 4096), np.uint16)
     Image.fromarray(noise).save(tmp_path / "large.tif")
     code = (
-        "import resource, sys; from pathlib import Path; from benchmarks.run.user_images import predict_images\n"
+        "import resource, sys; from pathlib import Path; from benchmarks.predicting.user_images import predict_images\n"
         "folder = Path(sys.argv[1])\n"
         "list(predict_images(folder, [folder / 'large.tif'], folder / 'out', device='cpu'))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"

@@ -1,0 +1,122 @@
+"""One image of any magnification to its objects, with a saved model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.contract import Scoring
+from benchmarks.machine.memory import explaining_lack_of_memory
+from benchmarks.metrics import relabel
+from benchmarks.predicting.options import Settings
+from benchmarks.run.prediction import Labelled, segment_with_scores
+from benchmarks.store.calibration import DECIMALS
+from benchmarks.store.models.saved_model import SavedModel
+from benchmarks.tiling import never_whole
+from benchmarks.tiling.magnification import (
+    estimate_diameter,
+    median_diameter,
+    resize_labels,
+    resized_shape,
+    segment_resized,
+)
+
+_NAMED = 5
+
+
+@dataclass(frozen=True)
+class ImageSegmenter:
+    """A saved model with the settings of one call of `predict`."""
+
+    saved: SavedModel
+    settings: Settings
+    device: str
+
+    @property
+    def scored(self) -> bool:
+        """Whether its objects have scores."""
+        return isinstance(self.saved.segmenter, Scoring)
+
+    def segment(self, path: Path, image: np.ndarray) -> Labelled:
+        """Find the objects of an image (3, H, W) in [0, 1] that are not too small, at the size that the model knows.
+
+        Args:
+            path: what to call the image in errors.
+
+        Raises:
+            UserError: it does not fit into memory.
+        """
+        return _without_small(*self._all_objects(path, image), self.settings.min_size)
+
+    def _all_objects(self, path: Path, image: np.ndarray) -> Labelled:
+        saved, settings = self.saved, self.settings
+        testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
+        height, width = image.shape[1:]
+        with explaining_lack_of_memory(
+            f"{path}: segmenting its {height}×{width} pixels in tiles of {settings.tile}",
+            "Take a smaller --tile, or cut the image into parts.",
+        ):
+
+            def segment(pixels: np.ndarray) -> Labelled:
+                return segment_with_scores(
+                    saved.segmenter, pixels, settings.tile, testing, self.device, saved.precision, chains=True
+                )
+
+            if settings.diameter is None:
+                return segment(image)
+            diameter = settings.diameter
+            if diameter == "auto":
+                diameter = estimate_diameter(segment, image, self._trained) or self._trained
+            return segment_resized(segment, image, self._trained / diameter)
+
+    @property
+    def _trained(self) -> float:
+        """The diameter that the model knows."""
+        assert self.saved.diameter is not None, "the settings were checked"
+        return self.saved.diameter
+
+    def size_notes(self, path: Path, labels: np.ndarray) -> list[str]:
+        """Say how an image was resized where that was estimated, and which objects no tile has seen whole."""
+        factor = self._factor(labels)
+        seen = resize_labels(labels, resized_shape(labels.shape, factor))
+        cut = _cut_notes(path, seen, self.settings.tile, self.settings.overlap)
+        if self.settings.diameter != "auto":
+            return cut
+        about = self._trained / factor
+        return [f"{path}: resized by {factor:.2f}, as its objects are some {about:.0f} pixels wide.", *cut]
+
+    def _factor(self, labels: np.ndarray) -> float:
+        """How many times an image was enlarged; where that was estimated, as its objects say, which may be read."""
+        diameter = self.settings.diameter
+        if diameter is None:
+            return 1.0
+        return self._trained / ((median_diameter([labels]) or self._trained) if diameter == "auto" else diameter)
+
+
+def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:
+    """Name the objects that no tile has seen whole, the largest first."""
+    cut = sorted(never_whole(labels, tile=tile, overlap=overlap), key=lambda one: -max(one.height, one.width))
+    if not cut:
+        return []
+    named = ", ".join(f"{one.id} ({one.height} x {one.width})" for one in cut[:_NAMED])
+    more = f" and {len(cut) - _NAMED} more" if len(cut) > _NAMED else ""
+    return [
+        f"{path}: no tile of {tile} pixels has seen these objects whole (id, height x width): {named}{more}. They "
+        f"are joined from parts, or are parts. An --overlap above their size ({overlap} now) or a larger --tile helps."
+    ]
+
+
+def _without_small(labels: np.ndarray, scores: np.ndarray | None, min_size: int) -> Labelled:
+    """Remove small objects with their scores, which are rounded to what is stored of them."""
+    if scores is not None:
+        scores = np.round(scores[np.bincount(labels.ravel())[1:] >= min_size], DECIMALS)
+    return drop_small(labels, min_size), scores
+
+
+def drop_small(labels: np.ndarray, min_size: int) -> np.ndarray:
+    """Remove objects of fewer than `min_size` pixels from (H, W) labels 0..K and renumber without gaps."""
+    areas = np.bincount(labels.ravel())
+    areas[0] = max(areas[0], min_size)
+    return relabel(np.where(areas[labels] >= min_size, labels, 0))[0].astype(np.int32)
