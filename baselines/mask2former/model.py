@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from baselines.mask2former.config import Mask2FormerConfig, Mask2FormerInference
 from baselines.mask2former.inference import paint_instances
 from baselines.mask2former.network import build_network, with_architecture
+from baselines.masks import instance_masks
 from pctrans.hub import Coders, config_coder
 from pctrans.images import Normalise, pad_to_multiple
 from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
@@ -78,7 +79,7 @@ class Mask2Former(
             labels: (B, H, W) integers, 0 background, an id for each instance.
         """
         predictions = self(pad_to_multiple(images))
-        masks = _instance_masks(pad_to_multiple(labels))
+        masks = instance_masks(build_targets(pad_to_multiple(labels)))
         with torch.autocast(images.device.type, enabled=False):
             *auxiliary, last = [{name: logits.float() for name, logits in p.items()} for p in predictions]
             # The method of `transformers` is annotated with single tensors where it takes lists.
@@ -141,12 +142,3 @@ class Mask2Former(
         """Save weights and configuration, the latter with the architecture that came with a checkpoint."""
         options["config"] = options.get("config") or self.config.model_dump(mode="json")
         return super().save_pretrained(save_directory, **options)
-
-
-def _instance_masks(labels: Tensor) -> list[Tensor]:
-    """Split label maps (B, H, W) into the masks of each image's instances, (K_b, H, W) float."""
-    targets = build_targets(labels)
-    return [
-        (dense == torch.arange(1, count + 1, device=dense.device)[:, None, None]).float()
-        for dense, count in zip(targets.labels, targets.counts, strict=True)
-    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -28,6 +29,7 @@ def show(*, names: Names, tables: Annotated[TableOptions, without("allow_unequal
         experiments = plan_all(names_of(names), request)
     for experiment in experiments:
         show_jobs(console, experiment, tables.out)
+    show_left_out(console, experiments)
     show_total(console, experiments, tables.out)
 
 
@@ -49,6 +51,17 @@ def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:
         line = [str(planned.row), planned.label, str(planned.job.seed), planned.job.key, state]
         table.add_row(*(Text(cell) for cell in line))
     console.print(table)
+
+
+def show_left_out(console: Console, experiments: Sequence[Experiment]) -> None:
+    """Say of each row that is not run here why it is not, once for a table and its figures."""
+    said = {
+        f"{plan.table.name} without row {number} ({plan.table.rows[number - 1].label}): {obstacle}."
+        for plan in (experiment.plan for experiment in experiments)
+        for number, obstacle in plan.left_out.items()
+    }
+    for sentence in sorted(said):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_total(console: Console, experiments: list[Experiment], out: Path) -> None:

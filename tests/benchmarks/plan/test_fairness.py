@@ -15,7 +15,8 @@ from benchmarks.plan.nested import nest
 from benchmarks.plan.scales import SCALES
 from benchmarks.plan.tables import load_table
 
-TRAINED = ["Discriminative", "OSFormer", "Mask2Former", "PCTrans", "StarDist-ResNet", "Cellpose-ResNet"]
+PEERS = ["StarDist-ResNet", "Cellpose-ResNet", "Mask R-CNN-ResNet"]
+TRAINED = ["Discriminative", "OSFormer", "Mask2Former", "PCTrans", *PEERS]
 
 
 @pytest.fixture(scope="module")

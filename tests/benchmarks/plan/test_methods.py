@@ -66,7 +66,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         get_method("mask2fromer")
     with pytest.raises(UserError, match="did you mean 'pctrans'"):
         get_method("PCTrans")
-    with pytest.raises(UserError, match=r"there are: cellpose, discriminative, mask2former, osformer"):
+    with pytest.raises(UserError, match=r"there are: cellpose, discriminative, mask2former, maskrcnn, osformer"):
         get_method("xyzzy")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from runnable import runnable
 from torch import nn
 
 from benchmarks.errors import UserError
@@ -29,6 +30,7 @@ EMBEDDINGS = {
     "discriminative": set(),
     "stardist": set(),
     "cellpose": set(),
+    "maskrcnn": set(),
 }
 """Parameters of two dimensions and more that map nothing to anything."""
 
@@ -52,7 +54,7 @@ def test_every_trained_method_is_asked() -> None:
     assert set(EMBEDDINGS) == {name for name, method in METHODS.items() if method.trained}
 
 
-@pytest.mark.parametrize("method", EMBEDDINGS)
+@pytest.mark.parametrize("method", runnable(EMBEDDINGS))
 def test_norms_biases_and_embeddings_do_not_decay(method: str) -> None:
     """By shape: norms and biases are vectors, all else is a matrix or a kernel, and embeddings are listed above."""
     built = model(method)
@@ -63,7 +65,7 @@ def test_norms_biases_and_embeddings_do_not_decay(method: str) -> None:
         assert decay[name] == (0.5 if dimensions >= 2 and name not in EMBEDDINGS[method] else 0.0), name
 
 
-@pytest.mark.parametrize("method", EMBEDDINGS)
+@pytest.mark.parametrize("method", runnable(EMBEDDINGS))
 def test_the_backbone_has_its_own_rate_with_and_without_decay(method: str) -> None:
     built = model(method)
     optimiser = build_optimiser(built, SETTINGS)
