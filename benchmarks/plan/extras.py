@@ -30,8 +30,8 @@ def torchvision_misfit() -> str | None:
     except (ImportError, OSError, RuntimeError) as error:
         return (
             f"torchvision {_version('torchvision')} does not work with torch {_version('torch')} ({error}), and beside "
-            "it nothing does that needs transformers. Install the torchvision that was built for this torch, where torch "
-            "came from, or uninstall it: only Mask R-CNN needs it."
+            "it nothing does that needs transformers. Install the torchvision that was built for this torch, where "
+            "torch came from, or uninstall it: only Mask R-CNN needs it."
         )
     return None
 

@@ -198,6 +198,15 @@ METHODS: dict[str, Method] = {
         # Cross-entropy against masks that were resized to 28×28: at outlines they are neither 0 nor 1.
         loss_floors=("mask",),
     ),
+    "eomt": Method(
+        title="EoMT",
+        model="baselines.eomt:EoMT",
+        config="baselines.eomt.config:EoMTConfig",
+        source="Kerssies et al., CVPR 2025",
+        uses="transformers' EoMT (Apache-2.0); a released checkpoint (MIT)",
+        only_at=("paper",),
+        why_only="a plain ViT lives on its pretraining, and a short training from random weights would not measure it",
+    ),
     "watershed": Method(
         title="Otsu + watershed",
         model="baselines.watershed:Watershed",

@@ -112,5 +112,19 @@ RECIPES: dict[str, Recipe] = {
         {"backbone": BACKBONE | {"width": 16}, "hidden_dim": 64, "head_dim": 128, "roi_samples": 64},
         steps=200,
     ),
+    "eomt": Recipe(
+        {
+            "hidden_dim": 32,
+            "num_heads": 4,
+            "encoder_layers": 3,
+            "query_layers": 2,
+            "patch_size": 8,
+            "image_size": 64,
+            "num_queries": 10,
+            "num_points": 64,
+        },
+        {"hidden_dim": 64, "image_size": 128, "num_points": 1024},
+        steps=300,
+    ),
     "watershed": Recipe({}),
 }

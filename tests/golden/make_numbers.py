@@ -52,6 +52,7 @@ CASES: dict[str, dict[str, Any]] = {
     "stardist": {"inference": {"probability_threshold": 0.4, "min_area": 12}},
     "cellpose": {"inference": {"flow_error_threshold": 10.0}},
     "maskrcnn": {"inference": {"score_threshold": 0.4, "visible_share": 0.1}},
+    "eomt": {"inference": {"visible_share": 0.2}},
     "watershed": {},
 }
 

@@ -98,17 +98,28 @@ def test_listing_says_what_to_install() -> None:
 def test_a_package_that_does_not_fit_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a torchvision for CUDA beside a torch for CPUs."""
     (tmp_path / "torchvision").mkdir()
-    (tmp_path / "torchvision" / "__init__.py").write_text(
-        "raise RuntimeError('operator torchvision::nms does not exist')"
-    )
-    for name in [
-        name for name in sys.modules if name.split(".")[0] == "torchvision" or name == "baselines.maskrcnn.model"
-    ]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delitem(sys.modules, "baselines.maskrcnn.heads", raising=False)
+    (tmp_path / "torchvision" / "__init__.py").write_text("raise RuntimeError('operator nms does not exist')")
+    for name in list(sys.modules):
+        if name.startswith(("torchvision", "baselines.maskrcnn.")):
+            monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
     importlib.invalidate_caches()
-    with pytest.raises(
-        UserError, match=r"does not work with torch \S+ \(operator torchvision::nms.*was built for this"
-    ):
+    with pytest.raises(UserError, match=r"does not work with torch \S+ \(operator nms does not.*was built for this"):
         METHODS["maskrcnn"].build({})
+
+
+def test_a_scale_without_the_method_is_told_apart_from_a_package(tmp_path: Path) -> None:
+    """EoMT has no configuration at `smoke`: no job, a sentence, and the same where it is asked for alone."""
+    number = next(number for number, row in enumerate(load_table("table1").rows, 1) if row.method == "eomt")
+    told = plan()
+    assert number not in {planned.row for planned in told.jobs}
+    assert told.left_out[number].reason == "EoMT is offered at scale paper only"
+    row = next(row for row in RunFile.of(told).rows if row.row == number)
+    assert (row.label, row.method, row.keys) == ("EoMT", "eomt", [])
+    with pytest.raises(UserError, match=r"EoMT is offered at scale paper only: a plain ViT lives on its pretraining"):
+        plan(rows=[number])
+    command = ["train", "eomt", "--data", DATA, "--scale", "smoke", "--out", str(tmp_path)]
+    assert "offered at scale paper only" in str(CliRunner().invoke(app, command).exception)
+    at_paper = expand_table(load_table("table1"), JobContext.on(open_dataset(DATA), "paper"), seeds=1)
+    job = next(planned.job for planned in at_paper.chosen if planned.row == number)
+    assert job.model["checkpoint"] == "tue-mps/coco_instance_eomt_large_640" and "backbone" not in job.model

@@ -31,13 +31,22 @@ EMBEDDINGS = {
     "stardist": set(),
     "cellpose": set(),
     "maskrcnn": set(),
+    "eomt": {
+        "network.query.weight",
+        "backbone.embeddings.cls_token",
+        "backbone.embeddings.register_tokens",
+        "backbone.embeddings.position_embeddings.weight",
+    },
 }
 """Parameters of two dimensions and more that map nothing to anything."""
+SMALL = {"eomt": {"hidden_dim": 32, "num_heads": 4, "encoder_layers": 3, "query_layers": 2, "num_queries": 10}}
+"""Configurations of methods that have none at scale smoke."""
 
 
 def model(method: str) -> nn.Module:
     torch.manual_seed(0)
-    built = get_method(method).build(model_at(method, "smoke", "nuclei"))
+    small = SMALL.get(method) or model_at(method, "smoke", "nuclei")
+    built = get_method(method).build(small)
     assert isinstance(built, nn.Module)
     return built
 
