@@ -139,7 +139,7 @@ def test_the_users_backbone_wins_over_the_tables(dataset: Dataset) -> None:
         seeds=1,
         overrides={"model": {"backbone": {"pretrained": None}}},
     )
-    backbones = [job.model["backbone"] for _, job in labelled(made) if job.trained]
+    backbones = [job.model["backbone"] for label, job in labelled(made) if job.trained and label != "EoMT"]
     assert all(backbone["name"] == "resnet101" and backbone["pretrained"] is None for backbone in backbones)
 
 
