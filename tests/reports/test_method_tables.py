@@ -242,7 +242,7 @@ def test_panels_are_of_rows_that_were_run(methods: Path, monkeypatch: pytest.Mon
         fail(methods, f"table1-row15-seed{seed}", "x")
     paths = write(methods)
     numbers = [title.partition(":")[0] for title in titles]
-    assert numbers == ["image", "truth\n8 objects", *map(str, range(12, 23)), "14", *map(str, range(16, 22))]
+    assert numbers == ["image", "truth\n10 objects", *map(str, range(12, 23)), "14", *map(str, range(16, 22))]
     assert titles[5] == "15: OSFormer\nno result"
     assert "Without curves: OSFormer." in paths.learning.caption
     assert paths.segmentations.path is not None
