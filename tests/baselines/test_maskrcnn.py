@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny import RECIPES
 from torch import Tensor
 
 from baselines.maskrcnn.config import MaskRCNNConfig, MaskRCNNInference
 from baselines.maskrcnn.painting import paint_detections, paste
 from baselines.maskrcnn.sampling import SliceSampler
+from benchmarks.data import open_dataset
 from benchmarks.metrics import image_metrics
+from benchmarks.plan.job import JobContext
+from benchmarks.plan.resolving import make_job
+from benchmarks.run.execution import run_job
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.training.watcher import StopRequested, Watcher
 
 ALL = MaskRCNNInference(visible_share=0, min_area=0)
 
@@ -233,3 +241,19 @@ def test_losses_and_detections_are_those_of_torchvisions_own_detector() -> None:
         torch.testing.assert_close(boxes[index, :count], found["boxes"])
         pasted = paste_masks_in_image(masks[index, :count, None], boxes[index, :count], (64, 64))
         torch.testing.assert_close(pasted, found["masks"])
+
+
+@pytest.mark.slow
+def test_a_run_that_was_stopped_ends_in_the_same_weights(tmp_path: Path) -> None:
+    """Regions are drawn by generators of their own, which a checkpoint knows nothing of."""
+    detection()
+    dataset = open_dataset("synthetic-nuclei?size=96&train=3&val=1&test=1")
+    job = make_job("maskrcnn", JobContext.on(dataset, "smoke"), seed=0)
+    calls = iter([False, False, False, True])
+    with pytest.raises(StopRequested):
+        run_job(job, dataset, tmp_path / "stopped", "cpu", Watcher(stopping=lambda: next(calls, True)))
+    weights = []
+    for out in (tmp_path / "stopped", tmp_path / "undisturbed"):
+        assert run_job(job, dataset, out, "cpu").status == "done"
+        weights.append(load_file(JobFolder.of(job, out).model / "model.safetensors"))
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
