@@ -70,7 +70,14 @@ class Method:
     provider: str | None = None
 
     def config_class(self) -> type[BaseModel]:
-        return _load(self.config)
+        """The class of its configuration, which needs none of the method's own packages.
+
+        Raises:
+            UserError: a torchvision that does not fit torch, beside which modules cannot be imported.
+        """
+        with self._explained():
+            found: type[BaseModel] = _load(self.config)
+        return found
 
     @property
     def lacking(self) -> Obstacle | None:
@@ -100,6 +107,7 @@ class Method:
         Raises:
             UserError: pretrained weights that cannot be had, or a package that is not there or does not fit torch.
         """
+        self._refuse_lacking()
         with self._explained():
             from pctrans.backbone import PretrainedWeightsError
 
@@ -120,6 +128,7 @@ class Method:
 
         from pctrans.weights import refuse_other_weights
 
+        self._refuse_lacking()
         with self._explained():
             model_class = _load(self.model)
         model = model_class.from_pretrained(folder)
@@ -127,16 +136,18 @@ class Method:
             refuse_other_weights(model, Path(folder))
         return model
 
+    def _refuse_lacking(self) -> None:
+        if self.lacking:
+            raise UserError(f"{self.lacking}.")
+
     @contextmanager
     def _explained(self) -> Iterator[None]:
         """Say in the user's terms why the method's module cannot be imported, where that is known."""
-        if self.lacking:
-            raise UserError(f"{self.lacking}.")
         try:
             yield
         except (ImportError, RuntimeError) as error:  # what torchvision and transformers raise of each other
             if misfit := torchvision_misfit():
-                raise UserError(f"{self.title} cannot be built: {misfit}") from error
+                raise UserError(f"{self.title} cannot be used: {misfit}") from error
             raise
 
 
