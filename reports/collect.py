@@ -99,12 +99,12 @@ def collect(out: Path, table: str, known: dict[str, Found] | None = None) -> Tab
         raise UserError(f"No run of {table}: expected {path}, which `pctrans-bench run {table}` writes.")
     external = _external_rows(path, spec, run)
     row_specs = [*spec.rows, *(RowSpec(label=row.label or "", method=EXTERNAL) for row in external)]
-    keys = {row.row: row.keys for row in run.rows if row not in external}
-    keys |= {number: row.keys for number, row in enumerate(external, len(spec.rows) + 1)}
+    planned = {row.row: row for row in run.rows if row not in external}
+    planned |= dict(enumerate(external, len(spec.rows) + 1))
     published = [*published_figures(spec), *({} for _ in row_specs[len(spec.rows) :])]
     known = {} if known is None else known
     rows = (
-        _collect_row(out, spec, number, row, published[number - 1], keys.get(number), known)
+        _collect_row(out, spec, number, row, published[number - 1], planned.get(number), known)
         for number, row in enumerate(row_specs, 1)
     )
     return TableResults(spec, tuple(rows), run.overrides, tuple(run.leaks or ()))
@@ -131,20 +131,23 @@ def _collect_row(
     number: int,
     row: RowSpec,
     published: dict[str, str],
-    keys: list[str] | None,
+    planned: RunRow | None,
     known: dict[str, Found],
 ) -> RowResults:
     method = spec.method_of(row)
-    for key in keys or []:
+    keys, left_out = (planned.keys, planned.left_out) if planned else ([], None)
+    for key in keys:
         if key not in known:
             known[key] = _read_job(JobFolder.named(key, out))
-    found = [known[key] for key in keys or []]
+    found = [known[key] for key in keys]
     results = sorted((item for item in found if isinstance(item, Result)), key=lambda result: result.seed)
     for result in results:
         _check_method(spec, row, result)
         _check_switches(spec, row, result)
     gaps = [item for item in found if isinstance(item, Gap)]
-    if not keys and method is not None:
+    if left_out and not results:
+        gaps = [Gap(None, left_out)]
+    elif not keys and method is not None:
         gaps.append(Gap(None, "not part of this run"))
     return RowResults(number, row, _origin(method), method, published, tuple(results), tuple(gaps))
 

@@ -25,7 +25,8 @@ def comparability(results: TableResults) -> str:
 def reasons_against(results: TableResults) -> list[str]:
     """Find every reason against a comparison of measured and published figures; empty where they compare.
 
-    Conditions on jobs and their cost concern trained rows only: other rows have neither a backbone nor iterations.
+    Conditions on jobs and their cost concern trained rows only, those on the backbone only rows that have one: others
+    have neither a backbone nor iterations.
     """
     published, facts, trained = results.spec.published, facts_of(results.results), facts_of(results.trained)
     reasons = ["settings were changed"] if results.overrides else []
@@ -33,6 +34,8 @@ def reasons_against(results: TableResults) -> list[str]:
         reasons.append(f"the data are not {published.dataset}")
     for condition in published.conditions:
         asked = trained if condition.path.startswith(("job.", "cost.")) else facts
+        if condition.path.startswith("job.model.backbone."):
+            asked = [fact for fact in asked if lookup(fact, "job.model.backbone")]
         reasons += filter(None, [_difference(condition, asked)])
     return reasons
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from benchmarks.metrics import METRICS
 from benchmarks.plan.nested import flatten, lookup
+from benchmarks.store.result import Result
 from reports.cells import SIGNS
 from reports.collect import RowResults, TableResults
 from reports.comparability import reasons_against, unequal
@@ -188,10 +189,16 @@ def _fairness(results: TableResults) -> list[str]:
     """Say that the trained rows were trained alike; nothing for fewer than two, or where they were not."""
     if _trained_rows(results) < 2 or unequal(results):
         return []
+    own = [row.label for row in results.rows if row.origin == "trained" and any(map(_has_own_backbone, row.results))]
+    but = f" (but {', '.join(own)})" if own else ""
     return [
-        "Trained rows share data, split, crop, augmentation, batch, iterations, seeds, backbone, precision, threads, "
-        "tiling."
+        f"Trained rows share data, split, crop, augmentation, batch, iterations, seeds, backbone{but}, precision, "
+        "threads, tiling."
     ]
+
+
+def _has_own_backbone(result: Result) -> bool:
+    return not lookup(result.job, "model.backbone")
 
 
 def _machine(environment: dict[str, Any]) -> str:

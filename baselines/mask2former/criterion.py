@@ -1,4 +1,4 @@
-"""The Mask2Former loss of `transformers`, for a batch that several processes share."""
+"""The Mask2Former loss of `transformers`, of all predictions, for a batch that several processes share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,39 @@ from torch import Tensor
 from transformers import Mask2FormerConfig
 from transformers.models.mask2former.modeling_mask2former import Mask2FormerHungarianMatcher, Mask2FormerLoss
 
+from baselines.masks import instance_masks
 from pctrans.distributed import count_per_process, counts_of_processes, mean_over_processes, rank, world_size
 from pctrans.points import sample_logits
+from pctrans.targets import build_targets
+
+Prediction = dict[str, Tensor]
+"""`class_queries_logits` (B, N, 2), "object" first, and `masks_queries_logits` (B, N, h, w) of the whole image."""
+
+# The criterion's names begin like these and end in the number of the prediction.
+_TERMS = {"class": "loss_cross_entropy", "mask_bce": "loss_mask", "mask_dice": "loss_dice"}
+
+
+def query_losses(network: Any, predictions: list[Prediction], labels: Tensor) -> dict[str, Tensor]:
+    """Compute the weighted classification, mask and Dice losses, each summed over the predictions.
+
+    Args:
+        network: whose `get_loss_dict` weighs the terms of a `SharedBatchLoss`.
+        predictions: the last one last.
+        labels: (B, H, W) integers, 0 background, of the images that the predictions are of.
+    """
+    masks = instance_masks(build_targets(labels))
+    with torch.autocast(labels.device.type, enabled=False):
+        *auxiliary, last = [{name: logits.float() for name, logits in p.items()} for p in predictions]
+        terms = network.get_loss_dict(
+            **last,
+            mask_labels=masks,
+            class_labels=[torch.zeros(len(m), dtype=torch.long, device=m.device) for m in masks],
+            auxiliary_predictions=auxiliary,
+        )
+    return {
+        name: torch.stack([value for key, value in terms.items() if key.startswith(prefix)]).sum()
+        for name, prefix in _TERMS.items()
+    }
 
 
 class SharedBatchLoss(Mask2FormerLoss):

@@ -9,18 +9,12 @@ from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 
 from baselines.mask2former.config import Mask2FormerConfig, Mask2FormerInference
+from baselines.mask2former.criterion import Prediction, query_losses
 from baselines.mask2former.inference import paint_instances, paint_with_confidence
 from baselines.mask2former.network import build_network, with_architecture
 from pctrans.hub import Coders, config_coder
 from pctrans.images import Normalise, pad_to_multiple
 from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
-from pctrans.targets import build_targets
-
-Prediction = dict[str, Tensor]
-"""`class_queries_logits` (B, N, 2), "object" first, and `masks_queries_logits` (B, N, H / 4, W / 4)."""
-
-# The criterion's names begin like these and end in the number of the prediction.
-_TERMS = {"class": "loss_cross_entropy", "mask_bce": "loss_mask", "mask_dice": "loss_dice"}
 
 
 def _coders() -> Coders:
@@ -77,22 +71,7 @@ class Mask2Former(
             images: (B, 3, H, W) float in [0, 1].
             labels: (B, H, W) integers, 0 background, an id for each instance.
         """
-        predictions = self(pad_to_multiple(images))
-        masks = _instance_masks(pad_to_multiple(labels))
-        with torch.autocast(images.device.type, enabled=False):
-            *auxiliary, last = [{name: logits.float() for name, logits in p.items()} for p in predictions]
-            # The method of `transformers` is annotated with single tensors where it takes lists.
-            get_loss_dict: Any = self.network.get_loss_dict
-            terms = get_loss_dict(
-                **last,
-                mask_labels=masks,
-                class_labels=[torch.zeros(len(m), dtype=torch.long, device=m.device) for m in masks],
-                auxiliary_predictions=auxiliary,
-            )
-        return {
-            name: torch.stack([value for key, value in terms.items() if key.startswith(prefix)]).sum()
-            for name, prefix in _TERMS.items()
-        }
+        return query_losses(self.network, self(pad_to_multiple(images)), pad_to_multiple(labels))
 
     @torch.no_grad()
     def segment(self, images: Tensor) -> Tensor:
@@ -158,12 +137,3 @@ class Mask2Former(
         """Save weights and configuration, the latter with the architecture that came with a checkpoint."""
         options["config"] = options.get("config") or self.config.model_dump(mode="json")
         return super().save_pretrained(save_directory, **options)
-
-
-def _instance_masks(labels: Tensor) -> list[Tensor]:
-    """Split label maps (B, H, W) into the masks of each image's instances, (K_b, H, W) float."""
-    targets = build_targets(labels)
-    return [
-        (dense == torch.arange(1, count + 1, device=dense.device)[:, None, None]).float()
-        for dense, count in zip(targets.labels, targets.counts, strict=True)
-    ]

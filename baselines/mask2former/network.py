@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import torch
 import transformers
 from torch import nn
 from transformers import Mask2FormerForUniversalSegmentation, ResNetConfig
 
+from baselines.checkpoints import read_checkpoint, unreadable
 from baselines.mask2former.config import Mask2FormerConfig
 from baselines.mask2former.criterion import SharedBatchLoss
 from baselines.mask2former.initialisation import initialise
@@ -28,6 +28,7 @@ _SIZES = {
 _INITIAL_PREDICTIONS = 1
 # Parameters that depend on the number of classes or queries, not on the architecture.
 _MAY_START_ANEW = ("class_predictor.", "criterion.", "model.transformer_module.queries_")
+_EXAMPLE = "facebook/mask2former-swin-small-coco-instance"
 
 
 class _Architecture(transformers.Mask2FormerConfig):
@@ -98,40 +99,15 @@ def _independent_settings(config: Mask2FormerConfig) -> dict[str, Any]:
 
 
 def _pretrained(source: str, config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentation:
-    network, report = _read(source, config)
-    lacking = [name for name in report["missing_keys"] if not name.startswith(_MAY_START_ANEW)]
-    differing = [name for name, *_ in report["mismatched_keys"] if not name.startswith(_MAY_START_ANEW)]
-    if lacking or differing:
-        raise PretrainedWeightsError(
-            f"'{source}' lacks {len(lacking)} weights of the model that its config.json describes and has "
-            f"{len(differing)} of another shape, the first '{min(lacking + differing)}'; they would have been random"
-        )
-    return network
-
-
-def _read(source: str, config: Mask2FormerConfig) -> tuple[Mask2FormerForUniversalSegmentation, dict[str, Any]]:
     try:
         architecture = _Architecture.from_pretrained(source)
         _check_architecture(architecture, source, config)
         architecture.update(_independent_settings(config))
-        loaded: Any = Mask2FormerForUniversalSegmentation.from_pretrained(
-            source,
-            config=architecture,
-            dtype=torch.float32,
-            ignore_mismatched_sizes=True,
-            output_loading_info=True,
-            use_safetensors=True,
-        )
-        return loaded
+        return read_checkpoint(Mask2FormerForUniversalSegmentation, source, architecture, _MAY_START_ANEW)
     except PretrainedWeightsError:
         raise
     except (OSError, ValueError, RuntimeError) as error:
-        raise PretrainedWeightsError(
-            f"no Mask2Former could be read from '{source}' ({error}). Expected a hub id such as "
-            "'facebook/mask2former-swin-small-coco-instance', reachable from here, or a local folder with "
-            "config.json and model.safetensors. Without a network, download the folder elsewhere and give its "
-            "path, or set checkpoint to null to start from random weights."
-        ) from error
+        raise unreadable("Mask2Former", source, _EXAMPLE, error) from error
 
 
 def _check_architecture(found: _Architecture, source: str, config: Mask2FormerConfig) -> None:

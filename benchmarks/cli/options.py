@@ -173,14 +173,21 @@ def one_job(
 
     Args:
         device: the one that was chosen by `options.device`.
+
+    Raises:
+        UserError: settings that are not valid, or a method that cannot be run here.
     """
     from benchmarks.plan.job import JobContext
+    from benchmarks.plan.methods import get_method
     from benchmarks.plan.overrides import for_method
     from benchmarks.plan.resolving import make_job
 
+    scale = default_scale(scale)
+    if obstacle := get_method(method).obstacle(scale):
+        raise UserError(f"{obstacle}.")
     return make_job(
         method,
-        JobContext.on(dataset, default_scale(scale), options.protocol, device),
+        JobContext.on(dataset, scale, options.protocol, device),
         seed=seed,
         overrides=for_method(options.overrides, method),
     )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
 from benchmarks.errors import UserError, suggestion
+from benchmarks.plan.extras import how_to_install, is_installed, torchvision_misfit
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "pctrans_bench.methods"
 """Group of the entry points through which installed packages add methods; each names a `Method`."""
+
+
+class Obstacle(NamedTuple):
+    """Why a method cannot be run here, and what to do or to know about it: clauses without a full stop."""
+
+    reason: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}: {self.advice}"
 
 
 @dataclass(frozen=True)
@@ -34,6 +46,9 @@ class Method:
         config: "module:class" of that configuration, a pydantic model.
         source: publication.
         uses: what it needs beside torch, with the licence.
+        extra: a package that is not installed with this one, and the name of the extra that brings it.
+        only_at: scales that it is offered at; none for all.
+        why_only: a clause that says why.
         loss_floors: terms of its loss that cannot come near zero; whether a training has converged is told by the rest.
         trained: False for a method without parameters; its jobs skip training, and one seed is enough.
         scales: `model`, `training` and `testing` sections by scale, for methods of other packages; this
@@ -46,13 +61,45 @@ class Method:
     config: str
     source: str
     uses: str = ""
+    extra: str = ""
+    only_at: tuple[str, ...] = ()
+    why_only: str = ""
     loss_floors: tuple[str, ...] = ()
     trained: bool = True
     scales: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     provider: str | None = None
 
     def config_class(self) -> type[BaseModel]:
-        return _load(self.config)
+        """The class of its configuration, which needs none of the method's own packages.
+
+        Raises:
+            UserError: a torchvision that does not fit torch, beside which modules cannot be imported.
+        """
+        with self._explained():
+            found: type[BaseModel] = _load(self.config)
+        return found
+
+    @property
+    def lacking(self) -> Obstacle | None:
+        """Which package is to be installed before a model can be built; None if all are."""
+        if not self.extra or is_installed(self.extra):
+            return None
+        return Obstacle(f"{self.title} needs {self.extra}, which is not installed", how_to_install(self.extra))
+
+    def offered_at(self, scale: str) -> bool:
+        """Whether the method has a configuration at a scale."""
+        return not self.only_at or scale in self.only_at
+
+    def obstacle(self, scale: str) -> Obstacle | None:
+        """Why a table at this scale runs without the method; None where it can be run."""
+        if not self.offered_at(scale):
+            return Obstacle(f"{self.title} is offered at scale {', '.join(self.only_at)} only", self.why_only)
+        return self.lacking
+
+    @property
+    def has_backbone(self) -> bool:
+        """Whether its configuration has the backbone that trained rows share."""
+        return "backbone" in self.config_class().model_fields
 
     @property
     def scores_objects(self) -> bool:
@@ -63,12 +110,15 @@ class Method:
         """A fresh model of a resolved configuration.
 
         Raises:
-            UserError: pretrained weights that cannot be had.
+            UserError: pretrained weights that cannot be had, or a package that is not there or does not fit torch.
         """
-        from pctrans.backbone import PretrainedWeightsError
+        self._refuse_lacking()
+        with self._explained():
+            from pctrans.backbone import PretrainedWeightsError
 
+            model_class = _load(self.model)
         try:
-            return _load(self.model)(self.config_class().model_validate(dict(config)))
+            return model_class(self.config_class().model_validate(dict(config)))
         except PretrainedWeightsError as error:
             raise UserError(str(error)) from error
 
@@ -77,15 +127,33 @@ class Method:
 
         Raises:
             ValueError: the folder lacks weights of the model, or has others.
+            UserError: a package that is not there or does not fit torch.
         """
         from torch import nn
 
         from pctrans.weights import refuse_other_weights
 
-        model = _load(self.model).from_pretrained(folder)
+        self._refuse_lacking()
+        with self._explained():
+            model_class = _load(self.model)
+        model = model_class.from_pretrained(folder)
         if isinstance(model, nn.Module):
             refuse_other_weights(model, Path(folder))
         return model
+
+    def _refuse_lacking(self) -> None:
+        if self.lacking:
+            raise UserError(f"{self.lacking}.")
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say in the user's terms why the method's module cannot be imported, where that is known."""
+        try:
+            yield
+        except (ImportError, RuntimeError) as error:  # what torchvision and transformers raise of each other
+            if misfit := torchvision_misfit():
+                raise UserError(f"{self.title} cannot be used: {misfit}") from error
+            raise
 
 
 METHODS: dict[str, Method] = {
@@ -135,6 +203,25 @@ METHODS: dict[str, Method] = {
         config="baselines.cellpose:CellposeConfig",
         source="Stringer et al., Nature Methods 2021; own implementation",
         uses="transformers' ResNet (Apache-2.0)",
+    ),
+    "maskrcnn": Method(
+        title="Mask R-CNN",
+        model="baselines.maskrcnn.model:MaskRCNN",
+        config="baselines.maskrcnn.config:MaskRCNNConfig",
+        source="He et al., ICCV 2017",
+        uses="torchvision's Mask R-CNN (BSD-3-Clause), transformers' ResNet (Apache-2.0)",
+        extra="torchvision",
+        # Cross-entropy against masks that were resized to 28×28: at outlines they are neither 0 nor 1.
+        loss_floors=("mask",),
+    ),
+    "eomt": Method(
+        title="EoMT",
+        model="baselines.eomt:EoMT",
+        config="baselines.eomt.config:EoMTConfig",
+        source="Kerssies et al., CVPR 2025",
+        uses="transformers' EoMT (Apache-2.0); a released checkpoint (MIT)",
+        only_at=("paper",),
+        why_only="a plain ViT lives on its pretraining, and a short training from random weights would not measure it",
     ),
     "watershed": Method(
         title="Otsu + watershed",

@@ -56,12 +56,14 @@ class TableOverrides:
         """What `make_job` is given for a row: what the table sets < shared < the method's own < the row's switches."""
         method = table.method_of(row)
         assert method is not None, "a row that only quotes the paper has no job"
-        shared = dict(self.shared)
+        shared, found = dict(self.shared), get_method(method)
         of_table = table.overrides(row)
-        if get_method(method).trained:
-            of_table = {**table.scales.get(scale, {}), **of_table}
-        else:
-            shared.pop("model", None)  # the only shared field of a model is the backbone
+        if found.trained:
+            of_scale = table.scales.get(scale, {})
+            kept = [path for path in of_scale if found.has_backbone or not path.startswith("backbone.")]
+            of_table = {path: of_scale[path] for path in kept} | of_table
+        if not found.has_backbone:  # the only field of a model that methods share
+            shared["model"] = {name: value for name, value in shared.get("model", {}).items() if name != "backbone"}
         switches = {path: row.overrides[path] for path in _telling_apart(table, method) if path in row.overrides}
         given = merge(shared, self.by_method.get(method, {}))
         return merge(merge({"model": nest(of_table)}, given), {"model": nest(switches)})

@@ -26,10 +26,12 @@ def make_job(method: str, context: JobContext, *, seed: int, overrides: Mapping[
             overrides nothing. `augmentation` may be a preset's name.
 
     Raises:
-        UserError: an unknown section or field, or a value out of range.
+        UserError: an unknown section or field, a value out of range, or a scale that the method is not offered at.
     """
     overrides = _checked(overrides or {})
     found, scale = get_method(method), context.scale
+    if not found.offered_at(scale):
+        raise UserError(f"{found.obstacle(scale)}.")
     sections = merge(_sections(method, scale, context.protocol), overrides)
     config = configure(method, sections["model"])
     model = config.model_dump(mode="json")

@@ -29,6 +29,8 @@ class RunRow(Document):
     label: str | None = None
     method: str | None = None
     keys: list[Key]
+    left_out: str | None = None
+    """Why the row could not be run, a clause; its jobs may have been run elsewhere all the same."""
 
 
 class RunFile(Document):
@@ -52,6 +54,10 @@ class RunFile(Document):
         for planned in plan.jobs:
             new = RunRow(row=planned.row, label=planned.label, method=planned.job.method, keys=[])
             rows.setdefault(planned.row, new).keys.append(planned.job.key)
+        for number, obstacle in plan.left_out.items():
+            spec = plan.table.rows[number - 1]
+            new = RunRow(row=number, label=spec.label, method=plan.table.method_of(spec), keys=[])
+            rows[number] = rows.get(number, new).model_copy(update={"left_out": obstacle.reason})
         return cls(
             table=plan.table.name,
             data=RunData.model_validate(plan.data.model_dump()),
@@ -59,7 +65,7 @@ class RunFile(Document):
             seeds=list(plan.seeds),
             overrides=plan.overrides,
             jobs=[planned.job.key for planned in plan.jobs],
-            rows=list(rows.values()),
+            rows=[rows[number] for number in sorted(rows)],
             leaks=None if leaks is None else list(leaks),
         )
 

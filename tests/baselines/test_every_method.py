@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from runnable import TRAINED, runnable
 from safetensors.torch import load_file, save_file
 from tiny import RECIPES
 from torch.nn import functional as F
@@ -15,8 +16,6 @@ from torch.nn import functional as F
 from benchmarks.contract import Scoring, Segmenter, Tunable
 from benchmarks.metrics import image_metrics
 from benchmarks.plan.methods import METHODS, configure, search_space
-
-TRAINED = [name for name in RECIPES if METHODS[name].trained]
 
 
 def build(name: str, **changes: Any) -> Any:
@@ -52,7 +51,7 @@ def test_every_method_is_tested() -> None:
 
 
 @pytest.mark.parametrize("scene", SCENES)
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_any_number_of_instances_can_be_trained_on(name: str, scene: str) -> None:
     labels = torch.stack([SCENES[scene]] * 2)
     model = build(name)
@@ -63,7 +62,7 @@ def test_any_number_of_instances_can_be_trained_on(name: str, scene: str) -> Non
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_a_batch_may_mix_counts_and_ids_with_gaps(name: str) -> None:
     labels = torch.stack(list(SCENES.values()))
     renamed = torch.where(labels > 0, 70_000 - 11 * labels, 0)
@@ -77,7 +76,7 @@ def test_a_batch_may_mix_counts_and_ids_with_gaps(name: str) -> None:
     assert values[0] == pytest.approx(values[1], rel=1e-3)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_every_parameter_gets_a_gradient(name: str) -> None:
     labels = torch.stack([SCENES["several instances"], SCENES["one instance"]])
     model = build(name)
@@ -92,7 +91,7 @@ def test_every_parameter_gets_a_gradient(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 77), (33, 128), (20, 20)])
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", runnable(RECIPES))
 def test_any_size_is_segmented_and_trained(name: str, size: tuple[int, int]) -> None:
     model = build(name)
     images, labels = torch.rand(2, 3, *size), torch.zeros(2, *size, dtype=torch.long)
@@ -107,7 +106,7 @@ def test_any_size_is_segmented_and_trained(name: str, size: tuple[int, int]) -> 
         assert present[present > 0].tolist() == list(range(1, int(ids.max()) + 1))
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", runnable(RECIPES))
 def test_a_saved_model_predicts_the_same(name: str, tmp_path: Path) -> None:
     model = build(name)
     images = pictures(torch.stack([SCENES["several instances"]]))
@@ -125,7 +124,7 @@ def test_a_saved_model_predicts_the_same(name: str, tmp_path: Path) -> None:
     assert torch.equal(loaded.segment(images), model.segment(images))
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_weights_that_a_saved_model_lacks_are_not_drawn(name: str, tmp_path: Path) -> None:
     build(name).save_pretrained(tmp_path)
     weights = load_file(tmp_path / "model.safetensors")
@@ -138,7 +137,7 @@ def test_weights_that_a_saved_model_lacks_are_not_drawn(name: str, tmp_path: Pat
 
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize("size", [(64, 64), (50, 77)])
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_segmenting_is_deciding_by_the_evidence(name: str, size: tuple[int, int], autocast: bool) -> None:
     """Under any thresholds, of each image by itself."""
     model = build(name)
@@ -163,7 +162,7 @@ def test_segmenting_is_deciding_by_the_evidence(name: str, size: tuple[int, int]
         assert torch.equal(alone[0], expected[1])
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", runnable(RECIPES))
 def test_every_trained_method_names_thresholds_to_choose(name: str) -> None:
     space = search_space(configure(name, RECIPES[name].config))
     assert (space is not None) == METHODS[name].trained
@@ -176,7 +175,7 @@ def test_the_thresholds_of_the_released_averaging_have_their_own_ranges() -> Non
     assert space is not None and space["mask_threshold"][0] == 0.0 and space["binarise_threshold"][0] == 0.05
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_bfloat16_autocast_trains_and_segments(name: str) -> None:
     labels = torch.stack([SCENES["several instances"], SCENES["no instance"]])
     images = pictures(labels)
@@ -190,7 +189,7 @@ def test_bfloat16_autocast_trains_and_segments(name: str) -> None:
     assert maps.dtype == torch.long
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_the_capacity_is_told(name: str) -> None:
     """The harness warns of images with more instances than a method can find."""
     capacity = build(name).max_instances
@@ -198,7 +197,7 @@ def test_the_capacity_is_told(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", runnable(TRAINED))
 def test_two_images_are_learned_by_heart(name: str) -> None:
     recipe = RECIPES[name]
     labels = torch.stack(

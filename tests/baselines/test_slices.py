@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from runnable import TRAINED, can_be_built
 from slices import Case, Step, take_step, take_steps
-from tiny import RECIPES
 
-from benchmarks.plan.methods import METHODS
 from benchmarks.training.processes import run_processes
 
-TRAINED = [name for name in RECIPES if METHODS[name].trained]
+HERE = [name for name in TRAINED if can_be_built(name)]
 BATCHES = {
     "mixed": (3, 1, 0, 64),  # the last image has more instances than PCTrans and Mask2Former have queries
     "no instance in one half": (20, 2, 0, 0),
     "one instance in all": (0, 0, 0, 1),
     "no instance": (0, 0, 0, 0),
 }
-CASES = {(name, batch): Case(name, squares, {}) for name in TRAINED for batch, squares in BATCHES.items()} | {
+CASES = {(name, batch): Case(name, squares, {}) for name in HERE for batch, squares in BATCHES.items()} | {
     ("pctrans", "released contrast"): Case("pctrans", (3, 1, 0, 64), {"query_contrast_form": "released"}),
     ("pctrans", "micro-batches"): Case("pctrans", (3, 1, 0, 64), {}, micro_batch_size=2),
     ("osformer", "micro-batches"): Case("osformer", (3, 1, 0, 64), {}, micro_batch_size=2),

@@ -98,5 +98,33 @@ RECIPES: dict[str, Recipe] = {
         steps=200,
         learning_rate=3e-3,
     ),
+    "maskrcnn": Recipe(
+        {
+            "backbone": BACKBONE,
+            "hidden_dim": 32,
+            "head_dim": 32,
+            "mask_layers": 1,
+            "proposals": 50,
+            "rpn_samples": 64,
+            "roi_samples": 32,
+            "max_detections": 20,
+        },
+        {"backbone": BACKBONE | {"width": 16}, "hidden_dim": 64, "head_dim": 128, "roi_samples": 64},
+        steps=200,
+    ),
+    "eomt": Recipe(
+        {
+            "hidden_dim": 32,
+            "num_heads": 4,
+            "encoder_layers": 3,
+            "query_layers": 2,
+            "patch_size": 8,
+            "image_size": 64,
+            "num_queries": 10,
+            "num_points": 64,
+        },
+        {"hidden_dim": 64, "image_size": 128, "num_points": 1024},
+        steps=300,
+    ),
     "watershed": Recipe({}),
 }

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from golden.make_numbers import CASES, GOLDEN, differences, numbers, scene
+from runnable import AT_ALL_SCALES, runnable
 
 from benchmarks.data import open_dataset
 from benchmarks.plan.job import JobContext
@@ -23,7 +24,7 @@ EXPECTED = json.loads(GOLDEN.read_text())
 SPEC = "synthetic-nuclei?size=96&train=3&val=1&test=2"
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", runnable(CASES))
 def test_golden_numbers(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the random numbers of the CPU, in float32; the CPU's own are of this machine, as other versions of the
     libraries draw other first weights than the stored numbers have."""
@@ -41,7 +42,7 @@ def test_golden_numbers(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", runnable(AT_ALL_SCALES))
 def test_a_job_is_stopped_and_goes_on(method: str, precision: str, tmp_path: Path) -> None:
     dataset = open_dataset(SPEC)
     overrides = {"training": {"precision": precision}}

@@ -190,7 +190,7 @@ def test_the_command_repeats_settings_and_label_maps_of_others(folder: Path) -> 
     path = folder / "runs" / "table1.json"
     run = json.loads(path.read_text())
     overrides = {"training": {"iterations": 5}, "model": {"name": "it's a"}}
-    external = {"row": 20, "label": "My tool", "method": "external", "keys": ["external"]}
+    external = {"row": 22, "label": "My tool", "method": "external", "keys": ["external"]}
     path.write_text(json.dumps(run | {"overrides": overrides, "rows": [*run["rows"], external]}))
     shutil.copytree(folder / "jobs" / "table1-row12-seed0", folder / "jobs" / "external")
     for name, value in {"key": "external", "job.method": "external", "job.model": {"folder": "/a b"}}.items():

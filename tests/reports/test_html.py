@@ -110,7 +110,7 @@ def test_hostile_files_are_only_text(tmp_path: Path) -> None:
     result["environment"] = {"cpu": SCRIPT, "commit": SCRIPT}
     result["images"][0]["id"] = SCRIPT
     (out / "jobs" / "outside" / "result.json").write_text(json.dumps(result))
-    run["rows"].append({"row": 20, "label": SCRIPT, "method": "external", "keys": ["outside"]})
+    run["rows"].append({"row": 22, "label": SCRIPT, "method": "external", "keys": ["outside"]})
     run["data"]["spec"] = run["scale"] = SCRIPT
     (out / "runs" / "table1.json").write_text(json.dumps(run))
     fail(out, "table1-row17-seed0", SCRIPT)
@@ -253,4 +253,4 @@ def test_label_maps_made_elsewhere_and_many_seeds(tmp_path: Path, data: str) -> 
     out = synthesise(tmp_path, data, table="table1", seeds=2, external=["Elsewhere"])
     page = Page(write_html(out))
     assert "Elsewhere§" in page.words
-    assert "#job-table1-row20-seed0" in [link["href"] for link in page.of("a")]
+    assert "#job-table1-row22-seed0" in [link["href"] for link in page.of("a")]

@@ -90,8 +90,8 @@ def test_reads_the_curves_of_trained_rows(methods: Path) -> None:
     for seed in (0, 2):
         (methods / "jobs" / f"table1-row17-seed{seed}" / "validation.csv").write_text("iteration,epoch,pq\n600,2,0.3\n")
     rows = read_learning(collect(methods, "table1"), methods)
-    assert [row.number for row in rows] == [14, 15, 16, 17, 18, 19]
-    assert [len(row.curves) for row in rows] == [3] * 6
+    assert [row.number for row in rows] == [14, 15, 16, 17, 18, 19, 20, 21]
+    assert [len(row.curves) for row in rows] == [3] * 8
     assert rows[3].validation_pq == {300: 0.5, 600: pytest.approx(0.45)}
     assert rows[3].curves[1].loss[0].tolist() == list(range(10, 601, 10))
 
@@ -128,7 +128,7 @@ def test_picture_has_a_panel_a_row(methods: Path, tmp_path: Path) -> None:
     draw_learning(results, read_learning(results, methods), tmp_path / "picture.png")
     with Image.open(tmp_path / "picture.png") as picture:
         assert picture.width == pytest.approx(3 * 2.9 * 200, abs=1)
-        assert picture.height == pytest.approx((2 * 2.07 + 0.3) * 200, abs=1)
+        assert picture.height == pytest.approx((3 * 2.07 + 0.3) * 200, abs=1)
 
 
 def test_losses_below_zero_are_drawn(methods: Path, tmp_path: Path) -> None:

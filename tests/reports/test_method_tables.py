@@ -25,8 +25,10 @@ from reports.notes import table_notes
 from reports.table import ReportPaths, write_table
 
 TRAINED = {
-    14: "Discriminative", 15: "OSFormer", 16: "Mask2Former", 17: "PCTrans", 18: "StarDist-ResNet", 19: "Cellpose-ResNet"
+    14: "Discriminative", 15: "OSFormer", 16: "Mask2Former", 17: "PCTrans",
+    18: "StarDist-ResNet", 19: "Cellpose-ResNet", 20: "Mask R-CNN-ResNet", 21: "EoMT",
 }  # fmt: skip
+PEERS = list(TRAINED.values())[4:]
 UNTRAINED = ["Otsu + watershed", "Otsu + watershed, smoothed"]
 
 
@@ -69,10 +71,10 @@ def markdown_rows(paths: ReportPaths, heading: str) -> list[list[str]]:
 
 def test_every_row_has_its_origin(methods: Path) -> None:
     rows = collect(methods, "table1").rows
-    assert [row.origin for row in rows] == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 6 + ["external"]
-    assert [len(row.results) for row in rows] == [0] * 11 + [1, 1] + [3] * 6 + [1]
+    assert [row.origin for row in rows] == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 8 + ["external"]
+    assert [len(row.results) for row in rows] == [0] * 11 + [1, 1] + [3] * 8 + [1]
     assert [row.method for row in rows[10:12]] == [None, "watershed"]
-    assert (rows[19].number, rows[19].label, rows[19].published) == (20, "Else_where", {})
+    assert (rows[21].number, rows[21].label, rows[21].published) == (22, "Else_where", {})
     assert collect(methods, "table1").gaps == []
     assert collect(methods, "table1").seeds == [0, 1, 2]
 
@@ -80,7 +82,7 @@ def test_every_row_has_its_origin(methods: Path) -> None:
 def test_a_run_without_the_later_fields_is_still_read(methods: Path) -> None:
     rows = json.loads((methods / "runs" / "table1.json").read_text())["rows"]
     write_run(methods, "table1", [{"row": row["row"], "keys": row["keys"]} for row in rows[:-1]])
-    assert len(collect(methods, "table1").rows) == 19
+    assert len(collect(methods, "table1").rows) == 21
 
 
 def test_a_row_of_another_method_is_refused(methods: Path) -> None:
@@ -95,20 +97,20 @@ def test_a_job_in_a_quoted_row_is_refused(methods: Path) -> None:
         collect(methods, "table1")
 
 
-@pytest.mark.parametrize("changes", [{"method": "pctrans"}, {"label": None}, {"row": 19}, {"row": 0}])
+@pytest.mark.parametrize("changes", [{"method": "pctrans"}, {"label": None}, {"row": 21}, {"row": 0}])
 def test_a_row_beyond_the_table_has_to_be_external(methods: Path, changes: dict[str, object]) -> None:
-    edit_run(methods, 20, **changes)
-    with pytest.raises(UserError, match="but table1 has rows 1 to 19"):
+    edit_run(methods, 22, **changes)
+    with pytest.raises(UserError, match="but table1 has rows 1 to 21"):
         collect(methods, "table1")
 
 
 def test_label_maps_made_elsewhere_are_found_where_a_shorter_table_had_them(methods: Path) -> None:
-    """As in a run of before the table gained its rows 18 and 19."""
+    """As in a run of before the table gained its rows 18 to 21."""
     rows = json.loads((methods / "runs" / "table1.json").read_text())["rows"]
-    write_run(methods, "table1", [*rows[:-3], rows[-1] | {"row": 18}])
+    write_run(methods, "table1", [*rows[:-5], rows[-1] | {"row": 18}])
     found = collect(methods, "table1").rows
-    assert [row.label for row in found[17:]] == ["StarDist-ResNet", "Cellpose-ResNet", "Else_where"]
-    assert [len(row.results) for row in found[17:]] == [0, 0, 1]
+    assert [row.label for row in found[17:]] == [*PEERS, "Else_where"]
+    assert [len(row.results) for row in found[17:]] == [0, 0, 0, 0, 1]
 
 
 def test_caption_speaks_of_training_only_where_there_was_some(methods: Path) -> None:
@@ -146,7 +148,7 @@ def test_caption_names_what_rows_do_not_share(methods: Path) -> None:
     fail(methods, "table1-row14-seed1", "x")
     said = text(methods)
     assert "Rows are NOT equal in: " in said
-    peers = "PCTrans, StarDist-ResNet, Cellpose-ResNet"
+    peers = ", ".join(["PCTrans", *PEERS])
     assert f"training.iterations is 600 (Discriminative, Mask2Former, {peers}) and 300 (OSFormer)" in said
     assert f"seeds is [0, 2] (Discriminative) and [0, 1, 2] (OSFormer, Mask2Former, {peers})" in said
     assert "Trained rows share" not in said
@@ -172,7 +174,9 @@ def test_latex_lines_by_hand(methods: Path) -> None:
         *(rf"{label}$^{{\ddagger}}$" for label in UNTRAINED),
         *list(TRAINED.values())[:4],
     ]
-    assert [line[0] for line in apart if line[0]] == [r"StarDist-{}ResNet", r"Cellpose-{}ResNet"]
+    assert [line[0] for line in apart if line[0]] == [
+        r"StarDist-{}ResNet", r"Cellpose-{}ResNet", r"Mask R-{}CNN-{}ResNet", "EoMT",
+    ]  # fmt: skip
     none = [r"--\tnote{4}", "--"]
     assert run[4][1:] == ["0.7414", *none, "0.9206", *none, "0.8755", *none, "0.7516", *none]
     assert run[7][10:] == [r"\textbf{0.8922}", "0.3000", r"{\scriptsize$-0.5922$}"]
@@ -197,7 +201,7 @@ def test_markdown_figures_and_costs(methods: Path) -> None:
     costs = markdown_rows(paths, "parameters")
     assert costs[0] == ["12", "Otsu + watershed", "0", "-", "0", "0", "-", "0.250", "1.00"]
     assert costs[5] == ["17", "PCTrans", "1,000,000", "21.50", "600", "240", "0.400", "0.250", "3.00"]
-    assert [row[0] for row in costs] == ["12", "13", "14", "15", "16", "17", "18", "19"]
+    assert [row[0] for row in costs] == [str(number) for number in range(12, 22)]
     assert "‡ no training. § label maps made elsewhere, not trained here." in paths.markdown.read_text()
 
 
@@ -206,19 +210,19 @@ def test_latex_has_the_same_costs(methods: Path) -> None:
     lines = [line for line in paths.costs.read_text().splitlines() if line.endswith(r"\\")]
     assert lines[0].startswith(r"\# & method & parameters & GFLOP")
     assert lines[6] == r"17 & PCTrans & 1,000,000 & 21.50 & 600 & 240 & 0.400 & 0.250 & 1.00 \\"
-    assert len(lines) == 1 + 8
+    assert len(lines) == 1 + 10
     assert rf"\input{{{paths.costs.name}}}" in paths.document.read_text()
 
 
 def test_frame_has_origin_method_and_no_cost_of_what_was_made_elsewhere(methods: Path) -> None:
     frame = pd.read_csv(write(methods).csv)
-    assert frame["origin"].tolist() == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 6 + ["external"]
+    assert frame["origin"].tolist() == ["quoted"] * 11 + ["untrained"] * 2 + ["trained"] * 8 + ["external"]
     assert frame["method"][11:].tolist() == [
         "watershed", "watershed", "discriminative", "osformer", "mask2former", "pctrans", "stardist",
-        "cellpose", "external"
+        "cellpose", "maskrcnn", "eomt", "external"
     ]  # fmt: skip
     assert frame["flops_per_crop"][16] == 21_500_000_000
-    assert frame.loc[19, ["parameters", "iterations", "train_seconds", "seconds_per_image"]].isna().all()
+    assert frame.loc[21, ["parameters", "iterations", "train_seconds", "seconds_per_image"]].isna().all()
     assert frame.loc[11, ["parameters", "iterations", "train_seconds"]].tolist() == [0, 0, 0]
     assert frame["gaps"].isna().all()
 
@@ -238,7 +242,7 @@ def test_panels_are_of_rows_that_were_run(methods: Path, monkeypatch: pytest.Mon
         fail(methods, f"table1-row15-seed{seed}", "x")
     paths = write(methods)
     numbers = [title.partition(":")[0] for title in titles]
-    assert numbers == ["image", "truth\n8 objects", *map(str, range(12, 21)), "14", "16", "17", "18", "19"]
+    assert numbers == ["image", "truth\n10 objects", *map(str, range(12, 23)), "14", *map(str, range(16, 22))]
     assert titles[5] == "15: OSFormer\nno result"
     assert "Without curves: OSFormer." in paths.learning.caption
     assert paths.segmentations.path is not None

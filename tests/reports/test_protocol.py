@@ -184,14 +184,14 @@ def test_every_figure_is_in_the_csv(methods: Path) -> None:
     assert result.exit_code == 0
     frame = pd.read_csv(methods / "reports" / "table1_protocol.csv")
     assert list(frame) == ["row", "label", "seed", "job", "image", "variant", "metric", "value"]
-    # Six trained rows with three seeds, two without training and one from elsewhere with one each.
-    assert frame["job"].nunique() == 21
+    # Eight trained rows with three seeds, two without training and one from elsewhere with one each.
+    assert frame["job"].nunique() == 27
     own = frame[(frame["variant"] == "own") & (frame["metric"] == "pq")]
     assert sorted(own["image"].unique()) == ["disc_2", "disc_3", "disc_4"]
-    assert len(own) == 21 * 3
+    assert len(own) == 27 * 3
     pooled = frame[frame["variant"] == "pooled"]
     assert set(pooled["image"]) == {"pooled"}
-    assert len(pooled) == 21 * 5
+    assert len(pooled) == 27 * 5
     means = own.groupby("row")["value"].mean()
     measured = {row.number: statistics.fmean(row.measured("pq")) for row in collect(methods, "table1").rows[11:]}
     assert means.to_dict() == pytest.approx(measured)
@@ -206,7 +206,7 @@ def test_the_page_and_the_terminal_show_rows_by_variants(methods: Path) -> None:
         assert " ".join(sentence.split()) in " ".join(output.split())
         assert f"\n## {found.title.replace('|', chr(92) + '|')}\n" in page
     # Label maps made elsewhere, whose name is hostile to Markdown, are a row like any other.
-    pea = next(line for line in page.splitlines() if line.startswith("| 20") and "Else\\_where" in line)
+    pea = next(line for line in page.splitlines() if line.startswith("| 22") and "Else\\_where" in line)
     aji = next(found for found in families(table) if found.metric == "aji")
     assert [cell.strip() for cell in pea.split("|")[4:-2]] == [f"{v:.4f}" for v in aji.rows[-1].values.values()]
     assert "official truth: does not apply: labels of discs hold ids" in output

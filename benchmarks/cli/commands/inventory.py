@@ -12,6 +12,7 @@ import typer
 from benchmarks.cli.options import OutOrSeveral
 
 if TYPE_CHECKING:
+    from benchmarks.plan.methods import Method
     from benchmarks.store.job_folder import JobFolder
 
 
@@ -87,11 +88,17 @@ def _methods() -> Listing:
         (
             name,
             *(_parameters(name, scale) for scale in SCALES),
-            "; ".join(filter(None, (method.title, method.source, method.uses, method.provider))),
+            "; ".join(filter(None, _described(method))),
         )
         for name, method in all_methods().items()
     ]
     return ("method", *SCALES, "what; parameters by scale"), rows
+
+
+def _described(method: Method) -> tuple[str | None, ...]:
+    """Say what a method is, and what has to be installed before it can be run."""
+    lacking = f"NOT INSTALLED: {method.lacking.advice}" if method.lacking else None
+    return method.title, method.source, method.uses, method.provider, lacking
 
 
 def _parameters(name: str, scale: str) -> str:
@@ -101,8 +108,12 @@ def _parameters(name: str, scale: str) -> str:
 
     if not get_method(name).trained:
         return "none"
+    if not get_method(name).offered_at(scale):
+        return "—"
     if known := known_parameters().get(name):
         return f"{known[scale] / 1e6:.2f} M"
+    if get_method(name).lacking:
+        return "?"
     from benchmarks.plan.resolving import model_at
     from benchmarks.run.cost import parameters_at
 

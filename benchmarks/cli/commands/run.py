@@ -87,12 +87,15 @@ def run_experiments(
     Raises:
         UserError: `out` holds one of the tables with other data or settings, or jobs cannot be run as the options say.
     """
+    from benchmarks.cli.commands.show import show_left_out
     from benchmarks.cli.data_notes import find_leaks
     from benchmarks.cli.experiments import refuse_other_runs
     from benchmarks.cli.report_writer import report_experiments, reports_are_current
 
     for experiment in experiments:
         refuse_other_runs(experiment.plan, out)
+    if not collect:
+        show_left_out(console, experiments)
     datasets = dict.fromkeys(one.dataset for one in experiments)
     leaks = {dataset: find_leaks(console, dataset, out) for dataset in datasets}
     for experiment in experiments:
@@ -143,11 +146,12 @@ def _run(
 
 def show_plans(console: Console, experiments: list[Experiment], out: Path, device: str) -> None:
     """Show every job once, and how long those without a result will take."""
-    from benchmarks.cli.commands.show import show_jobs, show_total
+    from benchmarks.cli.commands.show import show_jobs, show_left_out, show_total
     from benchmarks.measure.estimate import estimate
 
     for experiment in experiments:
         show_jobs(console, experiment, out)
+    show_left_out(console, experiments)
     show_total(console, experiments, out)
     seconds, sources, seen = 0.0, dict[str, None](), set[str]()
     with console.status("timing a few steps"):

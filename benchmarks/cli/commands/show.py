@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -38,6 +39,7 @@ def show(
         tell_notes(console, run.experiments)
         for experiment in run.experiments:
             show_jobs(console, experiment, run.out)
+        show_left_out(console, run.experiments)
         show_total(console, run.experiments, run.out)
 
 
@@ -59,6 +61,17 @@ def show_jobs(console: Console, experiment: Experiment, out: Path) -> None:
         line = [str(planned.row), planned.label, str(planned.job.seed), planned.job.key, state]
         table.add_row(*(Text(cell) for cell in line))
     console.print(table)
+
+
+def show_left_out(console: Console, experiments: Sequence[Experiment]) -> None:
+    """Say of each row that is not run here why it is not, once for a table and its figures."""
+    said = {
+        f"{plan.table.name} without row {number} ({plan.table.rows[number - 1].label}): {obstacle}."
+        for plan in (experiment.plan for experiment in experiments)
+        for number, obstacle in plan.left_out.items()
+    }
+    for sentence in sorted(said):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_total(console: Console, experiments: list[Experiment], out: Path) -> None:

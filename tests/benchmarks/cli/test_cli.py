@@ -222,7 +222,7 @@ def test_a_table_of_methods_with_label_maps_made_elsewhere(tmp_path: Path) -> No
         assert truth is not None
         write_labels(tmp_path / "tool" / f"{id}.tif", truth)
     run = ["run", "table1", "--data", data, *RUN[4:], "--out", tmp_path / "out"]
-    text = invoke(*run, "--rows", "12,14,20", "--external", f"Tool={tmp_path / 'tool'}")
+    text = invoke(*run, "--rows", "12,14,22", "--external", f"Tool={tmp_path / 'tool'}")
     assert "label maps made elsewhere, not trained here" in text
     lines = (tmp_path / "out" / "reports" / "table1.csv").read_text().splitlines()
     rows = {row["label"]: row for row in csv.DictReader(lines)}
@@ -238,7 +238,7 @@ def test_unequal_rows_are_refused_unless_told_and_then_printed(tmp_path: Path) -
     unequal = [*run, "--set", "methods.pctrans.training.iterations=4"]
     refused = command(*unequal)
     assert refused.returncode == 2
-    equal = "Discriminative, OSFormer, Mask2Former, StarDist-ResNet, Cellpose-ResNet"
+    equal = "Discriminative, OSFormer, Mask2Former, StarDist-ResNet, Cellpose-ResNet, Mask R-CNN-ResNet"
     assert f"training.iterations is 6 ({equal}) and 4 (PCTrans)" in refused.stderr
     assert not (tmp_path / "jobs").exists()
     invoke(*unequal, "--allow-unequal")

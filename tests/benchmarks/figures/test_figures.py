@@ -95,7 +95,7 @@ def test_the_figures_of_the_paper() -> None:
 def test_jobs_are_those_of_the_table(name: str, dataset: Dataset) -> None:
     spec = load_figure(name)
     table = expand_table(load_table(spec.table), JobContext.on(dataset, "smoke"), seeds=3)
-    keys = {planned.label: planned.job.key for planned in table.jobs if planned.job.seed == 0}
+    keys = {planned.label: planned.job.key for planned in table.chosen if planned.job.seed == 0}
     chosen = figure_plan(spec, JobContext.on(dataset, "smoke")).chosen
     assert {planned.label: planned.job.key for planned in chosen} == {
         label: key for label, key in keys.items() if spec.rows is None or label in spec.rows
@@ -220,7 +220,7 @@ def test_external_rows_of_the_table_are_shown_too(dataset: Dataset, out: Path) -
     path = run_path(out, "table1")
     write_document(path, run.model_copy(update={"rows": [*run.rows, row]}))
     facts, _ = computed("figure3", dataset, out)
-    assert [(row.row, row.label, row.trained) for row in facts.rows][-1] == (20, "Cellpose", False), (
+    assert [(row.row, row.label, row.trained) for row in facts.rows][-1] == (22, "Cellpose", False), (
         "after the table's rows, whose number has grown"
     )
     other = run.data.model_copy(update={"fingerprint": "of other data"})

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from runnable import runnable
 from torch import nn
 
 from benchmarks.errors import UserError
@@ -29,13 +30,23 @@ EMBEDDINGS = {
     "discriminative": set(),
     "stardist": set(),
     "cellpose": set(),
+    "maskrcnn": set(),
+    "eomt": {
+        "network.query.weight",
+        "backbone.embeddings.cls_token",
+        "backbone.embeddings.register_tokens",
+        "backbone.embeddings.position_embeddings.weight",
+    },
 }
 """Parameters of two dimensions and more that map nothing to anything."""
+SMALL = {"eomt": {"hidden_dim": 32, "num_heads": 4, "encoder_layers": 3, "query_layers": 2, "num_queries": 10}}
+"""Configurations of methods that have none at scale smoke."""
 
 
 def model(method: str) -> nn.Module:
     torch.manual_seed(0)
-    built = get_method(method).build(model_at(method, "smoke", "nuclei"))
+    small = SMALL.get(method) or model_at(method, "smoke", "nuclei")
+    built = get_method(method).build(small)
     assert isinstance(built, nn.Module)
     return built
 
@@ -52,7 +63,7 @@ def test_every_trained_method_is_asked() -> None:
     assert set(EMBEDDINGS) == {name for name, method in METHODS.items() if method.trained}
 
 
-@pytest.mark.parametrize("method", EMBEDDINGS)
+@pytest.mark.parametrize("method", runnable(EMBEDDINGS))
 def test_norms_biases_and_embeddings_do_not_decay(method: str) -> None:
     """By shape: norms and biases are vectors, all else is a matrix or a kernel, and embeddings are listed above."""
     built = model(method)
@@ -63,7 +74,7 @@ def test_norms_biases_and_embeddings_do_not_decay(method: str) -> None:
         assert decay[name] == (0.5 if dimensions >= 2 and name not in EMBEDDINGS[method] else 0.0), name
 
 
-@pytest.mark.parametrize("method", EMBEDDINGS)
+@pytest.mark.parametrize("method", runnable(EMBEDDINGS))
 def test_the_backbone_has_its_own_rate_with_and_without_decay(method: str) -> None:
     built = model(method)
     optimiser = build_optimiser(built, SETTINGS)
