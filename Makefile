@@ -2,6 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check slow mutants format clean
@@ -22,8 +23,8 @@ demo: install  ## Table 4 on embedded data: eight rows trained, tested and table
 		--set training.iterations=340 --set training.validate_every=340 \
 		--set testing.threshold_trials=12 --set testing.threshold_images=8
 
-test: install check  ## What CI runs: lint, types, layers and the fast tests.
-	$(BIN)/python -m pytest
+test: install check  ## What CI runs: lint, types, layers and the fast tests, in TEST_PROCESSES=2.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile
 
 check: install
 	$(BIN)/ruff check .

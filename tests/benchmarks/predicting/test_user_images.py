@@ -189,7 +189,6 @@ def test_small_objects_are_dropped_and_the_rest_renumbered() -> None:
     assert drop_small(np.zeros((2, 2), np.int32), 9).max() == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("asked", [8.0, "auto"])
 def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
     tmp_path: Path, asked: float | str, monkeypatch: pytest.MonkeyPatch
@@ -228,6 +227,7 @@ def test_a_diameter_needs_a_model_that_knows_that_of_its_objects(tmp_path: Path)
         predicted(tmp_path, PredictOptions(diameter=12.0))
 
 
+@pytest.mark.slow
 def test_a_large_image_is_segmented_in_bounded_memory(tmp_path: Path) -> None:
     """4096×4096 at `quick` scale in under 1 GiB, the whole process counted.
 
