@@ -103,7 +103,12 @@ class Method:
 
     @property
     def scores_objects(self) -> bool:
-        """Whether the model says how sure it is of each object (`benchmarks.contract.Scoring`); imports it."""
+        """Whether the model says how sure it is of each object (`benchmarks.contract.Scoring`).
+
+        Imports it; of a model that cannot be imported here it is assumed, as of all that are trained.
+        """
+        if self.lacking:
+            return self.trained
         return callable(getattr(_load(self.model), "segment_with_confidence", None))
 
     def build(self, config: Mapping[str, Any]) -> Segmenter:

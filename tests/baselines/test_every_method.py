@@ -219,7 +219,7 @@ def test_two_images_are_learned_by_heart(name: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(64, 64), (50, 77)])
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", runnable(RECIPES))
 def test_a_method_that_scores_gives_the_maps_of_before(name: str, size: tuple[int, int]) -> None:
     """Only the watershed has nothing to say of how sure it is."""
     model = build(name)
