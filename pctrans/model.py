@@ -50,13 +50,13 @@ class PCTrans(
 ):
     """Figure 2 of the paper: backbone, L self-attention layers, query decoder, mask head.
 
-    `save_pretrained(folder)` and `PCTrans.from_pretrained(folder, hub id or "nuclei")` store and load weights
+    `save_pretrained(folder)` and `PCTrans.from_pretrained(folder or hub id)` store and load weights
     (safetensors) and configuration (JSON). A file that lacks weights, or has others, is refused.
     """
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path: str | Path, **options: Any) -> "PCTrans":
-        """Load a model that comes with the package by its name, such as "nuclei", or one from a folder or the hub.
+        """Load a model from a folder or the hub, or one that comes with the package by its name.
 
         Args:
             options: those of `huggingface_hub.PyTorchModelHubMixin.from_pretrained`.
