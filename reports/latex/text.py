@@ -17,6 +17,8 @@ _SPECIAL = {
     "†": r"$^{\dagger}$", "‡": r"$^{\ddagger}$", "§": r"$^{\S}$", "–": "--", "—": "---",
 }  # fmt: skip
 
+_TAU_WITH_INDEX = r"\$\\tau\$\\_\\allowbreak\{\}([a-z])\b"  # as the temperatures are written
+
 
 def escape(text: str) -> str:
     """Escape any text so that LaTeX prints it and never obeys it.
@@ -24,6 +26,7 @@ def escape(text: str) -> str:
     Control characters become spaces; characters that the fonts may lack become their code points.
     """
     escaped = "".join(_SPECIAL.get(letter) or _plain(letter) for letter in text)
+    escaped = re.sub(_TAU_WITH_INDEX, r"$\\tau_{\1}$", escaped)
     return re.sub(",(?=,)", ",{}", escaped)  # two are one low quotation mark
 
 

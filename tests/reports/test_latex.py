@@ -127,6 +127,7 @@ def test_rows_that_only_quote_the_paper_are_not_rows_of_dashes(methods: Path) ->
         ("é中", "é{[}U+4E2D{]}"),
         ("[x] *y*", "{[}x{]} {*}y{*}"),
         (",,,", ",{},{},"),
+        ("τ_q = 2, τ_mask", r"$\tau_{q}$ = 2, $\tau$\_\allowbreak{}mask"),
     ],
 )
 def test_escape(text: str, expected: str) -> None:
