@@ -23,10 +23,10 @@ def sentences(across: AcrossSets, rankings: Mapping[str, Ranking]) -> list[str]:
     contradicted, swapped = _swaps(across.labels, [ranking for _, ranking in found])
     said = [_verdict(contradicted, swapped)]
     said += [f"Significant both ways: {pair}." for pair in contradicted]
-    said += [f"Another order, but not significant both ways: {pair}." for pair in swapped]
+    said += [f"Another order by mean difference, but not significant both ways: {pair}." for pair in swapped]
     for (first, one), (second, other) in combinations(found, 2):
         tau = stats.kendalltau(one.means, other.means).statistic
-        said.append(f"Agreement of the orders on {first} and {second}: Kendall's tau {tau:.2f} (1: the same).")
+        said.append(f"Agreement of the mean ranks on {first} and {second}: Kendall's tau {tau:.2f} (1: the same).")
     return said
 
 
@@ -34,7 +34,7 @@ def _verdict(contradicted: Sequence[str], swapped: Sequence[str]) -> str:
     if contradicted:
         return "The order is not the same: rows are significantly better on one data set and worse on another."
     if swapped:
-        return "Rows change places between data sets, but none of these changes is significant on both sides."
+        return "By mean difference, rows change places between data sets, but none of them significantly on both."
     return "The order by mean difference is the same on every data set."
 
 
