@@ -40,21 +40,29 @@ def write_label_reports(table: LabelTable, out: Path) -> LabelPaths:
     paths = LabelPaths(stem.with_suffix(".md"), stem.with_suffix(".csv"), stem.with_suffix(".png"))
     _draw(table, paths.picture)
     headings, lines = label_grid(table)
-    gaps = [
-        f"- Share {part.share}, draw {part.draw}, row {row.number} ({escape(row.label)}): {escape(gap.reason)}"
-        for part, row, gap in table.gaps
-    ]
     parts = [
         f"# {escape(table.spec.title)}: label efficiency",
         f"{METRICS[shown_metric(table)].title} by share of the training images.",
         f"![Label efficiency]({paths.picture.name})",
         format_table(escape_cells([headings])[0], escape_cells(lines)),
         escape(HOW),
-        "\n".join(gaps),
+        "\n".join(_gap_lines(table)),
     ]
     write_atomic(paths.markdown, "\n\n".join(part for part in parts if part) + "\n")
     write_scores(_lines(table), paths.csv)
     return paths
+
+
+def _gap_lines(table: LabelTable) -> list[str]:
+    """A line for each row and reason, with the shares that it is true of, and the draw where it is not the first."""
+    found: dict[tuple[int, str, str], dict[str, None]] = {}  # several seeds may lack the same
+    for part, row, gap in table.gaps:
+        share = f"{part.share}" + (f" (draw {part.draw})" if part.draw else "")
+        found.setdefault((row.number, row.label, gap.reason), {})[share] = None
+    return [
+        f"- Row {number} ({escape(label)}), share{'s' * (len(shares) > 1)} {', '.join(shares)}: {escape(reason)}"
+        for (number, label, reason), shares in sorted(found.items())
+    ]
 
 
 def label_grid(table: LabelTable) -> tuple[list[str], list[list[str]]]:

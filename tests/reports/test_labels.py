@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -47,6 +49,16 @@ def test_files(folders: list[Path], tmp_path: Path) -> None:
     assert len(lines) == 8 * (1 + 3)
     assert paths.picture.stat().st_size > 10_000
     assert label_grid(table)[1][7][2] in paths.markdown.read_text(encoding="utf-8")
+
+
+def test_a_row_that_was_run_with_no_share_is_named_once(folders: list[Path], tmp_path: Path) -> None:
+    for folder in folders:
+        row = json.loads((folder / "runs" / "table4.json").read_text(encoding="utf-8"))["rows"][1]
+        for key in row["keys"]:
+            shutil.rmtree(folder / "jobs" / key)
+    text = write_label_reports(collect_labels(folders, "table4"), tmp_path).markdown.read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("- Row 2")]
+    assert ", shares 1/4, 1: not run" in line
 
 
 def test_other_test_images_are_refused(folders: list[Path], tmp_path: Path) -> None:
