@@ -103,7 +103,8 @@ def predict(
         for line in one.told:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(images) - failed} images, {objects} objects", highlight=False)
-    for path in (out / "labels", out / "overlays", out / "objects.csv", *export_paths(out, exports)):
+    scores = [out / "scores"] if (out / "scores").is_dir() else []  # which not every method gives
+    for path in (out / "labels", *scores, out / "overlays", out / "objects.csv", *export_paths(out, exports)):
         console.print(f"  {path}", markup=False, highlight=False)
     if failed:
         console.print(
