@@ -35,7 +35,8 @@ def test_two_workers_one_killed_the_study_completes(tmp_path: Path, url: str) ->
     path.write_text(yaml.safe_dump(TINY | {"trials": 6, "seed": 1}))
     out = tmp_path / "out"
     command = start(out, str(path), "--scale", "smoke", "--data", DATA, "--jobs", "2", "--storage", url)
-    wait_for(lambda: count(trials(out, "tiny", url), TrialState.RUNNING) == 2, out)
+    # A trial runs before the process that is to do its work is there.
+    wait_for(lambda: count(trials(out, "tiny", url), TrialState.RUNNING) == 2 and bool(workers_of(command)), out)
     os.kill(workers_of(command)[0], signal.SIGKILL)
     assert command.wait(PATIENCE) == 0, (out / "log").read_text()[-3000:]
     found = trials(out, "tiny", url)
