@@ -78,6 +78,19 @@ class TableResults:
     def gaps(self) -> list[tuple[RowResults, Gap]]:
         return [(row, gap) for row in self.rows for gap in row.gaps]
 
+    def refuse_unfinished(self, out: Path) -> None:
+        """Require a finished job, for who looks into jobs and not only at what is there of the table.
+
+        Args:
+            out: the results folder, for the message.
+
+        Raises:
+            UserError: there is none; the message has the reasons.
+        """
+        if not self.results:
+            reasons = "; ".join(sorted({gap.reason for _, gap in self.gaps}))
+            raise UserError(f"No job of {self.spec.name} is finished in {out} ({reasons}): run it first.")
+
 
 Found = Result | Gap
 """What a results folder holds of one job: its result, or the reason why there is none."""

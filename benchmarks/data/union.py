@@ -38,18 +38,12 @@ class UnionDataset(Dataset):
             part.decoding + (f", {part.range}" if part.range != "min-max" else "") for part in parts
         )
         self.decodings = (self.decoding,)
-        self._places = {
-            f"{number}-{id}": (part, id)
-            for number, part in enumerate(parts, 1)
-            for split in SPLITS
-            for id in part.ids(split)
-        }
-        split_of = {
-            f"{number}-{id}": split
-            for number, part in enumerate(parts, 1)
-            for split in SPLITS
-            for id in part.ids(split)
-        }
+        self._places: dict[str, _Place] = {}
+        split_of: dict[str, str] = {}
+        for number, part in enumerate(parts, 1):
+            for split in SPLITS:
+                for id in part.ids(split):
+                    self._places[f"{number}-{id}"], split_of[f"{number}-{id}"] = (part, id), split
         dropped = _copies(self._places, split_of)
         kept = {split: [id for id, own in split_of.items() if own == split and id not in dropped] for split in SPLITS}
         for split in SPLITS:

@@ -79,9 +79,7 @@ def dissect_table(
     Raises:
         UserError: no job is finished, or none of those that are can be dissected.
     """
-    if not results.results:
-        reasons = "; ".join(sorted({gap.reason for _, gap in results.gaps}))
-        raise UserError(f"No job of {results.spec.name} is finished in {out} ({reasons}): run it first.")
+    results.refuse_unfinished(out)
     datasets: dict[tuple[str, str | None], Dataset] = {}
     done = 0
 

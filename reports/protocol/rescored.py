@@ -88,9 +88,7 @@ def rescore_table(
     Raises:
         UserError: no job is finished or none can be scored again, or the data of the jobs cannot be opened.
     """
-    if not results.results:
-        reasons = "; ".join(sorted({gap.reason for _, gap in results.gaps}))
-        raise UserError(f"No job of {results.spec.name} is finished in {out} ({reasons}): run it first.")
+    results.refuse_unfinished(out)
     first = results.results[0]
     datasets = _open(first)
     own = datasets[str(first.dataset.decoding)]

@@ -117,9 +117,7 @@ def measure_table(
     Raises:
         UserError: no job is finished, or none of those that are can be measured.
     """
-    if not results.results:
-        reasons = "; ".join(sorted({gap.reason for _, gap in results.gaps}))
-        raise UserError(f"No job of {results.spec.name} is finished in {out} ({reasons}): run it first.")
+    results.refuse_unfinished(out)
     datasets = OpenDatasets()
 
     def measured(result: Result) -> JobRobustness:

@@ -2,7 +2,7 @@
 
     python tests/timing/reporting.py [--seeds 25] [--images 50]
 
-Writes made-up result files of all eight tables (45 trained rows, so 25 seeds are 1129 results) into a temporary folder
+Writes made-up result files of all eight tables (47 trained rows, so 25 seeds are 1179 results) into a temporary folder
 and reports them as `pctrans-bench report` does, without the pictures that need label maps.
 """
 

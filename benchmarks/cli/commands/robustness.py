@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmarks.cli.options import Device, Out
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def robustness(
@@ -20,10 +24,6 @@ def robustness(
     Twenty conditions a job, each as long as its testing; scores are kept beside each result, and the same command goes
     on where this one stopped. Exit status 1 if a finished job cannot be measured.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
     from reports.collect import collect
@@ -40,16 +40,8 @@ def robustness(
             lambda what, done, conditions: status.update(f"{what}: {done} of {conditions} conditions"),
         )
         paths = write_robustness_reports(measured, out)
-    headings, lines = summary_grid(measured)
-    shown = Table(*headings, box=SIMPLE_HEAD)
-    for line in lines:
-        shown.add_row(*map(Text, line))
-    shown.width = text_console(width=1000).measure(shown).maximum
-    console.print(shown, crop=False)
-    for sentence in (*sentences(measured), *problem_lines(measured)):
-        console.print(sentence, soft_wrap=True)
-    for title, path in (("Markdown", paths.markdown), ("CSV", paths.csv), ("picture", paths.picture)):
-        console.print(f"{title:>9}  {path}", soft_wrap=True)
+    written = {"Markdown": paths.markdown, "CSV": paths.csv, "picture": paths.picture}
+    _show(console, summary_grid(measured), [*sentences(measured), *problem_lines(measured)], written)
     if measured.problems:
         raise typer.Exit(1)
 
@@ -65,10 +57,6 @@ def calibration(
     where label maps are not. Label maps of versions that stored no scores get them from the saved model, which takes
     as long as testing. Exit status 1 if a finished job of a method that gives scores has none.
     """
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
     from reports.calibration import calibrate_table, summary_grid, write_calibration_reports
@@ -85,16 +73,29 @@ def calibration(
             lambda what, done, images: status.update(f"{what}: {done} of {images} images"),
         )
         paths = write_calibration_reports(calibrated, out)
-    headings, lines = summary_grid(calibrated)
+    written = {"Markdown": paths.markdown, "CSV": paths.csv, "bins": paths.bins, "picture": paths.picture}
+    _show(console, summary_grid(calibrated), [*sentences(calibrated), *problem_lines(calibrated)], written)
+    if calibrated.problems:
+        raise typer.Exit(1)
+
+
+def _show(
+    console: Console, grid: tuple[list[str], list[list[str]]], told: Sequence[str], written: Mapping[str, Path]
+) -> None:
+    """Print the table of a grid in its whole width, sentences below it, and the files that were written by title."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchmarks.machine.terminal import text_console
+
+    headings, lines = grid
     shown = Table(*headings, box=SIMPLE_HEAD)
     for line in lines:
         shown.add_row(*map(Text, line))
     shown.width = text_console(width=1000).measure(shown).maximum
     console.print(shown, crop=False)
-    for sentence in (*sentences(calibrated), *problem_lines(calibrated)):
+    for sentence in told:
         console.print(sentence, soft_wrap=True)
-    written = {"Markdown": paths.markdown, "CSV": paths.csv, "bins": paths.bins, "picture": paths.picture}
     for title, path in written.items():
         console.print(f"{title:>9}  {path}", soft_wrap=True)
-    if calibrated.problems:
-        raise typer.Exit(1)
