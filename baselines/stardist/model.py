@@ -112,9 +112,11 @@ class StarDist(
     def _found(
         self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: StarDistInference
     ) -> tuple[Tensor, Tensor]:
-        objects = [self._objects(x, d, size, inference) for x, d in zip(*evidence, strict=True)]
+        # Polygons are judged one after the other: an accelerator takes longer to start that than to do it.
+        device, on_host = evidence[0].device, (tensor.cpu() for tensor in evidence)
+        objects = [self._objects(x, d, size, inference) for x, d in zip(*on_host, strict=True)]
         maps, confidence = map(torch.stack, zip(*objects, strict=True))
-        return maps, confidence
+        return maps.to(device), confidence.to(device)
 
     def _objects(
         self, logits: Tensor, distances: Tensor, size: tuple[int, int], config: StarDistInference

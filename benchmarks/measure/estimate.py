@@ -19,7 +19,7 @@ from benchmarks.measure.step import TimedStep, seconds_of
 from benchmarks.plan.expansion import PlannedJob
 from benchmarks.plan.job import EXTERNAL, Job, parse_job
 from benchmarks.plan.methods import get_method
-from benchmarks.run.evidence import record_evidence, segment_evidence
+from benchmarks.run.evidence import on_host, record_evidence, segment_evidence
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder, all_job_folders
 from benchmarks.training.batches import BatchSource
@@ -130,6 +130,6 @@ def _choosing(segmenter: Segmenter, job: Job, dataset: Dataset, device: str) -> 
     image = dataset.load(ids[0]).image
     evidence = record_evidence(segmenter, image, job.tile, job.testing, device, job.training.precision)
     recorded = time.perf_counter()
-    segment_evidence(segmenter, evidence, segmenter.config.inference, job.tile, job.testing, device)
+    segment_evidence(on_host(segmenter), evidence, segmenter.config.inference, job.tile, job.testing)
     each = time.perf_counter() - recorded
     return len(ids) * (recorded - begun + each * job.testing.threshold_trials)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from benchmarks.contract import Tunable
 from benchmarks.plan.settings import TestingSettings
@@ -43,14 +44,21 @@ def record_evidence(
     return ImageEvidence(tensors, (image.shape[-2], image.shape[-1]))
 
 
+def on_host(segmenter: Tunable) -> Tunable:
+    """The segmenter, or a copy of it, on the CPU: deciding is many small steps, slow on an accelerator."""
+    if isinstance(segmenter, nn.Module) and any(p.device.type != "cpu" for p in segmenter.parameters()):
+        return copy.deepcopy(segmenter).cpu()
+    return segmenter
+
+
 def segment_evidence(
-    segmenter: Tunable, evidence: ImageEvidence, inference: Any, tile: int, testing: TestingSettings, device: str
+    segmenter: Tunable, evidence: ImageEvidence, inference: Any, tile: int, testing: TestingSettings
 ) -> np.ndarray:
     """The label map (H, W) int32 that `segment_sample` makes under the thresholds of `inference`.
 
     Args:
+        segmenter: on the CPU, see `on_host`.
         tile, testing: as evidence was recorded.
-        device: where the segmenter is.
     """
     used = 0
 
@@ -58,11 +66,11 @@ def segment_evidence(
         nonlocal used
         part = slice(used, used + len(images))
         used = part.stop
-        tensors = tuple(tensor[part].to(device) for tensor in evidence.tensors)
+        tensors = tuple(tensor[part] for tensor in evidence.tensors)
         return segmenter.decide(tensors, (images.shape[-2], images.shape[-1]), inference)
 
     nothing = np.broadcast_to(np.float32(0), (3, *evidence.size))  # the network has seen the pixels
-    return segment_sample(_Function(replay), nothing, tile, testing, device, "float32")
+    return segment_sample(_Function(replay), nothing, tile, testing, "cpu", "float32")
 
 
 class _Function:

@@ -18,7 +18,7 @@ from benchmarks.errors import UserError
 from benchmarks.files import write_json
 from benchmarks.metrics import METRICS, contingency_table
 from benchmarks.plan.job import Job
-from benchmarks.run.evidence import record_evidence, segment_evidence
+from benchmarks.run.evidence import on_host, record_evidence, segment_evidence
 from benchmarks.store.documents import UnreadableError, read_document, write_document
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.models.saved_model import load_model
@@ -97,17 +97,18 @@ def try_thresholds(
     device: str,
     progress: ImageProgress | None = None,
 ) -> tuple[ThresholdTrial, ...]:
-    """Score every setting on some images, tiled as the job tests; the network sees each image once."""
+    """Score every setting on some images, tiled as the job tests; the network, on `device`, sees each image once."""
     tried = trial_values(job.model["inference"], job.searched or {}, job.testing.threshold_trials)
     parse = type(segmenter.config.inference).model_validate
     settings = [parse(job.model["inference"] | values) for values in tried]
     scores: list[list[float]] = [[] for _ in tried]
+    deciding = on_host(segmenter)
     for done, id in enumerate(ids, 1):
         sample = dataset.load(id)
         assert sample.labels is not None, "images that choose have truth: the dataset was checked before"
         evidence = record_evidence(segmenter, sample.image, job.tile, job.testing, device, job.training.precision)
         for inference, of_setting in zip(settings, scores, strict=True):
-            labels = segment_evidence(segmenter, evidence, inference, job.tile, job.testing, device)
+            labels = segment_evidence(deciding, evidence, inference, job.tile, job.testing)
             of_setting.append(METRICS["pq"].compute(contingency_table(sample.labels, labels)))
         if progress:
             progress(done, len(ids))

@@ -61,7 +61,7 @@ class EvidenceStore:
             tensors = tuple(torch.from_numpy(arrays[name]).float() for name in arrays.files)
         height, width = dataset.load(id).image.shape[-2:]
         evidence = ImageEvidence(tensors, (height, width))
-        return segment_evidence(self.model(), evidence, inference, self.tile, self.testing, "cpu")
+        return segment_evidence(self.model(), evidence, inference, self.tile, self.testing)
 
     def scores(
         self, dataset: Dataset, split: str, inference: Any, progress: ImageProgress | None = None
