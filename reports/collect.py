@@ -50,6 +50,17 @@ class RowResults:
         values = (result.metrics.get(metric) for result in self.results)
         return [value for value in values if value is not None]
 
+    @property
+    def missing(self) -> list[str]:
+        """Say why figures are missing, once for each reason, how many there are, and name the jobs."""
+        told = f"{len(self.results)} of {len(self.results) + len(self.gaps)} seeds: " if self.results else ""
+        sentences = []
+        for reason in dict.fromkeys(gap.reason for gap in self.gaps):
+            keys = [gap.key for gap in self.gaps if gap.reason == reason and gap.key]
+            jobs = f" ({'job' if len(keys) == 1 else 'jobs'} {', '.join(keys)})" if keys else ""
+            sentences.append(f"{told}{reason}{jobs}.")
+        return sentences
+
 
 @dataclass(frozen=True, eq=False)
 class TableResults:

@@ -49,10 +49,8 @@ def note_of(notes: Sequence[Note], row: RowResults) -> int | None:
 
 
 def row_notes(row: RowResults, metrics: Sequence[str]) -> list[str]:
-    """Explain each gap of a row in one sentence, and each of the table's metrics that its results do not have."""
-    short = f"{len(row.results)} of {len(row.results) + len(row.gaps)} seeds: " if row.results else ""
-    gaps = [f"{short}{gap.reason}" + (f" (job {gap.key})" if gap.key else "") + "." for gap in row.gaps]
-    return gaps + [
+    """Explain what a row has no figures of, and each of the table's metrics that its results do not have."""
+    return row.missing + [
         f"{lacking} of {len(row.results)} results have no {METRICS[metric].title}, which was added after them: "
         "`pctrans-bench rescore` computes it."
         for metric in metrics

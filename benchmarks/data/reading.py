@@ -32,7 +32,7 @@ def stem_of(name: str) -> str:
     return base[: -len(suffix)] if suffix.lower() in (*IMAGE_SUFFIXES, *SUFFIXES) else base
 
 
-def read_image(path: Path, range: Range = "min-max") -> np.ndarray:
+def read_image(path: str | Path, range: Range = "min-max") -> np.ndarray:
     """Read a PNG, TIFF or JPEG, grey or colour, with or without alpha, as the datasets read it.
 
     Args:
@@ -44,10 +44,10 @@ def read_image(path: Path, range: Range = "min-max") -> np.ndarray:
     Raises:
         UserError: the file is missing, damaged, not one image, or has channels that are neither grey nor RGB.
     """
-    return normalise(decode_image(read_bytes(path), str(path)), str(path), range)
+    return normalise(decode_image(read_bytes(Path(path)), str(path)), str(path), range)
 
 
-def read_labels(path: Path, *, ignore: bool = False) -> np.ndarray:
+def read_labels(path: str | Path, *, ignore: bool = False) -> np.ndarray:
     """Read a label map: a single-channel PNG or TIFF (or .npy) of whole numbers, palette indices as they are.
 
     Args:
@@ -60,7 +60,7 @@ def read_labels(path: Path, *, ignore: bool = False) -> np.ndarray:
         UserError: the file is missing or damaged, or has several channels, fractions, or values that are negative or
             above 2^31 - 1.
     """
-    return decode_labels(read_bytes(path), str(path), ignore=ignore)
+    return decode_labels(read_bytes(Path(path)), str(path), ignore=ignore)
 
 
 def read_bytes(path: Path, limit: int = MAX_FILE_BYTES) -> bytes:

@@ -106,11 +106,7 @@ def problems(table: DissectedTable) -> list[str]:
 
 def missing(table: DissectedTable) -> list[str]:
     """Name the jobs without a result, in one sentence for each row and reason."""
-    return [
-        f"Row {row.row.number} ({row.row.label}): {reason}."
-        for row in table.rows
-        for reason in dict.fromkeys(gap.reason for gap in row.row.gaps)
-    ]
+    return [f"Row {row.row.number} ({row.row.label}): {reason}" for row in table.rows for reason in row.row.missing]
 
 
 def _summary(one: RowLosses, compared: Sequence[Difference]) -> str:

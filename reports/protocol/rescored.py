@@ -45,13 +45,11 @@ class RescoredRow:
 
     Attributes:
         jobs: jobs that were scored again, ordered by seed.
-        gaps: jobs without a result.
         problems: jobs with a result that could not be scored again, or gave other figures than it says.
     """
 
     row: RowResults
     jobs: tuple[RescoredJob, ...]
-    gaps: tuple[Gap, ...]
     problems: tuple[Gap, ...]
 
 
@@ -152,7 +150,6 @@ def _row(row: RowResults, found: list[RescoredJob | Gap]) -> RescoredRow:
     return RescoredRow(
         row,
         tuple(item for item in found if isinstance(item, RescoredJob)),
-        row.gaps,
         tuple(item for item in found if isinstance(item, Gap)),
     )
 

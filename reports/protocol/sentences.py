@@ -28,13 +28,7 @@ def tested(table: RescoredTable) -> str:
 
 def missing(table: RescoredTable) -> list[str]:
     """Name the jobs without a result, in one sentence for each row and reason."""
-    sentences = []
-    for row in table.rows:
-        for reason in dict.fromkeys(gap.reason for gap in row.gaps):
-            keys = [gap.key for gap in row.gaps if gap.reason == reason and gap.key]
-            jobs = f" ({'job' if len(keys) == 1 else 'jobs'} {', '.join(keys)})" if keys else ""
-            sentences.append(f"Row {row.row.number} ({row.row.label}): {reason}{jobs}.")
-    return sentences
+    return [f"Row {row.row.number} ({row.row.label}): {reason}" for row in table.rows for reason in row.row.missing]
 
 
 def problems(table: RescoredTable) -> list[str]:

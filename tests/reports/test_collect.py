@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from synthesis import edit_result, fail, write_run
 
 from benchmarks.errors import UserError
-from reports.collect import collect
+from benchmarks.plan.tables import RowSpec
+from reports.collect import Gap, RowResults, collect
 
 
 def test_a_finished_run_has_no_gaps(three_seeds: Path) -> None:
@@ -96,3 +98,17 @@ def test_a_job_with_other_switches_is_refused(one_seed: Path) -> None:
 def test_another_weight_keeps_the_check_mark(one_seed: Path) -> None:
     edit_result(one_seed, "table4-row8-seed0", "job.model.loss_weights.semantic", 0.1)
     assert collect(one_seed, "table4").gaps == []
+
+
+def test_a_reason_is_told_once_with_all_its_jobs() -> None:
+    gaps = (Gap("a", "not run"), Gap("b", "failed: Error"), Gap("c", "not run"))
+    row = RowResults(1, RowSpec(label="one"), "trained", "pctrans", {}, (), gaps)
+    assert row.missing == ["not run (jobs a, c).", "failed: Error (job b)."]
+    assert replace(row, gaps=(Gap(None, "not part of this run"),)).missing == ["not part of this run."]
+
+
+def test_a_row_that_lacks_seeds_says_how_many_it_has(three_seeds: Path) -> None:
+    row = collect(three_seeds, "table4").rows[0]
+    assert replace(row, results=row.results[:1], gaps=(Gap("a", "not run"), Gap("b", "not run"))).missing == [
+        "1 of 3 seeds: not run (jobs a, b)."
+    ]

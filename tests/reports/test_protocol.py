@@ -141,7 +141,9 @@ def test_jobs_that_cannot_be_scored_again_are_left_out_and_said_so(three_seeds: 
     found = json.loads((three_seeds / "found.json").read_text())
     assert [row["seeds"] for row in found["metrics"]["pq"]["rows"]] == [2, 2, 2, 2, 1, 2, 3, 3]
     jobs = "jobs table4-row5-seed0, table4-row5-seed1"
-    assert found["missing"] == [f"Row 5 (+ discriminative loss): failed: RuntimeError: out of memory ({jobs})."]
+    assert found["missing"] == [
+        f"Row 5 (+ discriminative loss): 1 of 3 seeds: failed: RuntimeError: out of memory ({jobs})."
+    ]
     reasons = dict(zip((1, 2, 3, 4, 6), found["problems"], strict=True))
     for row, reason in reasons.items():
         assert f"job table4-row{row}-seed1 is left out" in reason
