@@ -22,6 +22,7 @@ from benchmarks.plan.starting import StartingModel
 from benchmarks.run.execution import run_job
 from benchmarks.store.checksums import checksums_of
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.hub import prepare_upload
 from benchmarks.store.models.model_card import model_card
 from benchmarks.store.models.packing import pack_model
 from benchmarks.store.models.saved_model import HARNESS_FILE, load_model, save_model
@@ -120,6 +121,8 @@ def test_a_packed_model_is_another_start_and_tells_no_place(saved: Path, dataset
     pack_model(tmp_path / "tuned", tmp_path / "small")
     for file in (tmp_path / "small").iterdir():
         assert str(tmp_path).encode() not in file.read_bytes(), file
+    assert str(saved.resolve()) in prepare_upload(tmp_path / "tuned", "me/tuned").places
+    assert prepare_upload(tmp_path / "small", "me/tuned").places == (job.data.spec,)
     whole, packed = (read_starting_model(tmp_path / name) for name in ("tuned", "small"))
     assert whole.weights.digest != packed.weights.digest and whole.weights.key == packed.weights.key == job.key
 
@@ -128,7 +131,10 @@ def test_a_packed_model_is_another_start_and_tells_no_place(saved: Path, dataset
     ("model", "weight"),
     [
         ({"num_queries": 9}, r"the weight \S+ has the shape 9 × \S+.* in that model it has the shape 7 × "),
-        ({"mask_head": "inner_product", "relative_coordinates": False}, r"the weight \S+ is not there, and in that model it has the shape"),
+        (
+            {"mask_head": "inner_product", "relative_coordinates": False},
+            r"the weight \S+ is not there, and in that model it has the shape",
+        ),
         ({"backbone": {"width": 24}}, r"the weight backbone\.\S+ has the shape"),
     ],
 )
