@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from runnable import AT_ALL_SCALES, TRAINED, runnable
 from safetensors.torch import load_file, save_file
 
 from benchmarks.data import Dataset, open_dataset
@@ -26,7 +27,7 @@ from benchmarks.store.models.hub import prepare_upload
 from benchmarks.store.models.model_card import model_card
 from benchmarks.store.models.packing import pack_model
 from benchmarks.store.models.saved_model import HARNESS_FILE, load_model, save_model
-from benchmarks.store.models.starting_model import read_starting_model, weights_digest
+from benchmarks.store.models.starting_model import read_starting_model, starting_state, weights_digest
 from benchmarks.store.request import read_request, write_request
 from benchmarks.training.batches import BatchSource, derived_seed
 from benchmarks.training.watcher import StopRequested, Watcher
@@ -162,6 +163,19 @@ def test_other_methods_and_other_weights_are_refused(saved: Path, dataset: Datas
         read_starting_model(tmp_path / "otsu")
     with pytest.raises(UserError, match="holds no model"):
         read_starting_model(tmp_path)
+
+
+@pytest.mark.parametrize("method", runnable(name for name in TRAINED if name in AT_ALL_SCALES))
+def test_a_model_of_every_method_can_be_the_start(method: str, dataset: Dataset, tmp_path: Path) -> None:
+    job = planned(dataset, None, method=method)
+    torch.manual_seed(99)
+    model: Any = get_method(method).build(job.model)
+    save_model(model, job, tmp_path)
+    tuned = planned(dataset, read_starting_model(tmp_path), method=method)
+    assert tuned.started_from is not None and tuned.model == job.model
+    state = starting_state(tuned.started_from)
+    get_method(method).build(tuned.model).load_state_dict(state)  # type: ignore[attr-defined]
+    assert all(torch.equal(state[name], tensor) for name, tensor in model.state_dict().items())
 
 
 @pytest.mark.parametrize("what", ["changed", "moved"])
