@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from benchmarks.plan.job import Job
     from benchmarks.plan.starting import StartingModel
 
+_ALIKE = 2.0
+"""Objects within so many times the size of those that a model knows are not worth a word."""
+
 
 def refuse_moving_start(path: Path, out: Path) -> None:
     """Refuse a start that is the link which the training will move: the same command would go on from its own result.
@@ -50,7 +53,20 @@ def starting_notes(start: StartingModel, dataset: Dataset, job: Job) -> Iterator
         )
     elif job.tile != start.tile:
         yield f"{where} was tested in tiles of {_side(start.tile)}, and this training is in tiles of {_side(job.tile)}."
+    yield from _sizes(start, dataset, where)
     yield from _leaks(start, dataset, job, where)
+
+
+def _sizes(start: StartingModel, dataset: Dataset, where: str) -> Iterator[str]:
+    from benchmarks.tiling.magnification import median_diameter
+
+    labels = (dataset.load(id).labels for id in dataset.ids("train"))
+    here = median_diameter(map_ for map_ in labels if map_ is not None)
+    if start.diameter and here and not 1 / _ALIKE <= here / start.diameter <= _ALIKE:
+        yield (
+            f"{where} was trained on objects of {start.diameter:.0f} pixels in diameter (median), and those of "
+            f"{dataset.spec} have {here:.0f}: resize the images, or expect it to learn the other size first."
+        )
 
 
 def _side(tile: int) -> str:

@@ -53,6 +53,7 @@ class StartingModel:
         range: the limits that its images were stretched between.
         crop: side of the crops it was trained on, in pixels.
         tile: side of the tiles it was tested in, in pixels.
+        diameter: median diameter of the objects it was trained on, in pixels; None where that is not known.
     """
 
     weights: StartingWeights
@@ -64,6 +65,7 @@ class StartingModel:
     range: Range
     crop: int
     tile: int
+    diameter: float | None
 
 
 def without_pretrained(model: dict[str, Any]) -> dict[str, Any]:

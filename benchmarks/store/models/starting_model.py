@@ -56,6 +56,7 @@ def read_starting_model(path: Path) -> StartingModel:
         range=saved.range,
         crop=crop,
         tile=saved.tile,
+        diameter=saved.diameter,
     )
 
 

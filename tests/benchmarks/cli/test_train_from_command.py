@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
+import tifffile
 import torch
 from typer.testing import CliRunner
 
@@ -93,6 +96,16 @@ def test_notes_say_what_the_model_does_not_know(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("times", "told"), [(0.4, True), (0.6, False), (1.9, False), (2.1, True)])
+def test_notes_say_that_objects_are_of_another_size(tmp_path: Path, times: float, told: bool) -> None:
+    dataset = open_dataset(DATA)
+    areas = np.unique(dataset.load(dataset.ids("train")[0]).labels, return_counts=True)[1][1:]
+    size = float(np.median(np.sqrt(4 * areas / np.pi)))
+    start = replace(read_starting_model(write_model(tmp_path / "model")), diameter=size / times)
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0, start=start)
+    assert (f"those of {DATA} have {size:.0f}" in notes(start, dataset, job)) == told
+
+
 def test_notes_say_where_test_images_may_be_known(tmp_path: Path) -> None:
     dataset = open_dataset(DATA)
     start = read_starting_model(write_model(tmp_path / "model"))
@@ -126,9 +139,6 @@ def test_a_folder_with_another_range_or_other_splits_is_told(tmp_path: Path, nuc
 @pytest.fixture
 def nuclei(tmp_path: Path) -> Path:
     """A folder with an image a split."""
-    import numpy as np
-    import tifffile
-
     root = tmp_path / "nuclei"
     for folder in ("images", "labels", "splits"):
         (root / folder).mkdir(parents=True)

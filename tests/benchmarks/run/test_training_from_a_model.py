@@ -207,6 +207,18 @@ def test_a_checkpoint_wins_over_the_start(saved: Path, dataset: Dataset, tmp_pat
     assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
+@pytest.mark.slow
+def test_processes_that_train_together_all_start_from_it(saved: Path, dataset: Dataset, tmp_path: Path) -> None:
+    job = planned(dataset, read_starting_model(saved))
+    first = []
+    for processes in (1, 2):
+        out = tmp_path / f"by{processes}"
+        assert run_job(job, dataset, out, "cpu", processes=processes).status == "done"
+        row = next(csv.DictReader(JobFolder.of(job, out).losses.open()))
+        first.append({name: float(value) for name, value in row.items() if name != "seconds"})
+    assert first[1] == pytest.approx(first[0], rel=1e-4)
+
+
 def test_a_worker_reads_from_its_request_what_it_starts_from(saved: Path, dataset: Dataset, tmp_path: Path) -> None:
     job = planned(dataset, read_starting_model(saved.parent))
     folder = write_request(PlannedJob(1, "pctrans", job), tmp_path / "out")
