@@ -44,7 +44,7 @@ def train(
 ) -> None:
     """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues.
 
-    With --from, a trained model is adapted to other images: give it a lower --set training.learning_rate=….
+    With --from, a trained model is adapted to other images, by the scale's schedule.
     """
     from benchmarks.cli.data_notes import find_leaks
     from benchmarks.cli.job_runner import choose_job_device, execute
