@@ -16,6 +16,7 @@ from benchmarks.plan.nested import merge, nest
 if TYPE_CHECKING:
     from benchmarks.data import Dataset
     from benchmarks.plan.job import Job
+    from benchmarks.plan.starting import StartingModel
 
 OUT_HELP = "Folder of results; made if needed, continued if there."
 
@@ -167,12 +168,20 @@ def _without(sections: Any, path: Sequence[str]) -> Any:
 
 
 def one_job(
-    method: str, dataset: Dataset, options: JobOptions, *, scale: str | None, device: str, seed: int = 0
+    method: str,
+    dataset: Dataset,
+    options: JobOptions,
+    *,
+    scale: str | None,
+    device: str,
+    seed: int = 0,
+    start: StartingModel | None = None,
 ) -> Job:
     """Make the job that the options of `train` and `speed` describe.
 
     Args:
         device: the one that was chosen by `options.device`.
+        start: a trained model whose weights training starts from.
 
     Raises:
         UserError: settings that are not valid, or a method that cannot be run here.
@@ -190,6 +199,7 @@ def one_job(
         JobContext.on(dataset, scale, options.protocol, device),
         seed=seed,
         overrides=for_method(options.overrides, method),
+        start=start,
     )
 
 

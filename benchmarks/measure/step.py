@@ -18,7 +18,7 @@ from benchmarks.machine.allocator import keep_freed_memory
 from benchmarks.plan.job import Job
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.settings import TrainingSettings
-from benchmarks.run.cost import without_pretrained
+from benchmarks.plan.starting import without_pretrained
 from benchmarks.training.batches import Batch, BatchSource
 from benchmarks.training.loop import training_step
 from benchmarks.training.optimisation import build_optimiser

@@ -7,6 +7,7 @@ tables/         which rows a table has
 nested          nested dictionaries and dotted paths
 overrides       what the user changes, and which rows it is for
 job             one job as a value with a key
+starting        the trained model that a job starts from
 resolving       defaults < scale < overrides, to a job
 expansion       a table's rows and seeds, as jobs
 external        rows whose label maps were made elsewhere

@@ -13,6 +13,7 @@ from pydantic import model_validator
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.settings import WHOLE, Settings, TestingSettings, TrainingSettings
+from benchmarks.plan.starting import StartingWeights
 
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
 NUMERICS = 5
@@ -25,6 +26,7 @@ BOOKKEEPING = {
     "data": {"spec", "name"},
     "training": {"log_every", "checkpoint_every", "validate_every", "validation_images"},
     "testing": {"batch_size"},
+    "started_from": {"place", "key", "data", "fingerprint"},
 }
 
 
@@ -100,6 +102,8 @@ class Job(Settings):
     searched: dict[str, tuple[float, float]] | None = None
     """Fields of `model.inference` that are chosen after training, each with its range: those of the method that the
     user did not fix. None: the method has none."""
+    started_from: StartingWeights | None = None
+    """The trained model whose weights training starts from. None: from fresh ones, or from `pretrained_digest`'s."""
 
     @model_validator(mode="after")
     def _check(self) -> Job:
@@ -117,6 +121,8 @@ class Job(Settings):
             content["model"]["folder"] = None  # nor where label maps lie, which have a digest too
         if self.provider is None:
             del content["provider"]  # own methods have kept the keys from before there were others
+        if self.started_from is None:
+            del content["started_from"]  # as jobs from before there was such a start
         text = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

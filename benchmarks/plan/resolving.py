@@ -16,25 +16,41 @@ from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.methods import Method, configure, describe, get_method, search_space
 from benchmarks.plan.nested import merge
 from benchmarks.plan.scales import scale_overrides
+from benchmarks.plan.starting import StartingModel, refuse_other_shapes, refuse_unfit_start
 
 
-def make_job(method: str, context: JobContext, *, seed: int, overrides: Mapping[str, Any] | None = None) -> Job:
+def make_job(
+    method: str,
+    context: JobContext,
+    *,
+    seed: int,
+    overrides: Mapping[str, Any] | None = None,
+    start: StartingModel | None = None,
+) -> Job:
     """Resolve a job: defaults < scale < overrides.
 
     Args:
+        start: a trained model whose weights training starts from; its architecture replaces that of the scale.
         overrides: nested sections `model`, `training`, `testing`, `augmentation`; a value that is not given
             overrides nothing. `augmentation` may be a preset's name.
 
     Raises:
-        UserError: an unknown section or field, a value out of range, or a scale that the method is not offered at.
+        UserError: an unknown section or field, a value out of range, a scale that the method is not offered at, or a
+            model to start from that does not fit the rest.
     """
     overrides = _checked(overrides or {})
     found, scale = get_method(method), context.scale
     if not found.offered_at(scale):
         raise UserError(f"{found.obstacle(scale)}.")
-    sections = merge(_sections(method, scale, context.protocol), overrides)
+    sections = _sections(method, scale, context.protocol)
+    if start is not None:
+        refuse_unfit_start(start, method, found, overrides)
+        sections["model"] = dict(start.config)
+    sections = merge(sections, overrides)
     config = configure(method, sections["model"])
     model = config.model_dump(mode="json")
+    if start is not None:
+        refuse_other_shapes(start, found, model)
     searched = _searched(config, overrides, trials=sections["testing"].get("threshold_trials", 0))
     testing = sections["testing"] | ({} if searched is not None else {"threshold_trials": 0, "threshold_images": None})
     try:
@@ -52,6 +68,7 @@ def make_job(method: str, context: JobContext, *, seed: int, overrides: Mapping[
             pretrained_digest=pretrained_digest(model),
             provider=found.provider,
             searched=searched,
+            started_from=start.weights if start else None,
         )
     except ValidationError as error:
         raise UserError(describe(error, f"job for {method} at scale {scale}")) from error

@@ -11,7 +11,7 @@ from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
 from benchmarks.plan.job import Job
 from benchmarks.plan.methods import get_method
-from benchmarks.plan.nested import merge
+from benchmarks.plan.starting import without_pretrained
 from benchmarks.training.batches import BatchSource
 
 
@@ -42,8 +42,3 @@ def parameters_at(method: str, model: dict[str, Any]) -> int:
     """Parameters of a method with this configuration, counted without making any."""
     with torch.device("meta"):
         return count_parameters(get_method(method).build(without_pretrained(model)))
-
-
-def without_pretrained(model: dict[str, Any]) -> dict[str, Any]:
-    """The configuration of the same model from random weights, for which nothing has to be at hand."""
-    return merge(model, {"backbone": {"pretrained": None}}) if model.get("backbone") else model

@@ -14,10 +14,11 @@ from benchmarks.machine.environment import peak_memory_bytes, reset_peak_memory
 from benchmarks.plan.job import Job, refuse_changed_data
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import refuse_changed_weights
-from benchmarks.run.cost import without_pretrained
+from benchmarks.plan.starting import without_pretrained
 from benchmarks.run.prediction import validate
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.models.saved_model import save_model
+from benchmarks.store.models.starting_model import starting_state
 from benchmarks.tiling.magnification import median_diameter
 from benchmarks.training import TrainingReport, train
 from benchmarks.training.batches import BatchSource, derived_seed, slots_of_process
@@ -82,7 +83,7 @@ def train_job(
     The numbers depend on `processes` by rounding only: a batch is the job's, however many share it.
 
     Raises:
-        UserError: pretrained weights or data that cannot be had.
+        UserError: pretrained weights, a model to start from or data that cannot be had.
         NonFiniteLossError: names the iteration, the terms and the images.
     """
     if processes == 1:
@@ -115,7 +116,7 @@ def _train_slice(device: str, tell: Tell, job: Job, spec: str, decoding: str, fo
 def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: Watcher) -> TrainingReport:
     method = get_method(job.method)
     torch.manual_seed(derived_seed(job.seed, "weights"))
-    # A checkpoint replaces pretrained weights, which need not be at hand any more.
+    # A checkpoint replaces the weights that training starts from, which need not be at hand any more.
     resumed = folder.checkpoint.exists()
     if not resumed:
         refuse_changed_weights(job)
@@ -123,6 +124,8 @@ def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: 
             folder.forget_what_a_model_made()
     model = method.build(without_pretrained(job.model) if resumed else job.model)
     assert isinstance(model, torch.nn.Module), f"{job.method} is trained, so it has to be a torch module"
+    if job.started_from is not None and not resumed:
+        model.load_state_dict(starting_state(job.started_from))
     model.to(device)
 
     def validated(current: torch.nn.Module) -> dict[str, float]:

@@ -23,7 +23,8 @@ def push(
     upload = prepare_upload(model, to)
     for name, size in upload.sizes.items():
         console.print(f"{size:>13,} bytes  {name}", markup=False, soft_wrap=True)
-    console.print(f"harness.json names where the data lay: {upload.data}", style="dim", markup=False, soft_wrap=True)
+    places = ", ".join(upload.places)
+    console.print(f"harness.json names where things lay: {places}", style="dim", markup=False, soft_wrap=True)
     if dry_run:
         console.print(f"\n{upload.card}", markup=False, soft_wrap=True)
         console.print(f"Nothing was sent. Without --dry-run, this goes to {to}.", markup=False, soft_wrap=True)

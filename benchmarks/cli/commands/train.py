@@ -10,28 +10,45 @@ import typer
 from benchmarks.cli.executor_choice import ExecutorChoice
 from benchmarks.cli.option_groups import grouped, without
 from benchmarks.cli.options import JobOptions, Out, Scale, TrackingUri, one_job
+from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from benchmarks.plan.starting import StartingModel
     from benchmarks.store.job_folder import JobFolder
 
 
 @grouped
 def train(
     *,
-    method: Annotated[str, typer.Argument(help="Name of a method; `list methods` shows them.")],
+    method: Annotated[
+        str | None, typer.Argument(help="Name of a method; `list methods` shows them. With --from: that model's.")
+    ] = None,
     data: Annotated[str, typer.Option("--data", help="As in `run`, such as folder:PATH.")],
     out: Out,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            metavar="MODEL",
+            help="Start from the weights of a trained model, with its method and architecture: OUT of `train`, a job's "
+            "folder, its model folder, or the name of a built-in model.",
+        ),
+    ] = None,
     scale: Scale = None,
     seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
     job_options: JobOptions,
     executor: Annotated[ExecutorChoice, without("jobs", "max_parallel")],
     tracking_uri: TrackingUri = None,
 ) -> None:
-    """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues."""
+    """Train and test one model. It ends up in OUT/model, for `predict`. The same command continues.
+
+    With --from, a trained model is adapted to other images, by the scale's schedule.
+    """
     from benchmarks.cli.data_notes import find_leaks
     from benchmarks.cli.job_runner import choose_job_device, execute
+    from benchmarks.cli.starting_notes import starting_notes
     from benchmarks.data import open_dataset
     from benchmarks.machine.terminal import text_console
     from benchmarks.plan.expansion import PlannedJob
@@ -40,14 +57,19 @@ def train(
 
     options = executor.options()
     console = text_console()
+    model = _starting_model(start, out) if start else None
+    method = _method(method, model)
     device = choose_job_device(job_options.device, options)
     dataset = open_dataset(data)
     with console.status("checking the data"):
         dataset.validate()
     find_leaks(console, dataset, out)
-    job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed)
+    job = one_job(method, dataset, job_options, scale=scale, device=device, seed=seed, start=model)
+    for note in starting_notes(model, dataset, job) if model else ():
+        console.print(f"note: {note}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     tracker = Tracker(out, tracking_uri)
-    outcome = execute(console, [PlannedJob(1, method, job)], out, device, options, tracker, [dataset])[0]
+    label = f"{method} from {model.weights.name}" if model else method
+    outcome = execute(console, [PlannedJob(1, label, job)], out, device, options, tracker, [dataset])[0]
     if outcome.status == "failed":
         _unlink(console, out / "model", JobFolder.of(job, out).model)
         raise typer.Exit(1)
@@ -64,6 +86,26 @@ def train(
     tracker.sync(folder.path)
     _link(out / "model", folder.model)
     _show(console, folder, out / "model")
+
+
+def _starting_model(path: Path, out: Path) -> StartingModel:
+    from benchmarks.cli.starting_notes import refuse_moving_start
+    from benchmarks.store.models.starting_model import read_starting_model
+
+    refuse_moving_start(path, out)
+    return read_starting_model(path)
+
+
+def _method(asked: str | None, start: StartingModel | None) -> str:
+    """Return the method that was asked for, else that of the model to start from."""
+    if asked is not None:
+        return asked
+    if start is None:
+        raise UserError(
+            "train needs the name of a method, such as `train pctrans` (`list methods` shows them), or --from MODEL, a "
+            "trained model to start from."
+        )
+    return start.method
 
 
 def _link(link: Path, target: Path) -> None:

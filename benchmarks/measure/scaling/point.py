@@ -23,7 +23,7 @@ from benchmarks.plan.nested import merge
 from benchmarks.plan.resolving import model_at
 from benchmarks.plan.scales import scale_overrides
 from benchmarks.plan.settings import TestingSettings, TrainingSettings
-from benchmarks.run.cost import without_pretrained
+from benchmarks.plan.starting import without_pretrained
 from benchmarks.tiling import segment_image
 from benchmarks.training.batches import Batch
 

@@ -27,13 +27,13 @@ class Upload:
         repository: USER/NAME.
         files: by their path in the repository.
         card: the text of its model card.
-        data: where the training data lay, which `harness.json` names.
+        places: where the training data lay, and the model that training started from: `harness.json` names them.
     """
 
     repository: str
     files: dict[str, Path]
     card: str
-    data: str
+    places: tuple[str, ...]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -59,7 +59,9 @@ def prepare_upload(model: Path, repository: str) -> Upload:
     try:
         description = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
         job, checksums = dict(description["job"]), dict(description.get("sha256", {}))
-        card, data = card_of(folder, job), str(job["data"]["spec"])
+        card, places = card_of(folder, job), [str(job["data"]["spec"])]
+        if start := job.get("started_from"):
+            places.append(str(start["place"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{folder / HARNESS_FILE} does not describe a model ({error}): copy the folder again from where it came."
@@ -72,7 +74,7 @@ def prepare_upload(model: Path, repository: str) -> Upload:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and not path.name.startswith(".") and path != folder / CARD_FILE
     }
-    return Upload(repository, files, card, data)
+    return Upload(repository, files, card, tuple(filter(None, places)))
 
 
 def push(upload: Upload, *, private: bool) -> str:

@@ -12,6 +12,7 @@ from scipy import stats
 
 from benchmarks.metrics import METRICS, Metric
 from benchmarks.plan.methods import all_methods
+from benchmarks.plan.starting import StartingWeights
 from benchmarks.store.result import Result
 
 MARK = "<!-- model card of pctrans-bench -->"
@@ -85,6 +86,12 @@ def _data(job: Mapping[str, Any], result: Result | None) -> Iterator[str]:
 
 def _training(job: Mapping[str, Any], result: Result | None) -> Iterator[str]:
     yield f"Scale: {_inline(job['scale'])}, seed {job['seed']}"
+    if start := job.get("started_from"):
+        yield (
+            f"Started from: the weights of {_inline(StartingWeights.model_validate(start).name)}, trained last on "
+            f"{_inline(start['data'])} (fingerprint `{_inline(start['fingerprint'])}`); SHA-256 of these weights "
+            f"`{_inline(start['digest'])}`"
+        )
     if result is None:
         return
     cost = result.cost
@@ -92,7 +99,7 @@ def _training(job: Mapping[str, Any], result: Result | None) -> Iterator[str]:
         yield f"Parameters: {cost.parameters:,}"
     yield f"Iterations: {cost.iterations}" if cost.iterations else "Nothing is trained"
     backbone = job.get("model", {}).get("backbone")
-    if backbone:
+    if backbone and not job.get("started_from"):
         weights = str(backbone.get("pretrained") or "none")
         weights = Path(weights).name if Path(weights).is_absolute() else weights
         yield f"Pretrained weights of the backbone: {_inline(weights)}"
@@ -137,6 +144,11 @@ def _limits(job: Mapping[str, Any], result: Result | None) -> Iterator[str]:
         yield f"Made at scale {_inline(job['scale'])}, a smaller model and training than the published ones."
     if result and result.dataset.images < 20:
         yield f"Tested on only {result.dataset.images} images."
+    if job.get("started_from"):
+        yield (
+            "Its test images may be among those that the model it started from was trained on, if nobody has taken "
+            "care that they are not: what a model was trained on is not stored."
+        )
 
 
 def _bullets(lines: Iterator[str]) -> str:

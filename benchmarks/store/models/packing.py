@@ -66,6 +66,8 @@ def pack_model(model: Path, to: Path) -> Packed:
     description["packed"] = {"from": description.get("sha256", {}).get(WEIGHTS_FILE), "matrices": "float16"}
     description["sha256"] = checksums_of(to, [to / WEIGHTS_FILE])
     description["job"]["data"]["spec"] = _without_folder(description["job"]["data"])
+    if start := description["job"].get("started_from"):
+        start["place"] = ""
     write_json(to / HARNESS_FILE, description)
     sizes = ((to / WEIGHTS_FILE).stat().st_size, (folder / WEIGHTS_FILE).stat().st_size)
     return Packed(to, *sizes, max(_change(weights[name], packed[name]) for name in weights))
