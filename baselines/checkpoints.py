@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -38,10 +40,25 @@ def read_checkpoint(network_class: Any, source: str, architecture: Any, may_star
     return network
 
 
-def unreadable(what: str, source: str, example: str, error: Exception) -> PretrainedWeightsError:
-    """The error of a checkpoint that could not be read at all: what was expected, and what to do without a network."""
-    return PretrainedWeightsError(
-        f"no {what} could be read from '{source}' ({error}). Expected a hub id such as '{example}', reachable from "
-        "here, or a local folder with config.json and model.safetensors. Without a network, download the folder "
-        "elsewhere and give its path, or set checkpoint to null to start from random weights."
-    )
+@contextmanager
+def reading(what: str, source: str, example: str) -> Iterator[None]:
+    """Say of a checkpoint that cannot be read inside the block what was expected, and what to do without a network.
+
+    Args:
+        what: it was to be, for people.
+        source: hub id or folder.
+        example: a hub id that would do.
+
+    Raises:
+        PretrainedWeightsError: in place of what could not be read; one that is raised inside passes as it is.
+    """
+    try:
+        yield
+    except PretrainedWeightsError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        raise PretrainedWeightsError(
+            f"no {what} could be read from '{source}' ({error}). Expected a hub id such as '{example}', reachable from "
+            "here, or a local folder with config.json and model.safetensors. Without a network, download the folder "
+            "elsewhere and give its path, or set checkpoint to null to start from random weights."
+        ) from error

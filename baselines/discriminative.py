@@ -1,22 +1,22 @@
 """Discriminative pixel embedding (De Brabandere et al., CVPR workshops 2017)."""
 
-# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
-import math
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.clustering import find_centres, local_deviation, nearest_centre
-from baselines.pyramid import PyramidDecoder
+from baselines.pyramid import PyramidConfig, PyramidDecoder
+from baselines.segmenter import TrainedSegmenter
 from pctrans.backbone import Backbone
-from pctrans.config import BackboneConfig, Config, ThresholdConfig
-from pctrans.hub import config_coder
-from pctrans.images import Normalise, drop_small, pad_to_multiple
+from pctrans.config import Config, ThresholdConfig
+from pctrans.images import drop_small, pad_to_multiple
+from pctrans.inspection import cut
 from pctrans.losses import discriminative_loss
 from pctrans.targets import build_targets
 
@@ -50,12 +50,9 @@ class DiscriminativeInference(ThresholdConfig):
     """Clusters and objects of at most this many pixels of the image are dropped."""
 
 
-class DiscriminativeConfig(Config):
+class DiscriminativeConfig(PyramidConfig):
     """The switches of discriminative embedding; the margins are the paper's."""
 
-    backbone: BackboneConfig = BackboneConfig()
-    hidden_dim: int = Field(128, ge=8, multiple_of=8)
-    """Channels of the decoder at stride 4; each doubling of the resolution after that halves them."""
     stride: Literal[1, 2] = 2
     """Pixels of the image per cell of the embedding, in each direction."""
     embedding_dim: int = Field(16, ge=1)
@@ -75,28 +72,15 @@ class DiscriminativeConfig(Config):
         return self
 
 
-class DiscriminativeEmbedding(
-    nn.Module,
-    PyTorchModelHubMixin,
-    coders=config_coder(DiscriminativeConfig),
-    library_name="pctrans-bench",
-    tags=["image-segmentation", "instance-segmentation", "microscopy"],
-):
+class DiscriminativeEmbedding(TrainedSegmenter[DiscriminativeConfig]):
     """A ResNet with a feature pyramid that gives each cell an embedding and a foreground logit; mean shift clusters."""
 
     def __init__(self, config: DiscriminativeConfig):
-        super().__init__()
-        self.config = config
-        self.normalise = Normalise()
+        super().__init__(config)
         self.backbone = Backbone(config.backbone)
         self.decoder = PyramidDecoder(self.backbone.channels, config.hidden_dim, config.stride)
         self.embedding_head = nn.Conv2d(self.decoder.out_channels, config.embedding_dim, 1)
         self.foreground_head = nn.Conv2d(self.decoder.out_channels, 1, 1)
-
-    @property
-    def max_instances(self) -> int | None:
-        """None: there may be as many as there are clusters."""
-        return None
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute the embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s), s the stride.
@@ -129,11 +113,6 @@ class DiscriminativeEmbedding(
         return {"discriminative": weights.discriminative * grouping, "foreground": weights.foreground * foreground}
 
     @torch.no_grad()
-    def segment(self, images: Tensor) -> Tensor:
-        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
 
@@ -141,47 +120,30 @@ class DiscriminativeEmbedding(
             Embedding (B, D, H / s, W / s) and foreground logits (B, H / s, W / s), in float32; s is the stride, sizes
             are rounded up.
         """
-        height, width = images.shape[-2:]
-        embedding, logits = self(pad_to_multiple(images))
-        rows, columns = math.ceil(height / self.config.stride), math.ceil(width / self.config.stride)
-        return embedding[..., :rows, :columns].float(), logits[:, :rows, :columns].float()
+        size = (images.shape[-2], images.shape[-1])
+        embedding, logits = (cut(maps, size, self.config.stride).float() for maps in self(pad_to_multiple(images)))
+        return embedding, logits
 
-    @torch.no_grad()
-    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference) -> Tensor:
-        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self._found(evidence, size, inference)[0]
-
-    @torch.no_grad()
-    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of `segment`, and each pixel's probability of foreground (B, H, W) in [0, 1].
-
-        Distances of embeddings are no probabilities, so nothing is said of how sure the grouping is.
-        """
-        return self._found(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    def _found(
+    def objects(
         self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: DiscriminativeInference
     ) -> tuple[Tensor, Tensor]:
-        with torch.autocast(evidence[0].device.type, enabled=False):
-            objects = [self._objects(e, logits, inference) for e, logits in zip(*evidence, strict=True)]
-        ids, foreground = (torch.stack(of)[:, : size[0], : size[1]] for of in zip(*objects, strict=True))
-        return torch.stack([drop_small(one, inference.min_area) for one in ids]), foreground
-
-    def _objects(self, embedding: Tensor, logits: Tensor, config: DiscriminativeInference) -> tuple[Tensor, Tensor]:
-        """Cluster one image, (D, h, w) and (h, w) -> ids and foreground (h · stride, w · stride).
+        """Cluster one image of (H, W) pixels, (D, h, w) and (h, w) -> ids and probability of foreground (H, W).
 
         The foreground is interpolated, so that edges are finer than cells; ids are not. Every cell that has a
-        foreground pixel is clustered.
+        foreground pixel is clustered. Distances of embeddings are no probabilities, so nothing is said of how sure the
+        grouping is.
         """
+        embedding, logits = evidence
         stride = self.config.stride
         logits = F.interpolate(logits[None, None], scale_factor=stride, mode="bilinear", align_corners=False)[0]
         probability = logits.sigmoid()
-        foreground = probability > config.foreground_threshold
+        foreground = probability > inference.foreground_threshold
         cells = F.max_pool2d(foreground.float(), stride)[0] > 0
         pixels = embedding[:, cells].T.contiguous()
         deviation = local_deviation(embedding)[cells]
-        bandwidth = config.bandwidth or self.config.delta_v
-        centres = find_centres(pixels, deviation, bandwidth, config.shift_steps, config.min_area / stride**2)
+        bandwidth = inference.bandwidth or self.config.delta_v
+        centres = find_centres(pixels, deviation, bandwidth, inference.shift_steps, inference.min_area / stride**2)
         ids = torch.zeros(cells.shape, dtype=torch.long, device=cells.device)
-        ids[cells] = nearest_centre(pixels, centres, config.assignment_radius or self.config.delta_d)
-        return ids.repeat_interleave(stride, 0).repeat_interleave(stride, 1) * foreground[0], probability[0]
+        ids[cells] = nearest_centre(pixels, centres, inference.assignment_radius or self.config.delta_d)
+        ids = ids.repeat_interleave(stride, 0).repeat_interleave(stride, 1) * foreground[0]
+        return drop_small(ids[: size[0], : size[1]], inference.min_area), probability[0, : size[0], : size[1]]

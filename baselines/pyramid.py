@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from pctrans.config import BackboneConfig, Config
 from pctrans.layers import conv_norm
+
+
+class PyramidConfig(Config):
+    """The switches of the backbone and of the decoder, with which those of each method begin."""
+
+    backbone: BackboneConfig = BackboneConfig()
+    hidden_dim: int = Field(128, ge=8, multiple_of=8)
+    """Channels of the decoder at stride 4; each doubling of the resolution after that halves them."""
 
 
 class PyramidDecoder(nn.Module):

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from pctrans.config import BackboneConfig, Config, ThresholdConfig
+from baselines.pyramid import PyramidConfig
+from pctrans.config import Config, ThresholdConfig
 
 
 class CellposeLossWeights(Config):
@@ -34,12 +35,9 @@ class CellposeInference(ThresholdConfig):
     """Objects of at most this many pixels are dropped."""
 
 
-class CellposeConfig(Config):
+class CellposeConfig(PyramidConfig):
     """The switches of Cellpose."""
 
-    backbone: BackboneConfig = BackboneConfig()
-    hidden_dim: int = Field(128, ge=8, multiple_of=8)
-    """Channels of the decoder at stride 4; each doubling of the resolution after that halves them."""
     stride: Literal[1, 2] = 2
     """Pixels of the image per cell of the flows, in each direction."""
     tracking_steps: int = Field(200, ge=1)

@@ -1,55 +1,31 @@
 """EoMT: a plain ViT that takes queries into its last layers (Kerssies et al., CVPR 2025), with one class."""
 
-# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
-from pathlib import Path
+from __future__ import annotations
+
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.eomt.config import EoMTConfig
 from baselines.eomt.network import build_network, with_architecture
-from baselines.mask2former.config import Mask2FormerInference
-from baselines.mask2former.criterion import Prediction, query_losses
-from baselines.mask2former.inference import paint_with_confidence
-from pctrans.hub import Coders, config_coder
-from pctrans.images import Normalise, pad_to_multiple
+from baselines.mask2former.criterion import Prediction
+from baselines.mask2former.segmenter import QuerySegmenter
 
 
-def _coders() -> Coders:
-    """Drop the checkpoint when a model is loaded: saved weights replace it, and it need not be at hand."""
-    encode, decode = config_coder(EoMTConfig)[EoMTConfig]
-    return {EoMTConfig: (encode, lambda data: decode(data | {"checkpoint": None}))}
-
-
-class EoMT(
-    nn.Module,
-    PyTorchModelHubMixin,
-    coders=_coders(),
-    library_name="pctrans-bench",
-    tags=["image-segmentation", "instance-segmentation", "microscopy"],
-):
-    """Layers and loss of `transformers`, with a forward pass for images of any size and Mask2Former's post-processing.
+class EoMT(QuerySegmenter[EoMTConfig]):
+    """Layers of `transformers`, with a forward pass for images of any size; masks are at 1/4 of a patch.
 
     A layer masks what all queries see, or nothing: a checkpoint says in which layers it has unlearned to need the masks
     (`attn_mask_probs` of 0, where the paper's annealing ends), and random weights start with all of them.
-
-    Attributes:
-        config: the configuration as given, with the architecture filled in where a checkpoint brought it.
-        backbone: the ViT, under the name by which the harness finds what `training.backbone_rate` is for.
     """
 
     def __init__(self, config: EoMTConfig):
-        super().__init__()
         network: Any = build_network(config)
-        self.config = with_architecture(config, network) if config.checkpoint else config
-        self.normalise = Normalise()
-        # A shared parameter goes by the name that is registered first.
-        self.backbone = nn.ModuleDict({"embeddings": network.embeddings, "layers": network.layers})
-        self.network = network
-        self.train()
+        backbone = nn.ModuleDict({"embeddings": network.embeddings, "layers": network.layers})
+        config = with_architecture(config, network)
+        super().__init__(config, network, backbone, divisor=config.patch_size)
 
     @property
     def _masked(self) -> list[bool]:
@@ -86,57 +62,6 @@ class EoMT(
             tokens = layer(tokens, mask)
         return [*predictions, self._predicted(network.layernorm(tokens), grid)]
 
-    def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Compute the weighted classification, mask and Dice losses, each summed over the predictions.
-
-        Args:
-            images: (B, 3, H, W) float in [0, 1].
-            labels: (B, H, W) integers, 0 background, an id for each instance.
-        """
-        patch = self.config.patch_size
-        return query_losses(self.network, self(pad_to_multiple(images, patch)), pad_to_multiple(labels, patch))
-
-    @torch.no_grad()
-    def segment(self, images: Tensor) -> Tensor:
-        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    @torch.no_grad()
-    def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
-
-        Returns:
-            The last logits: classes (B, N, 2), and masks (B, N, h, w) of the padded image at 1/4 of a patch.
-        """
-        last = self(pad_to_multiple(images, self.config.patch_size), auxiliary=False)[-1]
-        return last["class_queries_logits"].float(), last["masks_queries_logits"].float()
-
-    @torch.no_grad()
-    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: Mask2FormerInference) -> Tensor:
-        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self._painted(evidence, size, inference)[0]
-
-    @torch.no_grad()
-    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of `segment`, and for each pixel the score of its query (B, H, W) in [0, 1].
-
-        The score is the class probability times the mean mask probability inside the query's mask.
-        """
-        return self._painted(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    def _painted(
-        self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: Mask2FormerInference
-    ) -> tuple[Tensor, Tensor]:
-        classes, masks = evidence
-        patch = self.config.patch_size
-        padded = (-(-size[0] // patch) * patch, -(-size[1] // patch) * patch)
-        with torch.autocast(masks.device.type, enabled=False):
-            painted = [
-                paint_with_confidence(c, m, padded, size, inference) for c, m in zip(classes, masks, strict=True)
-            ]
-        maps, confidence = map(torch.stack, zip(*painted, strict=True))
-        return maps, confidence
-
     def _embedded(self, images: Tensor, grid: tuple[int, int]) -> Tensor:
         """Embed normalised images: the class token, the registers and a token (B, 1 + R + P, D) for each patch."""
         embeddings = self.network.embeddings
@@ -157,11 +82,6 @@ class EoMT(
         pixels = tokens[:, -grid[0] * grid[1] :].transpose(1, 2).unflatten(2, grid)
         masks = torch.einsum("bqc,bchw->bqhw", network.mask_head(queries), network.upscale_block(pixels))
         return {"class_queries_logits": network.class_predictor(queries), "masks_queries_logits": masks}
-
-    def save_pretrained(self, save_directory: str | Path, **options: Any) -> str | None:
-        """Save weights and configuration, the latter with the architecture that came with a checkpoint."""
-        options["config"] = options.get("config") or self.config.model_dump(mode="json")
-        return super().save_pretrained(save_directory, **options)
 
 
 def _attention_mask(prediction: Prediction, length: int, grid: tuple[int, int]) -> Tensor:

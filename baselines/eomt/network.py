@@ -8,9 +8,9 @@ from typing import Any
 import transformers
 from transformers import EomtForUniversalSegmentation
 
-from baselines.checkpoints import read_checkpoint, unreadable
+from baselines.checkpoints import read_checkpoint, reading
 from baselines.eomt.config import EoMTConfig
-from baselines.mask2former.criterion import SharedBatchLoss
+from baselines.mask2former.criterion import SharedBatchLoss, query_settings
 from pctrans.backbone import PretrainedWeightsError
 
 # The sizes by our names and by those of `transformers`.
@@ -43,7 +43,9 @@ def build_network(config: EoMTConfig) -> EomtForUniversalSegmentation:
 
 
 def with_architecture(config: EoMTConfig, network: EomtForUniversalSegmentation) -> EoMTConfig:
-    """Fill in the architecture that the network of a checkpoint turned out to have."""
+    """Fill in the architecture that the network of a checkpoint turned out to have, if there is a checkpoint."""
+    if not config.checkpoint:
+        return config
     found = network.config
     sizes = {ours: getattr(found, theirs) for ours, theirs in _SIZES.items()}
     return config.model_copy(update=sizes | {"architecture": json.loads(found.to_json_string(use_diff=False))})
@@ -60,23 +62,16 @@ def _architecture(config: EoMTConfig) -> transformers.EomtConfig:
 
 def _independent_settings(config: EoMTConfig) -> dict[str, Any]:
     """List the settings that do not depend on the architecture or the origin of the weights."""
-    weights = config.loss_weights
     return {
-        "num_labels": 1,
-        "num_queries": config.num_queries,
+        **query_settings(config.loss_weights, config.num_queries, config.num_points),
         "hidden_dropout_prob": 0.0,
         "attention_dropout": 0.0,
         "drop_path_rate": 0.0,
-        "class_weight": weights.cross_entropy,
-        "mask_weight": weights.mask,
-        "dice_weight": weights.dice,
-        "no_object_weight": weights.no_object,
-        "train_num_points": config.num_points,
     }
 
 
 def _pretrained(source: str, config: EoMTConfig) -> EomtForUniversalSegmentation:
-    try:
+    with reading("EoMT", source, _EXAMPLE):
         architecture: Any = transformers.EomtConfig.from_pretrained(source)
         if architecture.model_type != transformers.EomtConfig.model_type:
             raise PretrainedWeightsError(
@@ -85,7 +80,3 @@ def _pretrained(source: str, config: EoMTConfig) -> EomtForUniversalSegmentation
             )
         architecture.update(_independent_settings(config))
         return read_checkpoint(EomtForUniversalSegmentation, source, architecture, _MAY_START_ANEW)
-    except PretrainedWeightsError:
-        raise
-    except (OSError, ValueError, RuntimeError) as error:
-        raise unreadable("EoMT", source, _EXAMPLE, error) from error

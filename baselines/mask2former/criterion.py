@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import Mask2FormerConfig
 from transformers.models.mask2former.modeling_mask2former import Mask2FormerHungarianMatcher, Mask2FormerLoss
 
+from baselines.mask2former.config import Mask2FormerLossWeights
 from baselines.masks import instance_masks
 from pctrans.distributed import count_per_process, counts_of_processes, mean_over_processes, rank, world_size
 from pctrans.points import sample_logits
@@ -42,6 +43,19 @@ def query_losses(network: Any, predictions: list[Prediction], labels: Tensor) ->
     return {
         name: torch.stack([value for key, value in terms.items() if key.startswith(prefix)]).sum()
         for name, prefix in _TERMS.items()
+    }
+
+
+def query_settings(weights: Mask2FormerLossWeights, num_queries: int, num_points: int) -> dict[str, Any]:
+    """List what the configuration of `transformers` has to say for one class, these queries and this loss."""
+    return {
+        "num_labels": 1,
+        "num_queries": num_queries,
+        "class_weight": weights.cross_entropy,
+        "mask_weight": weights.mask,
+        "dice_weight": weights.dice,
+        "no_object_weight": weights.no_object,
+        "train_num_points": num_points,
     }
 
 

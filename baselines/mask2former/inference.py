@@ -21,7 +21,7 @@ def paint_instances(
     padded_size: tuple[int, int],
     size: tuple[int, int],
     settings: Mask2FormerInference,
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Give each pixel of one image to the query with the best score × mask probability.
 
     A query's mask is where its mask probability is above the threshold; its score is its class probability × the
@@ -35,19 +35,9 @@ def paint_instances(
         size: size of the image before padding, to which masks are cut before anything is measured on them.
 
     Returns:
-        Labels (*size) int64, 0 background, 1..K in the order of the queries.
+        Labels (*size) int64, 0 background, 1..K in the order of the queries; and (*size) float, the score of the query
+        that has the pixel, else 0.
     """
-    return paint_with_confidence(class_logits, mask_logits, padded_size, size, settings)[0]
-
-
-def paint_with_confidence(
-    class_logits: Tensor,
-    mask_logits: Tensor,
-    padded_size: tuple[int, int],
-    size: tuple[int, int],
-    settings: Mask2FormerInference,
-) -> tuple[Tensor, Tensor]:
-    """The labels of `paint_instances`, and (*size) float, the score of the query that has the pixel, else 0."""
     probabilities = class_logits.softmax(-1)[:, 0]
     candidates = probabilities > settings.score_threshold
     probabilities, mask_logits = probabilities[candidates], mask_logits[candidates]

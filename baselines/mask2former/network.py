@@ -9,9 +9,9 @@ import transformers
 from torch import nn
 from transformers import Mask2FormerForUniversalSegmentation, ResNetConfig
 
-from baselines.checkpoints import read_checkpoint, unreadable
+from baselines.checkpoints import read_checkpoint, reading
 from baselines.mask2former.config import Mask2FormerConfig
-from baselines.mask2former.criterion import SharedBatchLoss
+from baselines.mask2former.criterion import SharedBatchLoss, query_settings
 from baselines.mask2former.initialisation import initialise
 from pctrans.backbone import Backbone, PretrainedWeightsError, check_resnet, resnet_config
 
@@ -57,7 +57,9 @@ def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentat
 
 
 def with_architecture(config: Mask2FormerConfig, network: Mask2FormerForUniversalSegmentation) -> Mask2FormerConfig:
-    """Fill in the architecture that the network of a checkpoint turned out to have."""
+    """Fill in the architecture that the network of a checkpoint turned out to have, if there is a checkpoint."""
+    if not config.checkpoint:
+        return config
     found = network.config
     sizes = {ours: getattr(found, theirs) for ours, theirs in _SIZES.items()}
     sizes["decoder_layers"] -= _INITIAL_PREDICTIONS
@@ -82,16 +84,9 @@ def _architecture(config: Mask2FormerConfig) -> _Architecture:
 
 def _independent_settings(config: Mask2FormerConfig) -> dict[str, Any]:
     """List the settings that do not depend on the architecture or the origin of the weights."""
-    weights = config.loss_weights
     return {
-        "num_labels": 1,
-        "num_queries": config.num_queries,
+        **query_settings(config.loss_weights, config.num_queries, config.num_points),
         "dropout": 0.0,
-        "class_weight": weights.cross_entropy,
-        "mask_weight": weights.mask,
-        "dice_weight": weights.dice,
-        "no_object_weight": weights.no_object,
-        "train_num_points": config.num_points,
         "oversample_ratio": 3.0,
         "importance_sample_ratio": 0.75,
         "use_auxiliary_loss": True,
@@ -99,15 +94,11 @@ def _independent_settings(config: Mask2FormerConfig) -> dict[str, Any]:
 
 
 def _pretrained(source: str, config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentation:
-    try:
+    with reading("Mask2Former", source, _EXAMPLE):
         architecture = _Architecture.from_pretrained(source)
         _check_architecture(architecture, source, config)
         architecture.update(_independent_settings(config))
         return read_checkpoint(Mask2FormerForUniversalSegmentation, source, architecture, _MAY_START_ANEW)
-    except PretrainedWeightsError:
-        raise
-    except (OSError, ValueError, RuntimeError) as error:
-        raise unreadable("Mask2Former", source, _EXAMPLE, error) from error
 
 
 def _check_architecture(found: _Architecture, source: str, config: Mask2FormerConfig) -> None:

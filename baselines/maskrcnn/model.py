@@ -1,11 +1,11 @@
 """Mask R-CNN: torchvision's pyramid, region proposals and heads on the common backbone (He et al., ICCV 2017)."""
 
-# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+from __future__ import annotations
+
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import FeaturePyramidNetwork, nms
@@ -15,26 +15,18 @@ from baselines.maskrcnn.config import MaskRCNNConfig, MaskRCNNInference
 from baselines.maskrcnn.heads import LEVELS, region_heads, region_proposals
 from baselines.maskrcnn.painting import paint_detections
 from baselines.masks import instance_masks
+from baselines.segmenter import TrainedSegmenter
 from pctrans.backbone import Backbone
 from pctrans.distributed import count_per_process
-from pctrans.hub import config_coder
-from pctrans.images import Normalise, pad_to_multiple
+from pctrans.images import pad_to_multiple
 from pctrans.targets import build_targets
 
 
-class MaskRCNN(
-    nn.Module,
-    PyTorchModelHubMixin,
-    coders=config_coder(MaskRCNNConfig),
-    library_name="pctrans-bench",
-    tags=["image-segmentation", "instance-segmentation", "microscopy"],
-):
+class MaskRCNN(TrainedSegmenter[MaskRCNNConfig]):
     """A ResNet with a feature pyramid that proposes boxes, scores and refines them, and has a mask for each."""
 
     def __init__(self, config: MaskRCNNConfig):
-        super().__init__()
-        self.config = config
-        self.normalise = Normalise()
+        super().__init__(config)
         self.backbone = Backbone(config.backbone)
         self.pyramid = FeaturePyramidNetwork(self.backbone.channels, config.hidden_dim)
         # Their classes come from a package without types.
@@ -78,11 +70,6 @@ class MaskRCNN(
         }
 
     @torch.no_grad()
-    def segment(self, images: Tensor) -> Tensor:
-        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute what `decide` needs from images (B, 3, H, W) in [0, 1]: D detections of each, D = `max_detections`.
 
@@ -99,27 +86,15 @@ class MaskRCNN(
         scores, boxes, masks = ([one[name] for one in found] for name in ("scores", "boxes", "masks"))
         return self._stacked(scores), self._stacked(boxes), self._stacked([mask[:, 0] for mask in masks])
 
-    @torch.no_grad()
-    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: MaskRCNNInference) -> Tensor:
-        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self._painted(evidence, size, inference)[0]
-
-    @torch.no_grad()
-    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of `segment`, and for each pixel the class score of its detection (B, H, W) in [0, 1]."""
-        return self._painted(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    def _painted(
+    def objects(
         self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: MaskRCNNInference
     ) -> tuple[Tensor, Tensor]:
-        painted = []
-        for scores, boxes, masks in zip(*evidence, strict=True):
-            likely = scores > inference.score_threshold
-            scores, boxes, masks = scores[likely], boxes[likely], masks[likely]
-            kept = nms(boxes, scores, inference.overlap_threshold)
-            painted.append(paint_detections(masks[kept], boxes[kept], scores[kept], size, inference))
-        maps, confidence = map(torch.stack, zip(*painted, strict=True))
-        return maps, confidence
+        """Choose and paint the detections of one image, (D,), (D, 4) and (D, 28, 28): ids and class scores (H, W)."""
+        scores, boxes, masks = evidence
+        likely = scores > inference.score_threshold
+        scores, boxes, masks = scores[likely], boxes[likely], masks[likely]
+        kept = nms(boxes, scores, inference.overlap_threshold)
+        return paint_detections(masks[kept], boxes[kept], scores[kept], size, inference)
 
     def _prepare(self, *, training: bool) -> None:
         """Have torchvision's parts return losses or detections, whatever mode this model is in: they have no other."""

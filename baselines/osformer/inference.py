@@ -13,7 +13,7 @@ from pctrans.images import confidence_of, drop_small
 
 def instance_map(
     objectness: Tensor, kernels: Tensor, features: Tensor, head: DynamicInstanceNormalisation, config: OSFormerConfig
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Find the instances of one image.
 
     Args:
@@ -22,15 +22,8 @@ def instance_map(
         features: mask features at 1/4 (C, h, w).
 
     Returns:
-        (4 h, 4 w) int64, ids 1..K.
+        (4 h, 4 w) int64, ids 1..K, and (4 h, 4 w) float, the score of the instance that has the pixel, else 0.
     """
-    return map_with_confidence(objectness, kernels, features, head, config)[0]
-
-
-def map_with_confidence(
-    objectness: Tensor, kernels: Tensor, features: Tensor, head: DynamicInstanceNormalisation, config: OSFormerConfig
-) -> tuple[Tensor, Tensor]:
-    """Find the map of `instance_map`, and (4 h, 4 w) float, the score of the instance that has the pixel, else 0."""
     inference = config.inference
     scores = suppress_points(objectness.sigmoid(), config.grids)
     scores, best = scores.topk(min(inference.candidates, len(scores)))

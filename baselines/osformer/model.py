@@ -1,22 +1,22 @@
 """OSFormer: location-sensing transformer, coarse-to-fine fusion, dynamic instance normalisation."""
 
-# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
-from torch import Tensor, nn
+from torch import Tensor
 
 from baselines.osformer.config import OSFormerConfig, OSFormerInference
 from baselines.osformer.encoder import Encoder
 from baselines.osformer.fusion import CoarseToFineFusion
 from baselines.osformer.head import DynamicInstanceNormalisation
-from baselines.osformer.inference import instance_map, map_with_confidence
+from baselines.osformer.inference import instance_map
 from baselines.osformer.losses import MASK_STRIDE, build_osformer_targets, edge_loss, location_loss, mask_loss
 from baselines.osformer.queries import LocationDecoder
+from baselines.segmenter import TrainedSegmenter
 from pctrans.backbone import Backbone
-from pctrans.hub import config_coder
-from pctrans.images import Normalise, pad_to_multiple
+from pctrans.images import pad_to_multiple
 from pctrans.inspection import Inspection, cut
 
 
@@ -37,13 +37,7 @@ class OSFormerOutput:
     edge_logits: list[Tensor]
 
 
-class OSFormer(
-    nn.Module,
-    PyTorchModelHubMixin,
-    coders=config_coder(OSFormerConfig),
-    library_name="pctrans-bench",
-    tags=["image-segmentation", "instance-segmentation", "microscopy"],
-):
+class OSFormer(TrainedSegmenter[OSFormerConfig]):
     """Backbone, location-sensing encoder and decoder, coarse-to-fine fusion, and a mask for each promising cell.
 
     The grids of queries divide an image of any size: objects keep the size in cells that they had in training only if
@@ -51,9 +45,7 @@ class OSFormer(
     """
 
     def __init__(self, config: OSFormerConfig):
-        super().__init__()
-        self.config = config
-        self.normalise = Normalise()
+        super().__init__(config)
         self.backbone = Backbone(config.backbone)
         self.encoder = Encoder(self.backbone.channels, config)
         self.decoder = LocationDecoder(config)
@@ -62,7 +54,6 @@ class OSFormer(
 
     @property
     def max_instances(self) -> int:
-        """The most instances that `segment` finds in one image."""
         return self.config.inference.max_instances
 
     def forward(self, images: Tensor) -> OSFormerOutput:
@@ -93,11 +84,6 @@ class OSFormer(
             }
 
     @torch.no_grad()
-    def segment(self, images: Tensor) -> Tensor:
-        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
 
@@ -108,32 +94,18 @@ class OSFormer(
         features = cut(output.mask_features, (images.shape[-2], images.shape[-1]), MASK_STRIDE)
         return output.objectness.float(), output.kernels.float(), features.float()
 
-    @torch.no_grad()
-    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: OSFormerInference) -> Tensor:
-        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
+    def objects(
+        self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: OSFormerInference
+    ) -> tuple[Tensor, Tensor]:
+        """Find the instances of one image from (Q,), (Q, C) and (C, h, w): ids and scores (H, W).
+
+        The score of a pixel is that of its instance: the objectness times the mean of the soft mask inside the mask,
+        lowered by matrix NMS.
+        """
         config = self.config.model_copy(update={"inference": inference})
         objectness, kernels, features = evidence
-        with torch.autocast(features.device.type, enabled=False):
-            maps = [
-                instance_map(o, k, f, self.head, config) for o, k, f in zip(objectness, kernels, features, strict=True)
-            ]
-        return torch.stack(maps)[:, : size[0], : size[1]]
-
-    @torch.no_grad()
-    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of `segment`, and for each pixel the score of its instance (B, H, W) in [0, 1].
-
-        The score is the objectness times the mean of the soft mask inside the mask, lowered by matrix NMS.
-        """
-        objectness, kernels, features = self.evidence(images)
-        with torch.autocast(features.device.type, enabled=False):
-            found = [
-                map_with_confidence(o, k, f, self.head, self.config)
-                for o, k, f in zip(objectness, kernels, features, strict=True)
-            ]
-        maps, confidence = map(torch.stack, zip(*found, strict=True))
-        height, width = images.shape[-2:]
-        return maps[:, :height, :width], confidence[:, :height, :width]
+        ids, scores = instance_map(objectness, kernels, features, self.head, config)
+        return ids[: size[0], : size[1]], scores[: size[0], : size[1]]
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

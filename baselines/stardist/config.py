@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from pctrans.config import BackboneConfig, Config, ThresholdConfig
+from baselines.pyramid import PyramidConfig
+from pctrans.config import Config, ThresholdConfig
 
 
 class StarDistLossWeights(Config):
@@ -33,12 +34,9 @@ class StarDistInference(ThresholdConfig):
     """Polygons and final objects of at most this many pixels are dropped."""
 
 
-class StarDistConfig(Config):
+class StarDistConfig(PyramidConfig):
     """The switches of StarDist; by default 32 rays, as in the paper."""
 
-    backbone: BackboneConfig = BackboneConfig()
-    hidden_dim: int = Field(128, ge=8, multiple_of=8)
-    """Channels of the decoder at stride 4; each doubling of the resolution after that halves them."""
     stride: Literal[1, 2] = 2
     """Pixels of the image between two polygons, in each direction."""
     head_channels: int = Field(128, ge=2, multiple_of=2)

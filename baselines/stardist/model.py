@@ -1,21 +1,21 @@
 """StarDist: an object probability and radial distances in every cell, then non-maximum suppression of polygons."""
 
-# No postponed annotations here: the hub mixin reads the type of `config` from the signature.
+from __future__ import annotations
+
 import math
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.pyramid import PyramidDecoder
+from baselines.segmenter import TrainedSegmenter
 from baselines.stardist.config import StarDistConfig, StarDistInference
 from baselines.stardist.polygons import Polygons, paint, suppress
 from baselines.stardist.targets import object_probability, radial_distances
 from pctrans.backbone import Backbone
 from pctrans.distributed import count_per_process
-from pctrans.hub import config_coder
-from pctrans.images import Normalise, confidence_of, drop_small, pad_to_multiple
+from pctrans.images import confidence_of, drop_small, pad_to_multiple
 from pctrans.layers import conv_norm
 from pctrans.targets import build_targets
 
@@ -24,29 +24,16 @@ BACKGROUND_WEIGHT = 1e-4
 LEAST_DISTANCE = 1e-3
 
 
-class StarDist(
-    nn.Module,
-    PyTorchModelHubMixin,
-    coders=config_coder(StarDistConfig),
-    library_name="pctrans-bench",
-    tags=["image-segmentation", "instance-segmentation", "microscopy"],
-):
+class StarDist(TrainedSegmenter[StarDistConfig]):
     """A ResNet with a feature pyramid that gives each cell an object probability and a star-convex polygon."""
 
     def __init__(self, config: StarDistConfig):
-        super().__init__()
-        self.config = config
-        self.normalise = Normalise()
+        super().__init__(config)
         self.backbone = Backbone(config.backbone)
         self.decoder = PyramidDecoder(self.backbone.channels, config.hidden_dim, config.stride)
         self.features = conv_norm(self.decoder.out_channels, config.head_channels, 3, relu=True)
         self.probability_head = nn.Conv2d(config.head_channels, 1, 1)
         self.distance_head = nn.Conv2d(config.head_channels, config.rays, 1)
-
-    @property
-    def max_instances(self) -> int | None:
-        """None: there may be as many as there are cells."""
-        return None
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute logits (B, H / s, W / s) and distances (B, rays, H / s, W / s) in pixels, s the stride.
@@ -82,11 +69,6 @@ class StarDist(
         return {"probability": weights.probability * cross_entropy, "distance": weights.distance * error}
 
     @torch.no_grad()
-    def segment(self, images: Tensor) -> Tensor:
-        """Segment images (B, 3, H, W) float in [0, 1] into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    @torch.no_grad()
     def evidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Compute what `decide` needs from images (B, 3, H, W) in [0, 1].
 
@@ -99,39 +81,26 @@ class StarDist(
         rows, columns = (math.ceil((side - half) / self.config.stride) for side in images.shape[-2:])
         return logits[:, :rows, :columns].float(), distances[..., :rows, :columns].float()
 
-    @torch.no_grad()
-    def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: StarDistInference) -> Tensor:
-        """Turn the `evidence` of images of `size` (H, W) into instance maps (B, H, W) int64: 0 background, ids 1..K."""
-        return self._found(evidence, size, inference)[0]
-
-    @torch.no_grad()
-    def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of `segment`, and for each pixel the probability of its object (B, H, W) in [0, 1]."""
-        return self._found(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
-
-    def _found(
+    def objects(
         self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: StarDistInference
     ) -> tuple[Tensor, Tensor]:
-        # Polygons are judged one after the other: an accelerator takes longer to start that than to do it.
-        device, on_host = evidence[0].device, (tensor.cpu() for tensor in evidence)
-        objects = [self._objects(x, d, size, inference) for x, d in zip(*on_host, strict=True)]
-        maps, confidence = map(torch.stack, zip(*objects, strict=True))
-        return maps.to(device), confidence.to(device)
+        """Find the objects of one image from logits (h, w) and distances (rays, h, w): ids and probabilities (H, W).
 
-    def _objects(
-        self, logits: Tensor, distances: Tensor, size: tuple[int, int], config: StarDistInference
-    ) -> tuple[Tensor, Tensor]:
-        """Find the objects of one image from logits (h, w) and distances (rays, h, w): ids and probabilities (H, W)."""
+        The probability of a pixel is that of its object.
+        """
+        # Polygons are judged one after the other: an accelerator takes longer to start that than to do it.
+        logits, distances = (tensor.cpu() for tensor in evidence)
         stride = self.config.stride
         probability = logits.sigmoid()
-        row, column = (probability > config.probability_threshold).nonzero(as_tuple=True)
+        row, column = (probability > inference.probability_threshold).nonzero(as_tuple=True)
         # No further than across the image: what an untrained network says has to end, too.
         corners = distances[:, row, column].T.clamp(LEAST_DISTANCE, math.hypot(*size))
         polygons = Polygons(stride * torch.stack((row, column), 1) + stride // 2, corners)
-        large = polygons.areas() > config.min_area
-        kept, scores = suppress(polygons[large], probability[row, column][large], config.overlap_threshold)
+        large = polygons.areas() > inference.min_area
+        kept, scores = suppress(polygons[large], probability[row, column][large], inference.overlap_threshold)
         painted = paint(kept, size, logits.device)
-        return drop_small(painted, config.min_area), confidence_of(painted, scores)
+        ids, confidence = drop_small(painted, inference.min_area), confidence_of(painted, scores)
+        return ids.to(evidence[0].device), confidence.to(evidence[0].device)
 
 
 def _distance_error(distances: Tensor, outline: Tensor, probability: Tensor) -> Tensor:

@@ -93,7 +93,8 @@ def test_an_embedding_without_loss_is_recovered_exactly(seed: int, stride: int, 
     noise = torch.nn.functional.normalize(torch.randn(20, 32, 32, generator=generator), dim=0)
     embedding = centres[cells].permute(2, 0, 1) + 0.24 * noise
     model = tiny(stride=stride, embedding_dim=20, inference={"min_area": 0, "foreground_threshold": 0.5})
-    found, _ = model._objects(embedding, torch.where(cells > 0, 50.0, -50.0), model.config.inference)
+    evidence = (embedding, torch.where(cells > 0, 50.0, -50.0))
+    found, _ = model.objects(evidence, (32 * stride, 32 * stride), model.config.inference)
     truth = cells.repeat_interleave(stride, 0).repeat_interleave(stride, 1)
     pairs = {(a, b) for a, b in zip(truth.flatten().tolist(), found.flatten().tolist(), strict=True)}
     assert len(pairs) == len(truth.unique()) == len(found.unique())

@@ -76,13 +76,13 @@ def test_the_masks_are_those_that_segment_paints() -> None:
             elif name == "mask2former":
                 classes = model(images)[-1]["class_queries_logits"]
                 painted = [
-                    paint_instances(c, m, (64, 64), (64, 64), model.config.inference)
+                    paint_instances(c, m, (64, 64), (64, 64), model.config.inference)[0]
                     for c, m in zip(classes, found.mask_logits, strict=True)
                 ]
             else:
                 output = model(images)
                 painted = [
-                    instance_map(o, torch.arange(len(k))[:, None], m, _Given(m), model.config)
+                    instance_map(o, torch.arange(len(k))[:, None], m, _Given(m), model.config)[0]
                     for o, k, m in zip(output.objectness, output.kernels, found.mask_logits, strict=True)
                 ]
         assert labels.any() and torch.equal(torch.stack(painted), labels), name

@@ -117,7 +117,7 @@ def test_post_processing_equals_its_definition(
         score_threshold=thresholds[0], mask_threshold=thresholds[1], visible_share=visible_share, min_area=12
     )
     class_logits, mask_logits = torch.randn(12, 2), 3 * torch.randn(12, 8, 8) - 2
-    painted = paint_instances(class_logits, mask_logits, (32, 32), (27, 30), settings)
+    painted, _ = paint_instances(class_logits, mask_logits, (32, 32), (27, 30), settings)
     assert painted.tolist() == painted_literally(class_logits, mask_logits, (32, 32), (27, 30), settings)
     assert painted.any() == (thresholds[0] < 0.9)
 
@@ -129,12 +129,12 @@ def test_post_processing_of_two_overlapping_masks() -> None:
     masks = torch.full((3, 1, 6), 0.1)
     masks[0, 0, 0:4], masks[1, 0, 3:5], masks[2, 0, 5:6] = 0.6, 0.9, 0.99
     settings = Mask2FormerInference(visible_share=0.5, min_area=0)
-    painted = paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings)
+    painted, confidence = paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings)
     assert painted.tolist() == [[1, 1, 1, 2, 2, 0]]  # the third is less likely an object than not
-    _, confidence = inference.paint_with_confidence(class_logits, logit(masks), (1, 6), (1, 6), settings)
     assert confidence[0].tolist() == pytest.approx([0.54, 0.54, 0.54, 0.72, 0.72, 0])
     settings = Mask2FormerInference(min_area=2)
-    assert paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings).tolist() == [[1, 1, 1, 0, 0, 0]]
+    painted, _ = paint_instances(class_logits, logit(masks), (1, 6), (1, 6), settings)
+    assert painted.tolist() == [[1, 1, 1, 0, 0, 0]]
 
 
 def test_of_any_number_of_duplicates_the_best_stays() -> None:

@@ -112,6 +112,6 @@ def test_two_cells_become_two_instances() -> None:
     objectness, kernels = torch.full((24,), -5.0), torch.zeros(24, 2)
     objectness[[0, 10]] = 2.0
     kernels[0, 0] = kernels[10, 1] = 1.0
-    labels = instance_map(objectness, kernels, features, head, config)
+    labels, _ = instance_map(objectness, kernels, features, head, config)
     assert labels[16, 16] != labels[46, 46] and labels.unique().tolist() == [0, 1, 2]
-    assert instance_map(torch.full((24,), -5.0), kernels, features, head, config).max() == 0
+    assert instance_map(torch.full((24,), -5.0), kernels, features, head, config)[0].max() == 0

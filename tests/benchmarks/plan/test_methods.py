@@ -74,8 +74,8 @@ def test_another_package_adds_a_method_that_trains_as_contributing_says(site: Pa
     install_blobnet(site)
     found = get_method("blobnet")
     assert (found.title, found.provider) == ("BlobNet", "blobnet 1.0")
-    assert job("blobnet").model == {"channels": 8}, "its own smoke scale"
-    assert job("blobnet", "quick").model == {"channels": 16}
+    assert job("blobnet").model == {"channels": 8, "inference": {"threshold": 0.5}}, "its own smoke scale"
+    assert job("blobnet", "quick").model["channels"] == 16
     data = "synthetic-nuclei?size=64&train=2&val=1&test=1"
     done = CliRunner().invoke(
         app, ["train", "blobnet", "--data", data, "--scale", "smoke", "--device", "cpu", "--out", str(tmp_path / "out")]
@@ -83,7 +83,8 @@ def test_another_package_adds_a_method_that_trains_as_contributing_says(site: Pa
     assert done.exit_code == 0, done.output
     result = json.loads(next((tmp_path / "out").glob("jobs/*/result.json")).read_text())
     assert result["job"]["provider"] == "blobnet 1.0"
-    assert result["cost"]["parameters"] == 8 * (3 * 9 + 1) + 8 * 9 + 1
+    assert result["job"]["model"]["inference"] == {"threshold": 0.5}
+    assert result["cost"]["parameters"] == 8 * (3 * 9 + 1) + 8 + 1
     listed = CliRunner().invoke(app, ["list", "methods"], env={"COLUMNS": "200"})
     assert "blobnet 1.0" in listed.output
 
