@@ -144,8 +144,11 @@ class Job(Settings):
         return "train" if self.split == "val" else "val"
 
     def resolved(self) -> dict[str, Any]:
-        """What job.json holds: the key and every field."""
-        return {"key": self.key, **self.model_dump(mode="json")}
+        """What job.json holds: the key and every field, `started_from` only where there is a start."""
+        fields = self.model_dump(mode="json")
+        if self.started_from is None:
+            del fields["started_from"]  # versions from before there was one read the rest
+        return {"key": self.key, **fields}
 
 
 def parse_job(resolved: Mapping[str, Any]) -> Job:

@@ -25,7 +25,9 @@ class Components(StrEnum):
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="OUT of `train`, a job's folder, or its model folder.")],
+    model: Annotated[
+        Path, typer.Argument(help="nuclei, which is built in; OUT of `train`, a job's folder, or its model folder.")
+    ],
     inputs: Annotated[
         list[str], typer.Argument(help="Images: files, folders or globs; PNG, TIFF, JPEG, ND2, LIF, OME-Zarr, CZI.")
     ],

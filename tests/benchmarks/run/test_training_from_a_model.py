@@ -96,7 +96,7 @@ def test_the_key_follows_the_weights_and_not_their_place(saved: Path, dataset: D
 
 def test_jobs_without_a_start_keep_their_keys(dataset: Dataset) -> None:
     """Of a result that was made before jobs could start from a model."""
-    results = Path(__file__).parents[3] / "reports/measured/table1-bbbc039/jobs"
+    results = Path(__file__).parents[3] / "reports/measured/bbbc039/jobs"
     jobs = [json.loads(path.read_text())["job"] for path in sorted(results.glob("*/result.json"))]
     assert jobs and all("started_from" not in job for job in jobs)
     assert [parse_job(job).key for job in jobs] == [job["key"] for job in jobs]
