@@ -14,7 +14,7 @@ from rich.text import Text
 from benchmarks.machine.terminal import text_console
 from reports.anatomy.dissected import DissectedTable
 from reports.anatomy.losses import differences, row_losses
-from reports.anatomy.writing import HOW, Grid, fate_grid, missing, problems, share_grid, sizes, summary
+from reports.anatomy.writing import HOW, Grid, fate_grid, share_grid, sizes, summary
 
 LABEL_WIDTH = 24
 
@@ -26,8 +26,8 @@ def render_anatomy(table: DissectedTable) -> Group:
     parts: list[RenderableType] = [Text(f"{table.spec.title}: what kinds of error cost", "bold"), Text(HOW, "dim")]
     parts += [_Grid("PQ lost to each kind", share_grid(losses, heading), keys=2)]
     parts += [_Grid("Truths by size and crowding", fate_grid(table), keys=3), Text(" ".join(sizes(table)), "dim")]
-    parts += [Text(sentence, "yellow") for sentence in missing(table)]
-    parts += [Text(sentence, "bold red") for sentence in problems(table)]
+    parts += [Text(sentence, "yellow") for sentence in table.missing]
+    parts += [Text(sentence, "bold red") for sentence in table.left_out]
     parts += [Text(sentence) for sentence in summary(losses, differences(table))]
     return Group(*parts)
 

@@ -10,12 +10,11 @@ from benchmarks.anatomy import measure_errors
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.metrics.mending import Costs, ap_costs, pq_costs
-from benchmarks.plan.tables import TableSpec
 from benchmarks.store.anatomy import ImageErrors, JobErrors
-from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
-from reports.collect import Gap, RowResults, TableResults
+from reports.collect import RowResults, TableResults
+from reports.examined import ExaminedRow, ExaminedTable, examine
 
 
 @dataclass(frozen=True)
@@ -36,31 +35,15 @@ class DissectedJob:
     images: tuple[DissectedImage, ...]
 
 
-@dataclass(frozen=True)
-class DissectedRow:
+class DissectedRow(ExaminedRow[DissectedJob]):
     """A row of the table that was run.
 
-    Attributes:
-        row: with the results of `jobs` only; among the scores of each image is `pq_KIND`, what it lost to a kind.
-        jobs: by seed.
-        problems: jobs with a result whose errors are neither stored nor can be measured.
+    `row` has the results of `jobs` only; among the scores of each image is `pq_KIND`, what it lost to a kind.
     """
 
-    row: RowResults
-    jobs: tuple[DissectedJob, ...]
-    problems: tuple[Gap, ...]
 
-
-@dataclass(frozen=True)
-class DissectedTable:
+class DissectedTable(ExaminedTable[DissectedRow]):
     """A table's rows with their errors."""
-
-    spec: TableSpec
-    rows: tuple[DissectedRow, ...]
-
-    @property
-    def problems(self) -> list[tuple[RowResults, Gap]]:
-        return [(row.row, problem) for row in self.rows for problem in row.problems]
 
     @property
     def reference(self) -> DissectedRow | None:
@@ -83,34 +66,32 @@ def dissect_table(
     datasets: dict[tuple[str, str | None], Dataset] = {}
     done = 0
 
-    def errors(result: Result) -> JobErrors:
+    def dissected(result: Result) -> DissectedJob:
         nonlocal done
         found = stored_or_measured(JobFolder.named(result.key, out), result, datasets)
         done += 1
         if progress:
             progress(done, len(results.results))
-        return found
+        return _job(result, found)
 
-    table = _dissected(results, errors)
-    if not any(row.jobs for row in table.rows):
-        reasons = "; ".join(f"job {problem.key}: {problem.reason}" for _, problem in table.problems)
-        raise UserError(f"No finished job of {results.spec.name} in {out} can be dissected: {reasons}.")
+    table = _table(results, dissected)
+    table.refuse_empty(out, "can be dissected", "no row was run")
     return table
 
 
 def read_dissected(results: TableResults, out: Path) -> DissectedTable | None:
     """Read the errors that are stored and measure none; None where no job has any."""
 
-    def errors(result: Result) -> JobErrors:
+    def kept(result: Result) -> DissectedJob:
         found = JobFolder.named(result.key, out).read_errors(result)
         if found is None:
             raise UserError(
                 f"its errors were not measured: `pctrans-bench errors {results.spec.name} --out {out}` does"
             )
-        return found
+        return _job(result, found)
 
-    table = _dissected(results, errors)
-    return table if any(row.jobs for row in table.rows) else None
+    table = _table(results, kept)
+    return table if table.examined else None
 
 
 def stored_or_measured(folder: JobFolder, result: Result, datasets: dict[tuple[str, str | None], Dataset]) -> JobErrors:
@@ -139,20 +120,13 @@ def stored_or_measured(folder: JobFolder, result: Result, datasets: dict[tuple[s
     return found
 
 
-def _dissected(results: TableResults, errors: Callable[[Result], JobErrors]) -> DissectedTable:
-    return DissectedTable(results.spec, tuple(_row(row, errors) for row in results.rows if row.method))
+def _table(results: TableResults, dissected: Callable[[Result], DissectedJob]) -> DissectedTable:
+    return DissectedTable(results.spec, tuple(_row(row, dissected) for row in results.rows if row.method))
 
 
-def _row(row: RowResults, errors: Callable[[Result], JobErrors]) -> DissectedRow:
-    jobs: list[DissectedJob] = []
-    problems: list[Gap] = []
-    for result in row.results:
-        try:
-            jobs.append(_job(result, errors(result)))
-        except (UserError, UnreadableError) as error:
-            problems.append(Gap(result.key, str(error)))
-    scored = replace(row, results=tuple(_with_losses(job) for job in jobs))
-    return DissectedRow(scored, tuple(jobs), tuple(problems))
+def _row(row: RowResults, dissected: Callable[[Result], DissectedJob]) -> DissectedRow:
+    jobs, problems = examine(row.results, dissected)
+    return DissectedRow(replace(row, results=tuple(_with_losses(job) for job in jobs)), jobs, problems)
 
 
 def _job(result: Result, errors: JobErrors) -> DissectedJob:

@@ -16,8 +16,6 @@ from reports.anatomy.writing import (
     ap_grid,
     difference_grid,
     fate_grid,
-    missing,
-    problems,
     share_grid,
     sizes,
     summary,
@@ -35,7 +33,7 @@ def anatomy_markdown(
     """
     heading = table.spec.row_heading
     parts = [f"# {escape(table.spec.title)}: what kinds of error cost", escape(HOW)]
-    parts += [f"- {escape(sentence)}" for sentence in (*problems(table), *missing(table))]
+    parts += [f"- {escape(sentence)}" for sentence in (*table.left_out, *table.missing)]
     parts += ["\n".join(f"- {escape(sentence)}" for sentence in summary(losses, found)), _picture("PQ lost", bars)]
     parts += ["## PQ lost to each kind", _table(share_grid(losses, heading))]
     if found.found:

@@ -96,19 +96,6 @@ def summary(losses: Sequence[RowLosses], found: Differences) -> list[str]:
     return [_summary(one, [other for other in found.found if other.number == one.number]) for one in losses]
 
 
-def problems(table: DissectedTable) -> list[str]:
-    """Explain in one sentence each finished job that is left out."""
-    return [
-        f"Row {row.number} ({row.label}): job {problem.key} is left out: {problem.reason.rstrip('.')}."
-        for row, problem in table.problems
-    ]
-
-
-def missing(table: DissectedTable) -> list[str]:
-    """Name the jobs without a result, in one sentence for each row and reason."""
-    return [f"Row {row.row.number} ({row.row.label}): {reason}" for row in table.rows for reason in row.row.missing]
-
-
 def _summary(one: RowLosses, compared: Sequence[Difference]) -> str:
     text = f"Row {one.number} ({one.label}) loses {_figure(one.pq_lost)} of PQ"
     if one.pq_lost > 0:

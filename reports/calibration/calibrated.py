@@ -15,14 +15,13 @@ from benchmarks.metrics.calibration import bin_sums, expected_calibration_error,
 from benchmarks.metrics.matching import AP_THRESHOLDS_PERCENT
 from benchmarks.plan.job import EXTERNAL, parse_job
 from benchmarks.plan.methods import get_method
-from benchmarks.plan.tables import TableSpec
 from benchmarks.run.planned import OpenDatasets
 from benchmarks.store.calibration import JobCalibration, read_calibration
-from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
 from reports.cells import Figure
-from reports.collect import Gap, RowResults, TableResults
+from reports.collect import RowResults, TableResults
+from reports.examined import ExaminedRow, ExaminedTable, examine
 from reports.statistics import Interval, interval_over_images
 
 
@@ -61,16 +60,13 @@ class CalibratedJob:
 
 
 @dataclass(frozen=True)
-class CalibratedRow:
+class CalibratedRow(ExaminedRow[CalibratedJob]):
     """A row of the table and those of its jobs that were looked at.
 
     Attributes:
         scoreless: whether its method gives no scores at all.
     """
 
-    row: RowResults
-    jobs: tuple[CalibratedJob, ...]
-    problems: tuple[Gap, ...]
     scoreless: bool = False
 
     @property
@@ -109,24 +105,12 @@ class CalibratedRow:
         return sum(job.calibration.scored_again for job in self.jobs)
 
 
-@dataclass(frozen=True)
-class CalibratedTable:
+class CalibratedTable(ExaminedTable[CalibratedRow]):
     """The rows of a table whose label maps were made here."""
-
-    spec: TableSpec
-    rows: tuple[CalibratedRow, ...]
-
-    @property
-    def calibrated(self) -> list[CalibratedRow]:
-        return [row for row in self.rows if row.jobs]
 
     @property
     def scoreless(self) -> list[RowResults]:
         return [row.row for row in self.rows if row.scoreless]
-
-    @property
-    def problems(self) -> list[tuple[RowResults, Gap]]:
-        return [(row.row, problem) for row in self.rows for problem in row.problems]
 
 
 def calibrate_table(
@@ -147,50 +131,41 @@ def calibrate_table(
     results.refuse_unfinished(out)
     datasets = OpenDatasets()
 
-    def looked_at(result: Result) -> JobCalibration:
+    def looked_at(result: Result) -> CalibratedJob:
         folder, job = JobFolder.named(result.key, out), parse_job(result.job)
         what = f"{result.label or result.method}, seed {result.seed}"
         if (found := read_calibration(folder, result)) is not None:
-            return found  # no data are needed
-        return measure_calibration(
+            return CalibratedJob(result, found)  # no data are needed
+        found = measure_calibration(
             job, result, datasets.of(job), folder, device, lambda done, images: progress(what, done, images)
         )
+        return CalibratedJob(result, found)
 
     table = _table(results, looked_at)
-    if not table.calibrated:
-        reasons = "; ".join(dict.fromkeys(f"job {problem.key}: {problem.reason}" for _, problem in table.problems))
-        reasons = reasons.rstrip(".") or "no row has a method that gives scores"
-        raise UserError(f"No finished job of {results.spec.name} in {out} has scores: {reasons}.")
+    table.refuse_empty(out, "has scores", "no row has a method that gives scores")
     return table
 
 
 def read_calibrated(results: TableResults, out: Path) -> CalibratedTable | None:
     """Read what is kept and look at nothing; None where no job was looked at."""
 
-    def kept(result: Result) -> JobCalibration:
+    def kept(result: Result) -> CalibratedJob:
         found = read_calibration(JobFolder.named(result.key, out), result)
         if found is None:
             raise UserError(f"not measured: `pctrans-bench calibration {results.spec.name} --out {out}` does")
-        return found
+        return CalibratedJob(result, found)
 
     table = _table(results, kept)
-    return table if table.calibrated else None
+    return table if table.examined else None
 
 
-def _table(results: TableResults, looked_at: Callable[[Result], JobCalibration]) -> CalibratedTable:
+def _table(results: TableResults, looked_at: Callable[[Result], CalibratedJob]) -> CalibratedTable:
     # Label maps that were made elsewhere have no scores.
     rows = (row for row in results.rows if row.method and row.method != EXTERNAL and row.results)
     return CalibratedTable(results.spec, tuple(_row(row, looked_at) for row in rows))
 
 
-def _row(row: RowResults, looked_at: Callable[[Result], JobCalibration]) -> CalibratedRow:
+def _row(row: RowResults, looked_at: Callable[[Result], CalibratedJob]) -> CalibratedRow:
     if row.method and not get_method(row.method).scores_objects:
         return CalibratedRow(row, (), (), scoreless=True)
-    jobs: list[CalibratedJob] = []
-    problems: list[Gap] = []
-    for result in row.results:
-        try:
-            jobs.append(CalibratedJob(result, looked_at(result)))
-        except (UserError, UnreadableError, ValueError) as error:
-            problems.append(Gap(result.key, str(error)))
-    return CalibratedRow(row, tuple(jobs), tuple(problems))
+    return CalibratedRow(row, *examine(row.results, looked_at))

@@ -26,7 +26,7 @@ DIAGRAM_CAPTION = (
 
 def draw_diagrams(table: CalibratedTable, path: Path) -> str:
     """Draw a diagram for each row into a PNG; return the picture's caption."""
-    rows = table.calibrated
+    rows = table.examined
     columns = min(COLUMNS, len(rows))
     lines = -(-len(rows) // columns)
     figure = Figure(figsize=(max(3.0, 1.9 * columns), 2.7 * lines), dpi=DPI, layout="constrained")

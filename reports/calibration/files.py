@@ -11,7 +11,7 @@ from benchmarks.metrics.calibration import BINS
 from benchmarks.store.scores import write_scores
 from reports.calibration.calibrated import CalibratedJob, CalibratedTable
 from reports.calibration.diagrams import draw_diagrams
-from reports.calibration.writing import HOW, Grid, bin_grid, problem_lines, sentences, summary_grid
+from reports.calibration.writing import HOW, Grid, bin_grid, sentences, summary_grid
 from reports.markdown_text import escape, escape_cells, format_table
 
 
@@ -46,7 +46,7 @@ def write_calibration_reports(table: CalibratedTable, out: Path) -> CalibrationP
     paths = calibration_paths(out, table.spec.name)
     caption = draw_diagrams(table, paths.picture)
     write_atomic(paths.markdown, _markdown(table, paths, caption))
-    jobs = [(_place(row.row.number, row.row.label, job), job) for row in table.calibrated for job in row.jobs]
+    jobs = [(_place(row.row.number, row.row.label, job), job) for row in table.examined for job in row.jobs]
     write_scores([place | _job(job) for place, job in jobs], paths.csv)
     write_scores([place | line for place, job in jobs for line in _bins(job)], paths.bins)
     return paths
@@ -100,9 +100,9 @@ def _markdown(table: CalibratedTable, paths: CalibrationPaths, caption: str) -> 
         escape(caption),
         _table(summary_grid(table)),
     ]
-    for row in table.calibrated:
+    for row in table.examined:
         parts += [f"## {row.row.number}: {escape(row.row.label)}", _table(bin_grid(row))]
-    parts += ["## How", escape(HOW), *(f"- {escape(line)}" for line in problem_lines(table))]
+    parts += ["## How", escape(HOW), *(f"- {escape(line)}" for line in table.left_out)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -32,7 +32,7 @@ def summary_grid(table: CalibratedTable) -> Grid:
     headings = ["#", table.spec.row_heading, "seeds", "objects", "mean score", "right", "score − right", "ECE"]
     headings += ["ranked AP50", "ranked AP"]
     lines = []
-    for row in table.calibrated:
+    for row in table.examined:
         objects, score, matched, _ = row.sums.sum(axis=0)
         low, high = row.error_interval
         interval = f" [{low:.4f}, {high:.4f}]" if math.isfinite(low) else ""
@@ -78,13 +78,13 @@ def printed(figure: Figure | None) -> str:
 
 def sentences(table: CalibratedTable) -> list[str]:
     """What a reader should take from the figures."""
-    rows = [(row, row.error) for row in table.calibrated]
+    rows = [(row, row.error) for row in table.examined]
     measured = [(row, error.mean) for row, error in rows if error is not None and row.sums[:, 0].any()]
     found = []
     if measured:
         row, error = min(measured, key=lambda one: one[1])
         found.append(f"Smallest calibration error: {row.row.label} ({error:.4f}).")
-    if again := sum(row.scored_again for row in table.calibrated):
+    if again := sum(row.scored_again for row in table.examined):
         found.append(
             f"{again} label maps were stored without scores: these are of the objects that the saved models, "
             "segmenting the images again, find in their places."
@@ -93,11 +93,6 @@ def sentences(table: CalibratedTable) -> list[str]:
         f"Row {row.number} ({row.label}) is left out: its method gives its objects no scores."
         for row in table.scoreless
     ]
-
-
-def problem_lines(table: CalibratedTable) -> list[str]:
-    """Jobs that are left out, and why."""
-    return [f"Row {row.number} ({row.label}), job {gap.key}: {gap.reason}" for row, gap in table.problems]
 
 
 def _share(part: float | np.floating, whole: float | np.floating) -> str:

@@ -14,7 +14,6 @@ from reports.anatomy.writing import (
     HOW,
     difference_grid,
     fate_grid,
-    problems,
     share_grid,
     sizes,
     summary,
@@ -57,7 +56,7 @@ def error_section(results: TableResults, out: Path) -> ErrorSection:
     grids.append(("By size and crowding", " ".join((FATES, *sizes(table))), _grid(fate_grid(table), 1, 2)))
     return ErrorSection(
         command=command,
-        sentences=(*summary(losses, found), *problems(table)),
+        sentences=(*summary(losses, found), *table.left_out),
         how=HOW,
         bars=embed(_picture(results, out, BARS, command)),
         images=embed(_picture(results, out, IMAGES, command)),

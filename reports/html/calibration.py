@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reports.calibration import read_calibrated, summary_grid
 from reports.calibration.files import calibration_paths
-from reports.calibration.writing import HOW, bin_grid, problem_lines, sentences
+from reports.calibration.writing import HOW, bin_grid, sentences
 from reports.collect import TableResults
 from reports.html.grid import Grid
 from reports.html.pictures import Embedded, embed
@@ -43,12 +43,12 @@ def calibration_section(results: TableResults, out: Path) -> CalibrationSection:
     )
     grids = [
         ("All rows", summary_grid(table)),
-        *((f"{row.row.number}: {row.row.label}", bin_grid(row)) for row in table.calibrated),
+        *((f"{row.row.number}: {row.row.label}", bin_grid(row)) for row in table.examined),
     ]
     words = [table.spec.row_heading, "score"]
     return CalibrationSection(
         command=command,
-        sentences=(*sentences(table), *problem_lines(table)),
+        sentences=(*sentences(table), *table.left_out),
         how=HOW,
         picture=embed(drawn),
         grids=tuple((name, Grid(headings, lines, words)) for name, (headings, lines) in grids),

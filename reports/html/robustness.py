@@ -12,7 +12,7 @@ from reports.html.pictures import Embedded, embed
 from reports.pictures import Picture, drawn_caption
 from reports.robustness import read_measured, summary_grid
 from reports.robustness.files import robustness_paths
-from reports.robustness.writing import HOW, kind_grid, problem_lines, sentences, title
+from reports.robustness.writing import HOW, kind_grid, sentences, title
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def robustness_section(results: TableResults, out: Path) -> RobustnessSection:
     grids = [("All conditions", summary_grid(table)), *((title(kind), kind_grid(table, kind)) for kind in KINDS)]
     return RobustnessSection(
         command=command,
-        sentences=(*sentences(table), *problem_lines(table)),
+        sentences=(*sentences(table), *table.left_out),
         how=HOW,
         picture=embed(drawn),
         grids=tuple((name, Grid(headings, lines, headings[1:2])) for name, (headings, lines) in grids),

@@ -11,7 +11,7 @@ from benchmarks.machine.terminal import text_console
 from benchmarks.plan.tables import Display, TableSpec
 from reports.protocol.rescored import RescoredTable
 from reports.protocol.sensitivity import Family, RowFigures, families
-from reports.protocol.sentences import HOW, missing, plain, problems, signed, summary, tested
+from reports.protocol.sentences import HOW, plain, signed, summary, tested
 
 KEY = "Upper line: the figure. Lower line: the reference row less this one. Spread: highest less lowest, leaks aside."
 LABEL_WIDTH = 24
@@ -27,8 +27,8 @@ def render_protocol(table: RescoredTable) -> Group:
             parts.append(_figures(table.spec, family))
     parts += [Text(KEY, "dim"), _variants(table)]
     parts += [Text(f"{variant.title}: does not apply: {reason}.", "dim") for variant, reason in table.choice.refused]
-    parts += [Text(sentence, "yellow") for sentence in missing(table)]
-    parts += [Text(sentence, "bold red") for sentence in problems(table)]
+    parts += [Text(sentence, "yellow") for sentence in table.missing]
+    parts += [Text(sentence, "bold red") for sentence in table.left_out]
     parts += [Text(summary(family, table.spec.shown(family.metric))) for family in found]
     return Group(*parts)
 

@@ -11,7 +11,7 @@ from benchmarks.store.scores import write_scores
 from reports.protocol.markdown import protocol_markdown
 from reports.protocol.rescored import RescoredTable, score_lines
 from reports.protocol.sensitivity import Family, families
-from reports.protocol.sentences import missing, problems, summary
+from reports.protocol.sentences import summary
 
 SCHEMA = 1
 
@@ -52,8 +52,8 @@ def protocol_document(table: RescoredTable) -> dict[str, Any]:
         ],
         "not_applicable": [{"name": one.name, "reason": reason} for one, reason in table.choice.refused],
         "metrics": {family.metric: _family(table, family) for family in families(table)},
-        "missing": missing(table),
-        "problems": problems(table),
+        "missing": table.missing,
+        "problems": table.left_out,
     }
 
 

@@ -9,10 +9,8 @@ from reports.protocol.sensitivity import Difference, Family, families
 from reports.protocol.sentences import (
     HOW,
     heading,
-    missing,
     percent,
     plain,
-    problems,
     range_of,
     signed,
     summary,
@@ -26,7 +24,7 @@ def protocol_markdown(table: RescoredTable) -> str:
     parts = [
         f"# {escape(table.spec.title)}: how much of it is protocol",
         escape(f"{HOW} {tested(table)}"),
-        *(f"- {escape(sentence)}" for sentence in (*problems(table), *missing(table))),
+        *(f"- {escape(sentence)}" for sentence in (*table.left_out, *table.missing)),
         "## Variants",
         _variants(table),
         *(f"{escape(variant.title)} does not apply: {escape(reason)}." for variant, reason in table.choice.refused),

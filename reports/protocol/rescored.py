@@ -12,11 +12,11 @@ from typing import Any
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.nested import lookup
-from benchmarks.plan.tables import TableSpec
 from benchmarks.protocol import Choice, Score, choose, disagreement, open_decodings, rescore
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
-from reports.collect import Gap, RowResults, TableResults
+from reports.collect import TableResults
+from reports.examined import ExaminedRow, ExaminedTable, examine
 
 
 @dataclass(frozen=True)
@@ -39,22 +39,12 @@ class RescoredJob:
         return {name: statistics.fmean(found) for name, found in values.items()}
 
 
-@dataclass(frozen=True)
-class RescoredRow:
-    """One row of the table, scored again.
-
-    Attributes:
-        jobs: jobs that were scored again, ordered by seed.
-        problems: jobs with a result that could not be scored again, or gave other figures than it says.
-    """
-
-    row: RowResults
-    jobs: tuple[RescoredJob, ...]
-    problems: tuple[Gap, ...]
+class RescoredRow(ExaminedRow[RescoredJob]):
+    """One row of the table, scored again; a problem is also a job that gave other figures than its result says."""
 
 
 @dataclass(frozen=True)
-class RescoredTable:
+class RescoredTable(ExaminedTable[RescoredRow]):
     """A table under every variant.
 
     Attributes:
@@ -62,14 +52,8 @@ class RescoredTable:
         choice: variants that apply and those that do not.
     """
 
-    spec: TableSpec
-    rows: tuple[RescoredRow, ...]
     tested: str
     choice: Choice
-
-    @property
-    def problems(self) -> list[tuple[RescoredRow, Gap]]:
-        return [(row, problem) for row in self.rows for problem in row.problems]
 
 
 def rescore_table(
@@ -98,23 +82,21 @@ def rescore_table(
     )
     done = 0
 
-    def scored(result: Result) -> RescoredJob | Gap:
+    def scored(result: Result) -> RescoredJob:
         nonlocal done
-        found = _rescored(result, first, datasets, choice, out)
         done += 1
         if progress:
             progress(done, len(results.results))
-        return found
+        return _rescored(result, first, datasets, choice, out)
 
-    rows = [_row(row, [scored(result) for result in row.results]) for row in results.rows if row.method]
-    if not any(row.jobs for row in rows):
-        reasons = "; ".join(f"job {problem.key}: {problem.reason}" for row in rows for problem in row.problems)
-        raise UserError(f"No finished job of {results.spec.name} in {out} can be scored again: {reasons}.")
+    rows = tuple(RescoredRow(row, *examine(row.results, scored)) for row in results.rows if row.method)
     tested = (
         f"{first.dataset.spec}, split {first.dataset.split} ({first.dataset.images} images, decoding "
         f"{own.decoding}), scale {first.job.get('scale')}"
     )
-    return RescoredTable(results.spec, tuple(rows), tested, choice)
+    table = RescoredTable(results.spec, rows, tested, choice)
+    table.refuse_empty(out, "can be scored again", "no row was run")
+    return table
 
 
 def score_lines(table: RescoredTable) -> list[dict[str, Any]]:
@@ -146,25 +128,12 @@ def _open(result: Result) -> dict[str, Dataset]:
         ) from error
 
 
-def _row(row: RowResults, found: list[RescoredJob | Gap]) -> RescoredRow:
-    return RescoredRow(
-        row,
-        tuple(item for item in found if isinstance(item, RescoredJob)),
-        tuple(item for item in found if isinstance(item, Gap)),
-    )
-
-
-def _rescored(
-    result: Result, first: Result, datasets: dict[str, Dataset], choice: Choice, out: Path
-) -> RescoredJob | Gap:
+def _rescored(result: Result, first: Result, datasets: dict[str, Dataset], choice: Choice, out: Path) -> RescoredJob:
     if _data(result) != _data(first):
-        return Gap(result.key, f"tested on other data, decoding or split than job {first.key}")
-    try:
-        scores = rescore(JobFolder.named(result.key, out).predictions, datasets, result.dataset.split, choice.variants)
-    except UserError as error:
-        return Gap(result.key, str(error))
+        raise UserError(f"tested on other data, decoding or split than job {first.key}")
+    scores = rescore(JobFolder.named(result.key, out).predictions, datasets, result.dataset.split, choice.variants)
     if difference := disagreement(scores, result.images):
-        return Gap(result.key, f"{difference}: predictions, data or metrics changed since it was scored")
+        raise UserError(f"{difference}: predictions, data or metrics changed since it was scored")
     return RescoredJob(result.key, result.seed, tuple(scores))
 
 

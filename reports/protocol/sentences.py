@@ -26,19 +26,6 @@ def tested(table: RescoredTable) -> str:
     )
 
 
-def missing(table: RescoredTable) -> list[str]:
-    """Name the jobs without a result, in one sentence for each row and reason."""
-    return [f"Row {row.row.number} ({row.row.label}): {reason}" for row in table.rows for reason in row.row.missing]
-
-
-def problems(table: RescoredTable) -> list[str]:
-    """Explain in one sentence each finished job that is left out."""
-    return [
-        f"Row {row.row.number} ({row.row.label}): job {problem.key} is left out: {problem.reason}."
-        for row, problem in table.problems
-    ]
-
-
 def summary(family: Family, display: Display) -> str:
     """Say how protocol changes the ranking, and the difference between the reference and the best other row."""
     difference = family.rival

@@ -23,7 +23,7 @@ CURVES_CAPTION = (
 
 def draw_curves(table: MeasuredTable, path: Path) -> str:
     """Draw a curve for each row into a PNG; return the picture's caption."""
-    rows, colours = table.measured, colormaps["tab10"].colors  # type: ignore[attr-defined]
+    rows, colours = table.examined, colormaps["tab10"].colors  # type: ignore[attr-defined]
     legend_inches = 0.17 * -(-len(rows) // 2) + 0.1
     figure = Figure(figsize=(7.2, 4.6 + legend_inches), dpi=DPI)
     panels = figure.subplots(2, 2, sharey=True).ravel()

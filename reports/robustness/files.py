@@ -12,7 +12,7 @@ from benchmarks.store.scores import write_scores
 from reports.markdown_text import escape, escape_cells, format_table
 from reports.robustness.curves import draw_curves
 from reports.robustness.measured import MeasuredTable
-from reports.robustness.writing import HOW, Grid, kind_grid, problem_lines, sentences, summary_grid, title
+from reports.robustness.writing import HOW, Grid, kind_grid, sentences, summary_grid, title
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _lines(table: MeasuredTable) -> list[dict[str, Any]]:
             "parameter": KINDS[kind].parameters[strength - 1] if strength else "",
             **{metric: job.value(kind, strength, metric) for metric in job.robustness.conditions[0].metrics},
         }
-        for row in table.measured
+        for row in table.examined
         for job in row.jobs
         for kind, strength in [*((kind, 0) for kind in KINDS), *CONDITIONS]
     ]
@@ -70,7 +70,7 @@ def _markdown(table: MeasuredTable, paths: RobustnessPaths, caption: str) -> str
     ]
     for kind in KINDS:
         parts += [f"## {escape(title(kind))}", _table(kind_grid(table, kind))]
-    parts += ["## How", escape(HOW), *(f"- {escape(line)}" for line in problem_lines(table))]
+    parts += ["## How", escape(HOW), *(f"- {escape(line)}" for line in table.left_out)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,16 +9,15 @@ from statistics import fmean
 
 from benchmarks.errors import UserError
 from benchmarks.plan.job import EXTERNAL, parse_job
-from benchmarks.plan.tables import TableSpec
 from benchmarks.robustness import CONDITIONS, STRENGTHS, measure_robustness
 from benchmarks.run.planned import OpenDatasets
-from benchmarks.store.documents import UnreadableError
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.result import Result
 from benchmarks.store.robustness import JobRobustness, read_robustness
 from reports.cells import Figure
-from reports.collect import Gap, RowResults, TableResults
+from reports.collect import RowResults, TableResults
 from reports.comparisons import Comparison, compare, corrected
+from reports.examined import ExaminedRow, ExaminedTable, examine
 
 METRIC = "pq"
 
@@ -45,13 +44,8 @@ class MeasuredJob:
         return fmean(self.value(*place) for place in CONDITIONS)
 
 
-@dataclass(frozen=True)
-class MeasuredRow:
+class MeasuredRow(ExaminedRow[MeasuredJob]):
     """A row of the table and those of its jobs that were measured."""
-
-    row: RowResults
-    jobs: tuple[MeasuredJob, ...]
-    problems: tuple[Gap, ...]
 
     def curve(self, kind: str) -> list[Figure]:
         """Mean and spread over seeds of each strength, from 0, the images as they are, to 5."""
@@ -73,24 +67,12 @@ class MeasuredRow:
         return self.worse.mean / self.clean.mean if self.worse and self.clean and self.clean.mean else None
 
 
-@dataclass(frozen=True)
-class MeasuredTable:
+class MeasuredTable(ExaminedTable[MeasuredRow]):
     """The rows of a table that have models."""
-
-    spec: TableSpec
-    rows: tuple[MeasuredRow, ...]
-
-    @property
-    def measured(self) -> list[MeasuredRow]:
-        return [row for row in self.rows if row.jobs]
-
-    @property
-    def problems(self) -> list[tuple[RowResults, Gap]]:
-        return [(row.row, problem) for row in self.rows for problem in row.problems]
 
     def against_reference(self) -> tuple[Comparison, ...]:
         """Compare each row with the reference by the mean over conditions of each image; corrected over the rows."""
-        scored = {row.row.label: _mean_row(row) for row in self.measured}
+        scored = {row.row.label: _mean_row(row) for row in self.examined}
         reference = scored.get(self.spec.reference)
         found = []
         for label, row in scored.items():
@@ -120,55 +102,42 @@ def measure_table(
     results.refuse_unfinished(out)
     datasets = OpenDatasets()
 
-    def measured(result: Result) -> JobRobustness:
+    def measured(result: Result) -> MeasuredJob:
         folder, job = JobFolder.named(result.key, out), parse_job(result.job)
         what = f"{result.label or result.method}, seed {result.seed}"
         if (found := read_robustness(folder, result)) is not None and _is_whole(found):
-            return found  # no data are needed
-        return measure_robustness(
+            return MeasuredJob(result, found)  # no data are needed
+        found = measure_robustness(
             job, result, datasets.of(job), folder, device, lambda done, conditions: progress(what, done, conditions)
         )
+        return MeasuredJob(result, found)
 
     table = _table(results, measured)
-    if not table.measured:
-        reasons = "; ".join(dict.fromkeys(f"job {problem.key}: {problem.reason}" for _, problem in table.problems))
-        reasons = reasons.rstrip(".") or "no row has a model"
-        raise UserError(f"No finished job of {results.spec.name} in {out} can be measured: {reasons}.")
+    table.refuse_empty(out, "can be measured", "no row has a model")
     return table
 
 
 def read_measured(results: TableResults, out: Path) -> MeasuredTable | None:
     """Read the scores that are kept and measure none; None where no job has all of them."""
 
-    def kept(result: Result) -> JobRobustness:
+    def kept(result: Result) -> MeasuredJob:
         found = read_robustness(JobFolder.named(result.key, out), result)
         if found is None or not _is_whole(found):
             raise UserError(f"not measured: `pctrans-bench robustness {results.spec.name} --out {out}` does")
-        return found
+        return MeasuredJob(result, found)
 
     table = _table(results, kept)
-    return table if table.measured else None
+    return table if table.examined else None
 
 
 def _is_whole(found: JobRobustness) -> bool:
     return all(found.find(*place) for place in CONDITIONS)
 
 
-def _table(results: TableResults, measured: Callable[[Result], JobRobustness]) -> MeasuredTable:
+def _table(results: TableResults, measured: Callable[[Result], MeasuredJob]) -> MeasuredTable:
     # Label maps that were made elsewhere have no model to test.
     rows = (row for row in results.rows if row.method and row.method != EXTERNAL)
-    return MeasuredTable(results.spec, tuple(_row(row, measured) for row in rows))
-
-
-def _row(row: RowResults, measured: Callable[[Result], JobRobustness]) -> MeasuredRow:
-    jobs: list[MeasuredJob] = []
-    problems: list[Gap] = []
-    for result in row.results:
-        try:
-            jobs.append(MeasuredJob(result, measured(result)))
-        except (UserError, UnreadableError, ValueError) as error:
-            problems.append(Gap(result.key, str(error)))
-    return MeasuredRow(row, tuple(jobs), tuple(problems))
+    return MeasuredTable(results.spec, tuple(MeasuredRow(row, *examine(row.results, measured)) for row in rows))
 
 
 def _mean_row(measured: MeasuredRow) -> RowResults:

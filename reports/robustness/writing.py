@@ -27,7 +27,7 @@ def summary_grid(table: MeasuredTable) -> Grid:
     headings = ["#", table.spec.row_heading, "seeds", "PQ", mean, "kept", "against reference", ""]
     found = {one.better: one for one in table.against_reference()}
     lines = []
-    for row in table.measured:
+    for row in table.examined:
         one = found.get(row.row.label)
         interval = f" [{one.low:+.4f}, {one.high:+.4f}]" if one and math.isfinite(one.low) else ""
         lines.append(
@@ -50,7 +50,7 @@ def kind_grid(table: MeasuredTable, kind: str) -> Grid:
     parameters = KINDS[kind].parameters
     headings = ["#", table.spec.row_heading, "as it is", *(f"{n} ({parameters[n - 1]:g})" for n in STRENGTHS)]
     return headings, [
-        [str(row.row.number), row.row.label, *(printed(figure) for figure in row.curve(kind))] for row in table.measured
+        [str(row.row.number), row.row.label, *(printed(figure) for figure in row.curve(kind))] for row in table.examined
     ]
 
 
@@ -68,7 +68,7 @@ def printed(figure: Figure | None) -> str:
 
 def sentences(table: MeasuredTable) -> list[str]:
     """What a reader should take from the curves."""
-    rows = [row for row in table.measured if row.kept is not None]
+    rows = [row for row in table.examined if row.kept is not None]
     if not rows:
         return []
     clean = max(rows, key=lambda row: _mean(row.clean))
@@ -79,11 +79,6 @@ def sentences(table: MeasuredTable) -> list[str]:
         f"Best on average over all conditions: {worse.row.label} (PQ {_mean(worse.worse):.4f}).",
         f"Keeps most of its own PQ: {most.row.label} ({100 * (most.kept or 0.0):.1f} %).",
     ]
-
-
-def problem_lines(table: MeasuredTable) -> list[str]:
-    """Jobs that are left out, and why."""
-    return [f"Row {row.number} ({row.label}), job {gap.key}: {gap.reason}" for row, gap in table.problems]
 
 
 def _mean(figure: Figure | None) -> float:

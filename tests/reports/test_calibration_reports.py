@@ -15,7 +15,7 @@ from benchmarks.cli import app
 from benchmarks.store.calibration import ImageObjects, write_calibration
 from benchmarks.store.job_folder import JobFolder
 from reports.calibration import read_calibrated, summary_grid, write_calibration_reports
-from reports.calibration.writing import bin_grid, problem_lines, sentences
+from reports.calibration.writing import bin_grid, sentences
 from reports.collect import collect
 from reports.statistics import interval_over_images
 
@@ -44,8 +44,8 @@ def looked_at(three_seeds: Path) -> Path:
 def test_figures_are_those_of_the_made_up_objects(looked_at: Path) -> None:
     table = read_calibrated(collect(looked_at, "table4"), looked_at)
     assert table is not None
-    assert [row.row.number for row in table.calibrated] == [7, 8]
-    row = table.calibrated[0]
+    assert [row.row.number for row in table.examined] == [7, 8]
+    row = table.examined[0]
     errors = [(10 * 0.05 + 4 * (0.5 - sure)) / 14 for sure in (0.4, 0.45, 0.5)]
     assert [job.error for job in row.jobs] == pytest.approx(errors)
     assert row.error is not None and row.error.mean == pytest.approx(mean(errors))
@@ -82,8 +82,8 @@ def test_the_interval_is_over_draws_of_images(looked_at: Path) -> None:
         JobFolder.named(f"table4-row8-seed{seed}", looked_at).calibration.unlink()
     table = read_calibrated(collect(looked_at, "table4"), looked_at)
     assert table is not None
-    (row,) = (row for row in table.calibrated if row.row.number == 8)
-    assert len(row.jobs) == 1 and len(row.problems) == 2 and len(problem_lines(table)) > 2
+    (row,) = (row for row in table.examined if row.row.number == 8)
+    assert len(row.jobs) == 1 and len(row.problems) == 2 and len(table.left_out) > 2
     drawn = []
     for _ in range(4000):
         chosen = random.integers(len(images), size=len(images))
@@ -112,7 +112,7 @@ def test_files(looked_at: Path) -> None:
     paths = write_calibration_reports(table, looked_at)
     jobs, bins = (list(csv.DictReader(path.open(encoding="utf-8"))) for path in (paths.csv, paths.bins))
     assert len(jobs) == 6 and len(bins) == 60
-    assert float(jobs[1]["ece"]) == table.calibrated[0].jobs[1].error
+    assert float(jobs[1]["ece"]) == table.examined[0].jobs[1].error
     last = bins[9]
     assert (last["above"], last["up_to"], last["right"]) == ("0.9", "1.0", "0.9")
     assert bins[0]["objects"] == "0" and bins[0]["right"] == ""
@@ -144,7 +144,7 @@ def test_what_was_measured_of_another_result_is_not_shown(looked_at: Path) -> No
     path.write_text(json.dumps({**content, "result": "0" * 64, "seal": None}))
     table = read_calibrated(collect(looked_at, "table4"), looked_at)
     assert table is not None
-    assert [len(row.jobs) for row in table.calibrated] == [3, 2]
+    assert [len(row.jobs) for row in table.examined] == [3, 2]
 
 
 def test_the_command_repeats_the_reports_where_label_maps_are_not(looked_at: Path) -> None:

@@ -43,8 +43,8 @@ def measured(three_seeds: Path) -> Path:
 def test_means_are_those_of_the_made_up_scores(measured: Path) -> None:
     table = read_measured(collect(measured, "table4"), measured)
     assert table is not None
-    assert [row.row.number for row in table.measured] == [7, 8]
-    for row, factor in zip(table.measured, (0.99, 0.9), strict=True):
+    assert [row.row.number for row in table.examined] == [7, 8]
+    for row, factor in zip(table.examined, (0.99, 0.9), strict=True):
         clean = np.array([result.metrics["pq"] for result in row.row.results])
         assert row.clean is not None
         assert row.clean.mean == pytest.approx(clean.mean())
@@ -52,14 +52,14 @@ def test_means_are_those_of_the_made_up_scores(measured: Path) -> None:
         fourth = row.curve("noise")[4]
         assert fourth.mean == pytest.approx(factor**4 * clean.mean())
         assert fourth.std == pytest.approx(factor**4 * clean.std(ddof=1))
-    assert "Keeps most of its own PQ: " + table.measured[0].row.label in " ".join(sentences(table))
+    assert "Keeps most of its own PQ: " + table.examined[0].row.label in " ".join(sentences(table))
 
 
 def test_differences_are_of_each_image_over_all_conditions(measured: Path) -> None:
     table = read_measured(collect(measured, "table4"), measured)
     assert table is not None
     (found,) = table.against_reference()
-    means = [np.mean([job.result.metrics["pq"] for job in row.jobs]) * (row.kept or 0) for row in table.measured]
+    means = [np.mean([job.result.metrics["pq"] for job in row.jobs]) * (row.kept or 0) for row in table.examined]
     assert found.effect == pytest.approx(means[0] - means[1])
 
 
@@ -86,7 +86,7 @@ def test_one_condition_less_is_not_measured(measured: Path) -> None:
     path.write_text(json.dumps(content))
     table = read_measured(collect(measured, "table4"), measured)
     assert table is not None
-    assert [len(row.jobs) for row in table.measured] == [3, 2]
+    assert [len(row.jobs) for row in table.examined] == [3, 2]
 
 
 def test_the_page_shows_it_and_says_where_it_is_missing(measured: Path) -> None:

@@ -28,7 +28,7 @@ def robustness(
     from benchmarks.machine.terminal import text_console
     from reports.collect import collect
     from reports.robustness import measure_table, summary_grid, write_robustness_reports
-    from reports.robustness.writing import problem_lines, sentences
+    from reports.robustness.writing import sentences
 
     console = text_console(highlight=False)
     results = collect(out, table)
@@ -41,7 +41,7 @@ def robustness(
         )
         paths = write_robustness_reports(measured, out)
     written = {"Markdown": paths.markdown, "CSV": paths.csv, "picture": paths.picture}
-    _show(console, summary_grid(measured), [*sentences(measured), *problem_lines(measured)], written)
+    _show(console, summary_grid(measured), [*sentences(measured), *measured.left_out], written)
     if measured.problems:
         raise typer.Exit(1)
 
@@ -60,7 +60,7 @@ def calibration(
     from benchmarks.machine.environment import choose_device
     from benchmarks.machine.terminal import text_console
     from reports.calibration import calibrate_table, summary_grid, write_calibration_reports
-    from reports.calibration.writing import problem_lines, sentences
+    from reports.calibration.writing import sentences
     from reports.collect import collect
 
     console = text_console(highlight=False)
@@ -74,7 +74,7 @@ def calibration(
         )
         paths = write_calibration_reports(calibrated, out)
     written = {"Markdown": paths.markdown, "CSV": paths.csv, "bins": paths.bins, "picture": paths.picture}
-    _show(console, summary_grid(calibrated), [*sentences(calibrated), *problem_lines(calibrated)], written)
+    _show(console, summary_grid(calibrated), [*sentences(calibrated), *calibrated.left_out], written)
     if calibrated.problems:
         raise typer.Exit(1)
 
