@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +11,34 @@ from benchmarks.contract import Scoring
 from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
 from benchmarks.predicting.options import Settings
+from benchmarks.predicting.strays import without_strays
 from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.store.calibration import DECIMALS
 from benchmarks.store.models.saved_model import SavedModel
 from benchmarks.tiling import never_whole
 from benchmarks.tiling.magnification import (
     estimate_diameter,
-    median_diameter,
     resize_labels,
     resized_shape,
     segment_resized,
 )
 
 _NAMED = 5
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What was found in an image.
+
+    Attributes:
+        labels: (H, W) int32, ids 1..K.
+        scores: (K,), or None where the method has none.
+        factor: how many times the image was enlarged to be segmented.
+    """
+
+    labels: np.ndarray
+    scores: np.ndarray | None
+    factor: float
 
 
 @dataclass(frozen=True)
@@ -39,8 +54,10 @@ class ImageSegmenter:
         """Whether its objects have scores."""
         return isinstance(self.saved.segmenter, Scoring)
 
-    def segment(self, path: Path, image: np.ndarray) -> Labelled:
-        """Find the objects of an image (3, H, W) in [0, 1] that are not too small, at the size that the model knows.
+    def segment(self, path: Path, image: np.ndarray) -> Objects:
+        """Find the objects of an image (3, H, W) in [0, 1], at the size that the model knows.
+
+        Stray pieces are cut from them, and those that are too small are left out.
 
         Args:
             path: what to call the image in errors.
@@ -48,9 +65,11 @@ class ImageSegmenter:
         Raises:
             UserError: it does not fit into memory.
         """
-        return _without_small(*self._all_objects(path, image), self.settings.min_size)
+        found = self._all_objects(path, image)
+        labels, scores = _without_small(without_strays(found.labels), found.scores, self.settings.min_size)
+        return replace(found, labels=labels, scores=scores)
 
-    def _all_objects(self, path: Path, image: np.ndarray) -> Labelled:
+    def _all_objects(self, path: Path, image: np.ndarray) -> Objects:
         saved, settings = self.saved, self.settings
         testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
         height, width = image.shape[1:]
@@ -65,11 +84,12 @@ class ImageSegmenter:
                 )
 
             if settings.diameter is None:
-                return segment(image)
+                return Objects(*segment(image), 1.0)
             diameter = settings.diameter
             if diameter == "auto":
                 diameter = estimate_diameter(segment, image, self._trained) or self._trained
-            return segment_resized(segment, image, self._trained / diameter)
+            factor = self._trained / diameter
+            return Objects(*segment_resized(segment, image, factor), factor)
 
     @property
     def _trained(self) -> float:
@@ -77,22 +97,14 @@ class ImageSegmenter:
         assert self.saved.diameter is not None, "the settings were checked"
         return self.saved.diameter
 
-    def size_notes(self, path: Path, labels: np.ndarray) -> list[str]:
+    def size_notes(self, path: Path, found: Objects) -> list[str]:
         """Say how an image was resized where that was estimated, and which objects no tile has seen whole."""
-        factor = self._factor(labels)
-        seen = resize_labels(labels, resized_shape(labels.shape, factor))
+        seen = resize_labels(found.labels, resized_shape(found.labels.shape, found.factor))
         cut = _cut_notes(path, seen, self.settings.tile, self.settings.overlap)
-        if self.settings.diameter != "auto":
+        if self.settings.diameter != "auto" or found.factor == 1:
             return cut
-        about = self._trained / factor
-        return [f"{path}: resized by {factor:.2f}, as its objects are some {about:.0f} pixels wide.", *cut]
-
-    def _factor(self, labels: np.ndarray) -> float:
-        """How many times an image was enlarged; where that was estimated, as its objects say, which may be read."""
-        diameter = self.settings.diameter
-        if diameter is None:
-            return 1.0
-        return self._trained / ((median_diameter([labels]) or self._trained) if diameter == "auto" else diameter)
+        about = self._trained / found.factor
+        return [f"{path}: resized by {found.factor:.2f}, as its objects are some {about:.0f} pixels wide.", *cut]
 
 
 def _cut_notes(path: Path, labels: np.ndarray, tile: int, overlap: int) -> list[str]:

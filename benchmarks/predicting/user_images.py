@@ -24,12 +24,13 @@ from benchmarks.exports.writing import Exporter, Segmented
 from benchmarks.files import remove_leftovers, spreadsheet_cell, write_atomic, write_json
 from benchmarks.predicting.measurements import measurement_columns, object_measurements
 from benchmarks.predicting.options import PredictOptions, Settings
-from benchmarks.predicting.segmenting import ImageSegmenter
-from benchmarks.run.prediction import Labelled, save_overlay
+from benchmarks.predicting.segmenting import ImageSegmenter, Objects
+from benchmarks.run.prediction import save_overlay
 from benchmarks.store.calibration import read_scores_of, write_scores_of
 from benchmarks.store.models.saved_model import find_model, load_model
 
 PREDICT_FILE = "predict.json"
+_RESIZED = ", resized by "
 _NAMED = 5
 
 
@@ -138,8 +139,9 @@ class _Work:
         notes = []
         if limits == "min-max" and (words := odd_range(stored)):
             notes.append(f"{path}: its range looks odd, {words}; --range robust stretches between percentiles.")
-        labels, scores = self._labels(path, image, file.digest)
-        notes += self.segmenter.size_notes(path, labels)
+        found = self._objects(path, image, file.digest)
+        notes += self.segmenter.size_notes(path, found)
+        labels, scores = found.labels, found.scores
         size = file.pixel_size(self.plane)
         measured = object_measurements(labels, image)
         told = [None] * len(measured) if scores is None else scores.tolist()
@@ -173,7 +175,7 @@ class _Work:
     def _origin(self, digest: str) -> str:
         return f"{_image(digest)}, by model and options sha256 {self.made_by}"
 
-    def _labels(self, path: Path, image: np.ndarray, digest: str) -> Labelled:
+    def _objects(self, path: Path, image: np.ndarray, digest: str) -> Objects:
         target, picture = self._targets(path)
         origin = self._origin(digest)
         found = None if self.overwrite else _read_if_of(target, origin, scored=self.segmenter.scored)
@@ -182,10 +184,10 @@ class _Work:
             self.exporter.forget(image_stem(path.name))
             for before in (picture, _scores_of(target)):  # a label map must never be seen with another's scores
                 before.unlink(missing_ok=True)
-            write_labels(target, found[0], origin=origin)
-            write_scores_of(_scores_of(target), found[1])
+            write_labels(target, found.labels, origin=f"{origin}{_RESIZED}{found.factor!r}")
+            write_scores_of(_scores_of(target), found.scores)
         if not picture.exists():
-            save_overlay(picture, image, found[0])
+            save_overlay(picture, image, found.labels)
         return found
 
     def _targets(self, path: Path) -> tuple[Path, Path]:
@@ -203,20 +205,22 @@ def _scores_of(target: Path) -> Path:
     return target.parents[1] / "scores" / f"{target.stem}.csv"
 
 
-def _read_if_of(target: Path, origin: str, *, scored: bool) -> Labelled | None:
+def _read_if_of(target: Path, origin: str, *, scored: bool) -> Objects | None:
     """Read a label map and its scores; None where there are none of this origin, or damaged ones.
 
     Args:
-        scored: whether the model gives scores; label maps of versions that stored none are then made again.
+        scored: whether the model gives scores; label maps of versions that stored none are then made again, as are
+            those of versions that did not say how they resized the image.
     """
-    if origin_of(target) != origin:
+    made_of, _, factor = (origin_of(target) or "").partition(_RESIZED)
+    if made_of != origin or not factor:
         return None
     try:
         labels = read_labels(target)
         scores = read_scores_of(_scores_of(target), int(labels.max(initial=0))) if scored else None
     except UserError:
         return None
-    return None if scored and scores is None else (labels, scores)
+    return None if scored and scores is None else Objects(labels, scores, float(factor))
 
 
 def _digest(model: Path) -> str:

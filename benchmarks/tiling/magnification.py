@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 import numpy as np
+from scipy.ndimage import find_objects
+from skimage.segmentation import clear_border
 from skimage.transform import resize
 
 from benchmarks.data.decoding.limits import MAX_PIXELS
@@ -22,8 +24,11 @@ Segment = Callable[[np.ndarray], Labelled]
 ROUNDS = 4
 SETTLED = 0.1
 """An estimate that changes by less than this share is taken: a tenth of a diameter makes no difference to a model."""
+CLOSE = 1.2
+"""Objects at most so many times larger or smaller than the model knows are best left as they are (docs/nuclei.md)."""
 MOST = 8.0
-"""Nothing is enlarged or reduced more than so many times on an estimate."""
+"""An estimate that asks for more is not believed: specks or the whole ground were taken for objects."""
+_LOOKED_AT = 100
 
 
 def median_diameter(maps: Iterable[np.ndarray]) -> float | None:
@@ -111,22 +116,43 @@ def estimate_diameter(segment: Segment, image: np.ndarray, trained: float) -> fl
     """Estimate the diameter of an image's objects, in its own pixels, from what a model finds.
 
     The image is segmented as it is, then at the size at which the objects found would have the diameter that the model
-    knows, and so on until that changes little.
+    knows, and so on until that changes little. Of an enlarged image the part with the most objects is enough, so that
+    no round has more pixels than the image.
 
     Args:
         image: (3, H, W) float32 in [0, 1].
         trained: diameter of the objects that the model was trained on, in pixels.
 
     Returns:
-        None where nothing was found.
+        `trained` where the objects are about that large; None where nothing was found, or nothing to be believed.
     """
-    factor = 1.0
+    factor, part = 1.0, image
     for _ in range(ROUNDS):
-        diameter = median_diameter([segment_resized(segment, image, factor)[0]])
+        labels = segment_resized(segment, part, factor)[0]
+        whole = labels if part is image else clear_border(labels)  # where a part was cut out, so were objects
+        diameter = median_diameter([whole]) or median_diameter([labels])
         if diameter is None:
             return None if factor == 1 else trained / factor
-        found = min(max(trained / diameter, 1 / MOST), MOST)
+        found = trained / diameter
+        if factor == 1 and 1 / CLOSE <= found <= CLOSE:
+            return trained
+        if not 1 / MOST < found < MOST:
+            return None
         if abs(found / factor - 1) < SETTLED:
             return trained / found
+        if factor == 1:
+            part = _fullest_part(image, labels, found) if found > 1 else image
         factor = found
     return trained / factor
+
+
+def _fullest_part(image: np.ndarray, labels: np.ndarray, times: float) -> np.ndarray:
+    """Cut the 1/`times` of an image's height and width that holds the most whole objects."""
+    boxes = [box for box in find_objects(labels) if box]
+    starts, stops = (np.array([[getattr(side, end) for side in box] for box in boxes]) for end in ("start", "stop"))
+    size = np.ceil(np.array(labels.shape) / times).astype(int)
+    corners = np.clip((starts + stops - size) // 2, 0, labels.shape - size)  # of parts with an object in the middle
+    corners = corners[:: math.ceil(len(corners) / _LOOKED_AT)]
+    whole = [((starts >= corner) & (stops <= corner + size)).all(axis=1).sum() for corner in corners]
+    top, left = corners[int(np.argmax(whole))]
+    return image[:, top : top + size[0], left : left + size[1]]

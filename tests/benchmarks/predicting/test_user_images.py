@@ -211,8 +211,9 @@ def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
     if asked == "auto":
         assert any("resized by 2.0" in note and "some 16 pixels wide" in note for note in found.notes)
     count = len(shapes)
-    predicted(tmp_path, options)
+    (again,) = predicted(tmp_path, options).values()
     assert len(shapes) == count, "what is there is read"
+    assert again.notes == found.notes
     with pytest.raises(UserError, match="not made with this model and these options"):
         predicted(tmp_path)
     predicted(tmp_path, overwrite=True)

@@ -126,6 +126,21 @@ def test_a_diameter_is_estimated_from_what_is_found(diameter: float) -> None:
     found = estimate_diameter(model, discs(diameter, spacing=int(diameter * 1.6)), KNOWN)
     assert found == pytest.approx(diameter, rel=0.12)
     assert len(model.shapes) <= 4
+    first = model.shapes[0]
+    assert all(height <= 1.25 * first[0] for height, _ in model.shapes), "but for a last correction"
+
+
+@pytest.mark.parametrize("diameter", [KNOWN / 1.15, KNOWN * 1.15])
+def test_objects_of_about_the_known_size_are_left_as_they_are(diameter: float) -> None:
+    model = Picky()
+    assert estimate_diameter(model, discs(diameter, spacing=int(diameter * 1.6)), KNOWN) == KNOWN
+    assert len(model.shapes) == 1
+
+
+@pytest.mark.parametrize("diameter", [1, 400])
+def test_specks_or_the_ground_are_no_objects_to_judge_a_size_by(diameter: int) -> None:
+    image = discs(diameter, spacing=2 * diameter, count=2)
+    assert estimate_diameter(unscored, image, KNOWN) is None
 
 
 def test_nothing_found_is_no_estimate() -> None:
