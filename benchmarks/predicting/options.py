@@ -23,6 +23,7 @@ class PredictOptions:
         range: the limits that images are stretched between; None for those of the data the model was trained on.
         diameter: of the objects, in pixels: images are resized so that it becomes that of the training objects.
             "auto" estimates it for each image; None leaves images as they are.
+        invert: show the model dark for bright, for dark objects on a bright ground and a model of bright ones.
         plane: which plane of files that hold several.
     """
 
@@ -32,6 +33,7 @@ class PredictOptions:
     min_size: int = 0
     range: Range | None = None
     diameter: float | Literal["auto"] | None = None
+    invert: bool = False
     plane: PlaneChoice = field(default_factory=PlaneChoice)
 
 
@@ -45,6 +47,7 @@ class Settings:
     min_size: int
     range: Range
     diameter: float | Literal["auto"] | None
+    invert: bool
 
     @classmethod
     def of(cls, saved: SavedModel, asked: PredictOptions) -> Settings:
@@ -63,4 +66,4 @@ class Settings:
                 "--diameter: this model does not know the diameter of the objects it was trained on, as it has no "
                 "training or is of an earlier version. Resize the images yourself, or train it again."
             )
-        return cls(tile, overlap, flips, asked.min_size, limits, asked.diameter)
+        return cls(tile, overlap, flips, asked.min_size, limits, asked.diameter, asked.invert)

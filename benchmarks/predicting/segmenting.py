@@ -65,7 +65,7 @@ class ImageSegmenter:
         Raises:
             UserError: it does not fit into memory.
         """
-        found = self._all_objects(path, image)
+        found = self._all_objects(path, 1 - image if self.settings.invert else image)
         labels, scores = _without_small(without_strays(found.labels), found.scores, self.settings.min_size)
         return replace(found, labels=labels, scores=scores)
 

@@ -241,11 +241,12 @@ def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path])
         before = json.loads((out / PREDICT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         before = None
-    # Earlier versions stated fewer options; a diameter and a choice of plane are stated where there is one.
+    # Earlier versions stated fewer options; a diameter, a choice of plane and inversion, where there was one.
     same = (
         isinstance(before, dict)
         and all(described.get(name) == value for name, value in before.items())
         and all(before.get(name) == described.get(name) for name in ("diameter", *PlaneChoice.__dataclass_fields__))
+        and before.get("invert", False) == described["invert"]
     )
     if there and not same:
         raise UserError(

@@ -48,6 +48,7 @@ COPIES: dict[str, tuple[Callable[[Pixels], np.ndarray], float]] = {
     "16 bit": (lambda image: _whole(image, np.uint16), 1.0),
     "8 bit": (lambda image: _whole(image, np.uint8), 1.0),
     "inverted": (lambda image: _whole(1 - image, np.uint16), 1.0),
+    "inverted, --invert": (lambda image: _whole(1 - image, np.uint16), 1.0),
     **{f"rescaled by {factor}": (_rescaled(factor), factor) for factor in (0.33, 0.5, 0.75, 1.5, 2.0)},
 }
 """How the pixels of each copy are made, and its scale."""
@@ -69,7 +70,8 @@ def main() -> None:
         for name, (make, factor) in COPIES.items():
             cells = []
             for diameter in (None, "auto"):
-                pq = _score(arguments.model, samples, make, factor, diameter, Path(folder) / f"{name} {diameter}")
+                place = Path(folder) / f"{name} {diameter}"
+                pq = _score(arguments.model, samples, make, factor, place, diameter, invert=name.endswith("--invert"))
                 first = pq if first is None else first
                 cells += [f"{pq:.4f}", f"{pq - first:+.4f}"]
             print(f"{name:<18} {cells[0]:>9} {cells[1]:>8} {cells[2]:>16} {cells[3]:>8}", flush=True)
@@ -80,8 +82,10 @@ def _score(
     samples: list[Sample],
     make: Callable[[Pixels], np.ndarray],
     factor: float,
-    diameter: Literal["auto"] | None,
     folder: Path,
+    diameter: Literal["auto"] | None,
+    *,
+    invert: bool,
 ) -> float:
     paths = []
     for sample in samples:
@@ -93,7 +97,7 @@ def _score(
         truth = resize_labels(sample.labels, resized_shape(sample.labels.shape, factor))
         write_labels(folder / "truth" / f"{sample.id}.tif", truth)
         paths.append(path)
-    options = PredictOptions(diameter=diameter)
+    options = PredictOptions(diameter=diameter, invert=invert)
     for one in predict_images(model, paths, folder / "out", device="cpu", options=options):
         if one.problem:
             raise SystemExit(one.problem)

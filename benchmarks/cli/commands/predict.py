@@ -52,6 +52,9 @@ def predict(
         str | None,
         typer.Option("--diameter", help="Of the objects, in pixels, or auto: images are resized to what it knows."),
     ] = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Show it dark for bright: for dark objects and a model of bright ones.")
+    ] = False,
     channel: Annotated[
         str | None,
         typer.Option("--channel", help="Of several channels: a name, a number from 1 on, or rgb for three as colours."),
@@ -88,7 +91,7 @@ def predict(
     limits = None if range_ is None else checked_range(range_, "--range")
     exports = read_exports(export)
     size = checked_diameter(diameter, "--diameter")
-    options = PredictOptions(tile, overlap, flips, min_size, limits, size, PlaneChoice(channel, z, t, scene))
+    options = PredictOptions(tile, overlap, flips, min_size, limits, size, invert, PlaneChoice(channel, z, t, scene))
     segmented = predict_images(
         model,
         images,

@@ -221,6 +221,29 @@ def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
         predicted(tmp_path, options)
 
 
+def test_a_model_is_shown_the_negative_and_the_image_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def noted(segmenter: object, image: np.ndarray, *arguments: object, **options: object) -> Labelled:
+        seen.append(image)
+        return segment_with_scores(segmenter, image, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("benchmarks.predicting.segmenting.segment_with_scores", noted)
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 3)
+    predicted(tmp_path)
+    with pytest.raises(UserError, match="not made with this model and these options"):
+        predicted(tmp_path, PredictOptions(invert=True))
+    (found,) = predicted(tmp_path, PredictOptions(invert=True), overwrite=True).values()
+    assert np.array_equal(seen[1], 1 - seen[0]) and found.objects == 3, "watershed takes dark objects, too"
+    intensities = pd.read_csv(tmp_path / "out" / "objects.csv")["mean_intensity"]
+    assert intensities.tolist() == [1.0] * 3
+    with pytest.raises(UserError, match="not made with this model and these options"):
+        predicted(tmp_path)
+
+
 def test_a_diameter_needs_a_model_that_knows_that_of_its_objects(tmp_path: Path) -> None:
     saved_model(tmp_path)
     write_discs(tmp_path / "images" / "a.png", 2)
