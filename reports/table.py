@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pandas as pd
 from benchmarks.errors import UserError
 from benchmarks.files import spreadsheet_cell, write_atomic
 from reports.collect import TableResults
+from reports.figures.records import FigureRecord, read_record, record_paths
 from reports.frame import to_frame
 from reports.latex import combined_document, cost_fragment, document, fragment_names, table_fragment
 from reports.layout import FULL, Layout
@@ -72,10 +74,20 @@ def write_table(results: TableResults, out: Path, layout: Layout = FULL) -> Repo
 
 
 def write_combined(tables: Sequence[TableResults], out: Path) -> Path:
-    """Write OUT/reports/tables.tex, one LaTeX document of tables whose own reports are there already."""
+    """Write OUT/reports/tables.tex, one LaTeX document of tables and figures whose own reports are there already."""
     path = out / "reports" / "tables.tex"
-    write_atomic(path, combined_document(tables))
+    write_atomic(path, combined_document(tables, _drawn(out)))
     return path
+
+
+def _drawn(out: Path) -> list[FigureRecord]:
+    found = []
+    for path in record_paths(out):
+        with suppress(UserError):  # the HTML page says why it is not shown
+            record = read_record(path)
+            if (out / "reports" / record.pdf).is_file():
+                found.append(record)
+    return found
 
 
 def _for_spreadsheets(frame: pd.DataFrame) -> pd.DataFrame:

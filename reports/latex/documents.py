@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from reports.collect import TableResults
 from reports.costs import COST_NOTE, cost_table
+from reports.figures.records import FigureRecord
 from reports.latex.text import escape, table_line
 from reports.pictures import Picture
 
@@ -48,22 +50,35 @@ def cost_fragment(results: TableResults) -> str:
     )
 
 
-def combined_document(tables: Sequence[TableResults]) -> str:
-    """Write a document of all tables and then all costs; their fragments lie beside it.
+def combined_document(tables: Sequence[TableResults], drawn: Sequence[FigureRecord] = ()) -> str:
+    """Write a document of all tables, all figures and then all costs; what they are made of lies beside it.
 
-    Costs come last, so that the tables are numbered as in the paper.
+    Costs come last, so that the tables are numbered as in the paper; figures have the paper's numbers.
     """
     figures, costs = zip(*map(fragment_names, tables), strict=True) if tables else ((), ())
-    fragments = [*figures, *costs]
     return "\n".join(
         [
             PREAMBLE + r"\makeatletter\setlength{\@fptop}{0pt}\setlength{\@fpsep}{24pt}\makeatother",
             r"\begin{document}",
-            *(rf"\input{{{name}}}" for name in fragments),
+            *(rf"\input{{{name}}}" for name in figures),
+            *(line for record in drawn for line in _figure(record)),
+            *(rf"\input{{{name}}}" for name in costs),
             r"\end{document}",
             "",
         ]
     )
+
+
+def _figure(record: FigureRecord) -> list[str]:
+    number = re.search(r"\d+$", record.name)
+    return [
+        r"\begin{figure*}[p]",
+        r"\centering",
+        *([rf"\setcounter{{figure}}{{{int(number.group()) - 1}}}"] if number else []),
+        rf"\includegraphics[width=\linewidth,height=0.7\textheight,keepaspectratio]{{{record.pdf}}}",
+        rf"\caption{{\small {escape(record.title)}. {escape(record.caption)}}}",
+        r"\end{figure*}",
+    ]
 
 
 def fragment_names(results: TableResults) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import shutil
 import subprocess
@@ -11,11 +12,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 from synthesis import edit_result, fail, synthesise_scores
 
 from benchmarks.files import write_atomic
 from benchmarks.plan.tables import list_tables
 from reports.collect import collect
+from reports.figures.records import FigureRecord
 from reports.latex import PREAMBLE, combined_document, cost_fragment, escape, fragment_names, table_fragment
 from reports.layout import Layout
 from reports.published import PUBLISHED
@@ -217,13 +220,25 @@ def test_the_fragment_fits_a_paper_of_two_columns(three_seeds: Path) -> None:
     assert "Overfull \\hbox" not in (folder / "paper.log").read_text(errors="replace")
 
 
-def test_tables_come_first_and_then_their_costs(tmp_path: Path) -> None:
+def test_tables_come_first_then_figures_and_then_costs(tmp_path: Path) -> None:
     synthesise_scores(tmp_path, tables=["table3", "table4"], seeds=1, images=3)
-    text = combined_document([collect(tmp_path, name) for name in ("table3", "table4")])
-    assert re.findall(r"\\input\{(.*?)\}", text) == [
-        "table3.tex", "table4.tex", "table3_costs.tex", "table4_costs.tex"
+    record = FigureRecord(name="figure4", title="Masks", caption="50 % of _all_.", picture="a.png", pdf="a.pdf")
+    text = combined_document([collect(tmp_path, name) for name in ("table3", "table4")], [record])
+    assert re.findall(r"\\(?:input|includegraphics\[.*?\])\{(.*?)\}", text) == [
+        "table3.tex", "table4.tex", "a.pdf", "table3_costs.tex", "table4_costs.tex"
     ]  # fmt: skip
+    assert r"\setcounter{figure}{3}" in text and escape(record.caption) in text
     assert r"\input" not in combined_document([])
+
+
+def test_only_figures_whose_picture_is_there_are_in_the_document(tmp_path: Path) -> None:
+    draw_a_figure(tmp_path, "figure3")
+    draw_a_figure(tmp_path, "figure5")
+    (tmp_path / "reports" / "figure5.pdf").unlink()
+    (tmp_path / "figures" / "figure1").mkdir()
+    (tmp_path / "figures" / "figure1" / "figure.json").write_text("{")
+    text = write_combined([], tmp_path).read_text()
+    assert re.findall(r"figure\d\.pdf", text) == ["figure3.pdf"]
 
 
 @needs_pdflatex
@@ -234,6 +249,8 @@ def test_all_eight_tables_compile_into_one_document(tmp_path: Path) -> None:
         figures, costs = fragment_names(results)
         write_atomic(tmp_path / "reports" / figures, table_fragment(results))
         write_atomic(tmp_path / "reports" / costs, cost_fragment(results))
+    for name in ("figure3", "figure5"):
+        draw_a_figure(tmp_path, name)
     path = write_combined(tables, tmp_path)
     text = compile_latex(path.parent, path.name)
     log = path.with_suffix(".log").read_text(errors="replace")
@@ -242,6 +259,16 @@ def test_all_eight_tables_compile_into_one_document(tmp_path: Path) -> None:
     for number, results in enumerate(tables, 1):
         opening = " ".join(results.spec.caption.split()[:3])
         assert f"Table {number}: {opening}" in " ".join(text.split())
+    for number in (3, 5):
+        assert f"Figure {number}: Masks. 50 % of _all_." in " ".join(text.split())
+
+
+def draw_a_figure(out: Path, name: str) -> None:
+    """A figure's record and its picture as PDF."""
+    record = {"name": name, "title": "Masks", "caption": "50 % of _all_.", "picture": f"{name}.png"}
+    write_atomic(out / "figures" / name / "figure.json", json.dumps(record | {"pdf": f"{name}.pdf"}))
+    (out / "reports").mkdir(exist_ok=True)
+    Image.new("RGB", (90, 60)).save(out / "reports" / f"{name}.pdf")
 
 
 def compile_latex(folder: Path, name: str) -> str:
