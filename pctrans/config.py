@@ -72,6 +72,9 @@ class InferenceConfig(ThresholdConfig):
     """Masks and final objects of at most this many pixels are dropped."""
     containment_threshold: float | None = Field(None, gt=0, le=1)
     """Drop a group of which at least this share lies inside a larger one (CVPPP: 0.72); None keeps all."""
+    semantic_threshold: float | None = Field(None, gt=0, lt=1, exclude_if=lambda value: value is None)
+    """Drop an object whose mean probability of foreground, by the semantic branch, is below this; None keeps all. Not
+    in the paper: see `pctrans.foreground`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -145,6 +148,8 @@ class PCTransConfig(Config):
 
     @model_validator(mode="after")
     def _check(self) -> PCTransConfig:
+        if self.inference.semantic_threshold is not None and not self.loss_weights.semantic:
+            raise ValueError("inference.semantic_threshold needs the semantic branch: loss_weights.semantic above 0")
         if self.hidden_dim % self.num_heads:
             raise ValueError(f"hidden_dim {self.hidden_dim} is no multiple of num_heads {self.num_heads}")
         if self.relative_coordinates and self.mask_head == "inner_product":

@@ -44,7 +44,15 @@ def confidence_of(labels: Tensor, scores: Tensor) -> Tensor:
 
 def drop_small(labels: Tensor, min_area: int) -> Tensor:
     """Remove objects of at most `min_area` pixels from one label map (H, W) and number the rest 1..K, in order."""
-    areas = torch.bincount(labels.flatten())
-    keep = areas > min_area
+    return keep_objects(labels, torch.bincount(labels.flatten()) > min_area)
+
+
+def keep_objects(labels: Tensor, keep: Tensor) -> Tensor:
+    """Remove objects from one label map (H, W) and number the rest 1..K, in order.
+
+    Args:
+        keep: (K + 1,) bool, by id; of the background it says nothing.
+    """
+    keep = keep.clone()
     keep[0] = False
     return (keep.cumsum(0) * keep)[labels]

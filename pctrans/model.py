@@ -15,9 +15,10 @@ from pctrans.backbone import Backbone
 from pctrans.config import InferenceConfig, PCTransConfig
 from pctrans.criterion import EMBEDDING_STRIDE, comparison_map, weighted_losses
 from pctrans.decoder import Prediction, QueryDecoder
+from pctrans.foreground import drop_unsupported
 from pctrans.hub import config_coder
 from pctrans.images import Normalise, pad_to_multiple
-from pctrans.inference import cluster_then_average, cluster_with_confidence
+from pctrans.inference import cluster_with_confidence
 from pctrans.inspection import DECODER_STRIDES, MASK_STRIDE, Inspection, cut, last_call
 from pctrans.layers import conv_norm
 from pctrans.pixel_decoder import PixelDecoder
@@ -119,30 +120,43 @@ class PCTrans(
         return self.decide(self.evidence(images), (images.shape[-2], images.shape[-1]), self.config.inference)
 
     @torch.no_grad()
-    def evidence(self, images: Tensor) -> tuple[Tensor]:
-        """The last mask logits (B, N, H / 4, W / 4), float32, sizes rounded up, of images (B, 3, H, W) in [0, 1]."""
-        masks = comparison_map(self(pad_to_multiple(images)).predictions[-1].mask_logits, self.config)
-        return (cut(masks, (images.shape[-2], images.shape[-1]), MASK_STRIDE),)
+    def evidence(self, images: Tensor) -> tuple[Tensor, ...]:
+        """What decides about images (B, 3, H, W) in [0, 1]; float32, sizes rounded up.
+
+        Returns:
+            The last mask logits (B, N, H / 4, W / 4); where there is a semantic branch, its logits (B, H / 8, W / 8).
+        """
+        size = (images.shape[-2], images.shape[-1])
+        output = self(pad_to_multiple(images))
+        masks = cut(comparison_map(output.predictions[-1].mask_logits, self.config), size, MASK_STRIDE)
+        if output.semantic_logits is None:
+            return (masks,)
+        return masks, cut(output.semantic_logits.float(), size, EMBEDDING_STRIDE)
 
     @torch.no_grad()
     def decide(self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: InferenceConfig) -> Tensor:
         """Instance maps (B, H, W) int64 from the `evidence` of images of `size` (H, W): 0 background, ids 1..K."""
-        (masks,) = evidence
-        covered = (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE)
-        with torch.autocast(masks.device.type, enabled=False):
-            maps = [cluster_then_average(m, covered, inference) for m in masks]
-        return torch.stack(maps)[:, : size[0], : size[1]]
+        return self._decide(evidence, size, inference)[0]
 
     @torch.no_grad()
     def segment_with_confidence(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The maps of `segment`, and the mean soft value of each pixel's group, (B, H, W) float32 in [0, 1]."""
-        (masks,) = self.evidence(images)
+        size = (images.shape[-2], images.shape[-1])
+        return self._decide(self.evidence(images), size, self.config.inference)
+
+    def _decide(
+        self, evidence: tuple[Tensor, ...], size: tuple[int, int], inference: InferenceConfig
+    ) -> tuple[Tensor, Tensor]:
+        masks, *semantic = evidence
         covered = (masks.shape[-2] * MASK_STRIDE, masks.shape[-1] * MASK_STRIDE)
         with torch.autocast(masks.device.type, enabled=False):
-            found = [cluster_with_confidence(m, covered, self.config.inference) for m in masks]
-        maps, confidence = map(torch.stack, zip(*found, strict=True))
-        height, width = images.shape[-2:]
-        return maps[:, :height, :width], confidence[:, :height, :width]
+            found = [cluster_with_confidence(m, covered, inference) for m in masks]
+            maps, confidence = map(torch.stack, zip(*found, strict=True))
+            if inference.semantic_threshold is not None:
+                (logits,) = semantic
+                supported = zip(maps, logits, strict=True)
+                maps = torch.stack([drop_unsupported(*one, inference.semantic_threshold) for one in supported])
+        return maps[:, : size[0], : size[1]], confidence[:, : size[0], : size[1]]
 
     @torch.no_grad()
     def inspect(self, images: Tensor) -> Inspection:

@@ -72,13 +72,15 @@ def test_an_inspected_model_forgets_the_call(tiny: PCTransConfig) -> None:
 
 
 def test_instance_maps_of_images_of_any_size(tiny: PCTransConfig) -> None:
-    """Evidence is the last masks at 1/4, cut; objects are cut to the image's pixels."""
+    """Evidence is the last masks at 1/4 and the semantic logits at 1/8, cut; objects are cut to the image's pixels."""
     thresholds = InferenceConfig(min_area=5, group_threshold=0.6)
     changes = {"inference": thresholds, "coordinate_unit": 32.0}  # which makes masks that are several objects
     model, images, output = looked_at(tiny.model_copy(update=changes), seed=1)
     masks = bilinear(output.predictions[-1].mask_logits, (16, 24))[..., :10, :18]
-    [evidence] = model.evidence(images)
+    evidence, semantic = model.evidence(images)
     torch.testing.assert_close(evidence, masks)
+    assert output.semantic_logits is not None
+    assert torch.equal(semantic, output.semantic_logits[..., :5, :9])
     expected = torch.stack([literal_instances(m, (40, 72), thresholds) for m in evidence])[:, : SIZE[0], : SIZE[1]]
     assert expected.amax((1, 2)).min() > 1
     assert torch.equal(model.segment(images), expected)

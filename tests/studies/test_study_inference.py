@@ -24,7 +24,7 @@ from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder
 from benchmarks.store.models.saved_model import load_model
 from pctrans.config import InferenceConfig
-from pctrans.inference import cluster_then_average
+from pctrans.inference import cluster_with_confidence
 from studies.inference.final_look import look_at_test, read_look
 from studies.inference.plan import InferencePlan, data_of, plan_inference
 from studies.page import facts
@@ -105,7 +105,7 @@ def test_label_maps_are_those_of_the_network(
     model = load_model(finished / "model", "cpu").segmenter
     model.config = model.config.model_copy(update={"inference": config})  # type: ignore[attr-defined]
     monkeypatch.setattr(
-        pctrans.model, "cluster_then_average", lambda m, size, c: cluster_then_average(m.half(), size, c)
+        pctrans.model, "cluster_with_confidence", lambda m, size, c: cluster_with_confidence(m.half(), size, c)
     )
     for id in dataset.ids("val"):
         expected = segment_sample(model, dataset.load(id).image, plan.job.tile, plan.job.testing, "cpu", "float32")
