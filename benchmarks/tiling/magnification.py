@@ -24,7 +24,7 @@ Segment = Callable[[np.ndarray], Labelled]
 ROUNDS = 4
 SETTLED = 0.1
 """An estimate that changes by less than this share is taken: a tenth of a diameter makes no difference to a model."""
-CLOSE = 1.2
+CLOSE = 1.3
 """Objects at most so many times larger or smaller than the model knows are best left as they are (docs/nuclei.md)."""
 MOST = 8.0
 """An estimate that asks for more is not believed: specks or the whole ground were taken for objects."""

@@ -130,7 +130,7 @@ def test_a_diameter_is_estimated_from_what_is_found(diameter: float) -> None:
     assert all(height <= 1.25 * first[0] for height, _ in model.shapes), "but for a last correction"
 
 
-@pytest.mark.parametrize("diameter", [KNOWN / 1.15, KNOWN * 1.15])
+@pytest.mark.parametrize("diameter", [KNOWN / 1.25, KNOWN * 1.25])
 def test_objects_of_about_the_known_size_are_left_as_they_are(diameter: float) -> None:
     model = Picky()
     assert estimate_diameter(model, discs(diameter, spacing=int(diameter * 1.6)), KNOWN) == KNOWN
