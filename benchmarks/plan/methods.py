@@ -289,9 +289,11 @@ def describe(error: ValidationError, what: str) -> str:
     """A validation error in the user's terms: one line a problem, with the path of the field."""
     lines = []
     for problem in error.errors(include_url=False):
-        path = ".".join(str(part) for part in problem["loc"]) or "(whole)"
+        path = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             lines.append(f"  {path}: there is no such field")
+        elif isinstance(problem["input"], Mapping):  # fields that do not fit each other, which the message names
+            lines.append(f"  {f'{path}: ' if path else ''}{problem['msg'].removeprefix('Value error, ')}")
         else:
             lines.append(f"  {path}: {problem['msg']}, got {problem['input']!r}")
     return f"The {what} is not valid:\n" + "\n".join(lines)

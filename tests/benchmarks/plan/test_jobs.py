@@ -131,6 +131,7 @@ def test_the_paper_scale_is_the_paper_s() -> None:
         ({"augmentation": "plants"}, "no augmentation 'plants'"),
         ({"augmentation": {"rotate": True}}, r"augmentation\.rotate"),
         ({"training": {"batch_size": 4, "micro_batch_size": 3}}, "no multiple"),
+        ({"model": {"num_heads": 5}}, r"not valid:\n  hidden_dim 64 is no multiple of num_heads 5$"),
     ],
 )
 def test_wrong_overrides_are_named(overrides: dict, message: str) -> None:
