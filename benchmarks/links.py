@@ -8,8 +8,11 @@ from typing import IO
 
 from benchmarks.errors import UserError
 
-FOLDERS = ("figures", "jobs", "labels", "mlflow-artifacts", "overlays", "reports", "runs", "slurm", "studies")
-"""What commands write below an --out folder."""
+FOLDERS = (
+    *("figures", "jobs", "mlflow-artifacts", "reports", "runs", "slurm", "studies"),
+    *("labels", "scores", "overlays", "imagej", "rois", "geojson"),
+)
+"""What commands write below an --out folder; the second line is of `predict`."""
 
 
 def open_without_links(path: Path) -> IO[bytes]:

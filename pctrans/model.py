@@ -65,7 +65,9 @@ class PCTrans(
         Raises:
             ValueError: weights are lacking, or are of another model.
         """
-        place = built_in_model(pretrained_model_name_or_path) or pretrained_model_name_or_path
+        place = pretrained_model_name_or_path  # a Path is a folder: it forgets that it began with ./
+        if isinstance(place, str):
+            place = built_in_model(place) or place
         return super().from_pretrained(place, **options)
 
     @classmethod

@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from benchmarks.plan.job import Job
     from benchmarks.plan.starting import StartingModel
 
+
+def model_place(text: str) -> Path:
+    """Read where a model lies: the bare name of a built-in one is that, and text with a slash is a folder.
+
+    A path forgets that it began with `./` or ended in `/`, so a folder with a built-in model's name becomes absolute.
+    """
+    from pctrans.pretrained import built_in_model
+
+    path = Path(text)
+    if built_in_model(path) is None:
+        return path
+    if text != str(path):
+        return path.absolute()
+    if path.exists():
+        typer.echo(f"note: {text} is the model that comes with the package; the folder here is ./{text}", err=True)
+    return path
+
+
 OUT_HELP = "Folder of results; made if needed, continued if there."
 
 

@@ -18,7 +18,7 @@ from benchmarks.files import exclusive
 from benchmarks.links import refuse_outside
 from benchmarks.plan.expansion import Plan
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when a change of the code changes the data of an unchanged figure."""
 
 

@@ -150,8 +150,8 @@ def enlarged(maps: np.ndarray, stride: int, size: tuple[int, int]) -> np.ndarray
 
 
 def soft_mask(logits: Tensor, stride: int, size: tuple[int, int]) -> np.ndarray:
-    """Compute one query's mask probability (*size) float32 from its logits (h, w), interpolated as in segmentation."""
-    soft = torch.nn.functional.interpolate(
-        logits.sigmoid()[None, None], scale_factor=stride, mode="bilinear", align_corners=False
+    """Compute one query's mask probability (*size) float32 from its logits (h, w), enlarged as in segmentation."""
+    enlarged = torch.nn.functional.interpolate(
+        logits[None, None].float(), scale_factor=stride, mode="bilinear", align_corners=False
     )
-    return soft[0, 0, : size[0], : size[1]].numpy().astype(np.float32)
+    return enlarged.sigmoid()[0, 0, : size[0], : size[1]].numpy().astype(np.float32)

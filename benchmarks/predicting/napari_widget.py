@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.data.normalisation import normalise
+from benchmarks.data.normalisation import grey_if_equal, normalise
 from benchmarks.errors import UserError
 from benchmarks.machine.environment import choose_device
 from benchmarks.predicting.options import PredictOptions, Settings
 from benchmarks.predicting.segmenting import ImageSegmenter
-from benchmarks.store.models.saved_model import SavedModel, load_model
+from benchmarks.store.models.saved_model import SavedModel, find_model, load_model
 
 if TYPE_CHECKING:
     import napari.types
@@ -38,22 +38,25 @@ def segment_layer(
     Raises:
         UserError: the layer is no single plane, or there is no such model.
     """
-    saved = _loaded(model)
+    folder = find_model(Path(model)).resolve()
+    written = tuple(file.stat().st_mtime_ns for file in sorted(folder.glob("*.*")))
+    saved = _loaded(folder, written)
     settings = Settings.of(saved, PredictOptions(diameter=diameter or None, invert=invert))
     pixels = normalise(_plane(np.asarray(image)), _LAYER, settings.range)
     return ImageSegmenter(saved, settings, choose_device("auto")).segment(Path(_LAYER), pixels).labels
 
 
-@lru_cache(maxsize=2)
-def _loaded(model: str) -> SavedModel:
-    return load_model(Path(model), choose_device("auto"))
+@lru_cache(maxsize=1)
+def _loaded(folder: Path, written: tuple[int, ...]) -> SavedModel:
+    """The model of a folder whose files were last written at these times."""
+    return load_model(folder, choose_device("auto"))
 
 
 def _plane(array: np.ndarray) -> np.ndarray:
     if array.ndim == 2:
         return array
     if array.ndim == 3 and array.shape[-1] in (3, 4):
-        return array[..., :3]
+        return grey_if_equal(array[..., :3])
     raise UserError(
         f"{_LAYER} has the shape {array.shape}: expected one plane, (height, width) or with 3 or 4 colours last. "
         "Make a layer of the plane first (Layers > Slice, or a projection)."

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.contract import Scoring
 from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
+from benchmarks.plan.settings import WHOLE
 from benchmarks.predicting.options import Settings
 from benchmarks.predicting.strays import without_strays
 from benchmarks.run.prediction import Labelled, segment_with_scores
@@ -73,8 +74,9 @@ class ImageSegmenter:
         saved, settings = self.saved, self.settings
         testing = saved.testing.model_copy(update={"flips": settings.flips, "overlap": settings.overlap})
         height, width = image.shape[1:]
+        tiles = "whole" if settings.tile == WHOLE else f"in tiles of {settings.tile}"
         with explaining_lack_of_memory(
-            f"{path}: segmenting its {height}×{width} pixels in tiles of {settings.tile}",
+            f"{path}: segmenting its {height}×{width} pixels {tiles}",
             "Take a smaller --tile, or cut the image into parts.",
         ):
 

@@ -84,7 +84,7 @@ def predict_images(
     chosen = {name: value for name, value in asdict(settings).items() if value is not None}
     described = {"model": _digest(model), **chosen, **options.plane.made()}
     if not overwrite:
-        _refuse_others(out, described, images)
+        _refuse_others(out, described)
     for folder in (out, out / "labels", out / "scores", out / "overlays"):
         remove_leftovers(folder)
     write_json(out / PREDICT_FILE, described)
@@ -104,6 +104,12 @@ def predict_images(
     table = pd.DataFrame(rows, columns=["image", *measurement_columns(intensity=True), "score", *micrometres])
     write_atomic(out / "objects.csv", table.to_csv(index=False))
     exporter.finish()
+
+
+def labels_of_others(out: Path, images: Sequence[Path]) -> int:
+    """How many label maps of earlier calls are of other images than these, which alone are in objects.csv."""
+    stems = {image_stem(path.name) for path in images}
+    return sum(path.stem not in stems for path in (out / "labels").glob("*.tif"))
 
 
 @dataclass(frozen=True)
@@ -229,14 +235,13 @@ def _digest(model: Path) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files if file.is_file())).hexdigest()
 
 
-def _refuse_others(out: Path, described: dict[str, Any], images: Sequence[Path]) -> None:
-    """Refuse to mix label maps of one folder that were made with other models or options.
+def _refuse_others(out: Path, described: dict[str, Any]) -> None:
+    """Refuse to mix label maps of one folder that were made with other models or options, of whichever images.
 
     Raises:
         UserError: there are some.
     """
-    there = {out / "labels" / f"{image_stem(path.name)}.tif" for path in images}
-    there = {target for target in there if target.exists()}
+    there = list((out / "labels").glob("*.tif"))
     try:
         before = json.loads((out / PREDICT_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):

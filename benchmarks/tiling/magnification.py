@@ -124,7 +124,8 @@ def estimate_diameter(segment: Segment, image: np.ndarray, trained: float) -> fl
         trained: diameter of the objects that the model was trained on, in pixels.
 
     Returns:
-        `trained` where the objects are about that large; None where nothing was found, or nothing to be believed.
+        `trained` where the objects are about that large; None where nothing was found, as the image is or resized, or
+        nothing to be believed.
     """
     factor, part = 1.0, image
     for _ in range(ROUNDS):
@@ -132,7 +133,7 @@ def estimate_diameter(segment: Segment, image: np.ndarray, trained: float) -> fl
         whole = labels if part is image else clear_border(labels)  # where a part was cut out, so were objects
         diameter = median_diameter([whole]) or median_diameter([labels])
         if diameter is None:
-            return None if factor == 1 else trained / factor
+            return None
         found = trained / diameter
         if factor == 1 and 1 / CLOSE <= found <= CLOSE:
             return trained

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.options import Device, Out
+from benchmarks.cli.options import Device, Out, model_place
 
 
 class Components(StrEnum):
@@ -26,7 +26,12 @@ class Components(StrEnum):
 
 def predict(
     model: Annotated[
-        Path, typer.Argument(help="nuclei, which is built in; OUT of `train`, a job's folder, or its model folder.")
+        Path,
+        typer.Argument(
+            parser=model_place,
+            metavar="MODEL",
+            help="nuclei, which is built in; OUT of `train`, a job's folder, or its model folder.",
+        ),
     ],
     inputs: Annotated[
         list[str], typer.Argument(help="Images: files, folders or globs; PNG, TIFF, JPEG, ND2, LIF, OME-Zarr, CZI.")
@@ -83,7 +88,7 @@ def predict(
     from benchmarks.machine.terminal import text_console
     from benchmarks.predicting.input_images import find_images
     from benchmarks.predicting.options import PredictOptions
-    from benchmarks.predicting.user_images import predict_images
+    from benchmarks.predicting.user_images import labels_of_others, predict_images
     from benchmarks.tiling.magnification import checked_diameter
 
     console = text_console()
@@ -108,6 +113,11 @@ def predict(
         for line in one.told:
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(f"{len(images) - failed} images, {objects} objects", highlight=False)
+    if others := labels_of_others(out, images):
+        console.print(
+            f"note: {others} label maps of earlier calls are of other images; objects.csv has those of this call only.",
+            highlight=False,
+        )
     scores = [out / "scores"] if (out / "scores").is_dir() else []  # which not every method gives
     for path in (out / "labels", *scores, out / "overlays", out / "objects.csv", *export_paths(out, exports)):
         console.print(f"  {path}", markup=False, highlight=False)

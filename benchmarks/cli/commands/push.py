@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from benchmarks.cli.options import model_place
+
 
 def push(
-    model: Annotated[Path, typer.Argument(help="OUT of `train`, a job's folder, or its model folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            parser=model_place, metavar="MODEL", help="OUT of `train`, a job's folder, or its model folder."
+        ),
+    ],
     to: Annotated[str, typer.Option("--to", metavar="USER/NAME", help="Repository on the hub; made if needed.")],
     private: Annotated[bool, typer.Option("--private", help="If it has to be made: for you alone.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
@@ -33,7 +40,12 @@ def push(
 
 
 def pack(
-    model: Annotated[Path, typer.Argument(help="OUT of `train`, a job's folder, or its model folder.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            parser=model_place, metavar="MODEL", help="OUT of `train`, a job's folder, or its model folder."
+        ),
+    ],
     to: Annotated[Path, typer.Option("--to", help="Folder to make, for `predict` as the model itself.")],
 ) -> None:
     """Copy a saved model with its weights in half precision: half the size, to give away."""

@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.cli.executor_choice import ExecutorChoice
 from benchmarks.cli.option_groups import grouped
-from benchmarks.cli.options import JobOptions, Out, Scale, Seeds, TrackingUri, default_scale
+from benchmarks.cli.options import JobOptions, Out, Scale, Seeds, TrackingUri, default_scale, model_place
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +32,13 @@ def study(
         typer.Option("--storage", help="Optuna storage URL that other machines join. Default: a file in OUT."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="Finished model, of a study without training such as `inference`.")
+        Path | None,
+        typer.Option(
+            "--model",
+            parser=model_place,
+            metavar="MODEL",
+            help="Finished model, of a study without training such as `inference`.",
+        ),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try failed trials again, once their cause is mended.")

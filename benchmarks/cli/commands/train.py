@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.cli.executor_choice import ExecutorChoice
 from benchmarks.cli.option_groups import grouped, without
-from benchmarks.cli.options import JobOptions, Out, Scale, TrackingUri, one_job
+from benchmarks.cli.options import JobOptions, Out, Scale, TrackingUri, model_place, one_job
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def train(
         Path | None,
         typer.Option(
             "--from",
+            parser=model_place,
             metavar="MODEL",
             help="Start from the weights of a trained model, with its method and architecture: OUT of `train`, a job's "
             "folder, its model folder, or the name of a built-in model.",

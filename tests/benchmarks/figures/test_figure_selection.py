@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -106,4 +108,5 @@ def test_masks_are_interpolated_and_cut() -> None:
     soft = soft_mask(logits, 4, (7, 6))
     assert soft.shape == (7, 6)
     assert soft[:, 0] == pytest.approx(0.5) and (np.diff(soft[0]) >= 0).all()
+    assert soft[0, 3] == pytest.approx(1 / (1 + math.exp(-4 * 0.375))), "logits are, as in segmentation"
     assert enlarged(np.array([[1, 2], [3, 4]]), 3, (4, 5)).tolist() == [[1, 1, 1, 2, 2]] * 3 + [[3, 3, 3, 4, 4]]

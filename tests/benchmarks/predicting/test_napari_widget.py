@@ -44,6 +44,9 @@ def test_alpha_is_left_out_and_stacks_are_refused() -> None:
     grey = (nuclei() // 10).astype(np.uint8)
     colour = np.stack([grey, grey, grey, np.full_like(grey, 255)], axis=-1)
     assert np.array_equal(segment_layer(colour), segment_layer(colour[..., :3]))
+    faint = colour.copy()
+    faint[..., :3] = grey[..., None] // 5  # a screenshot: grey is stretched as predict stretches it, not divided by 255
+    assert np.array_equal(segment_layer(faint), segment_layer(grey // 5))
     with pytest.raises(UserError, match=r"shape \(5, 100, 130\): expected one plane"):
         segment_layer(np.stack([grey] * 5))
 

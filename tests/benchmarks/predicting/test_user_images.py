@@ -20,7 +20,7 @@ from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
 from benchmarks.predicting.options import PredictOptions
 from benchmarks.predicting.segmenting import drop_small
-from benchmarks.predicting.user_images import Predicted, predict_images
+from benchmarks.predicting.user_images import Predicted, labels_of_others, predict_images
 from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.store.models.saved_model import load_model, save_model
 
@@ -219,6 +219,24 @@ def test_images_of_another_magnification_are_resized_to_what_the_model_knows(
     predicted(tmp_path, overwrite=True)
     with pytest.raises(UserError, match="not made with this model and these options"):
         predicted(tmp_path, options)
+
+
+def test_a_folder_of_results_is_of_one_model_and_one_choice_whatever_the_images(tmp_path: Path) -> None:
+    saved_model(tmp_path)
+    for name in ("a", "b"):
+        write_discs(tmp_path / "images" / f"{name}.png", 2)
+    first, second = sorted((tmp_path / "images").iterdir())
+
+    def segmented(image: Path, options: PredictOptions) -> None:
+        list(predict_images(tmp_path / "model", [image], tmp_path / "out", device="cpu", options=options))
+
+    segmented(first, PredictOptions())
+    with pytest.raises(UserError, match=r"a\.tif is there already"):
+        segmented(second, PredictOptions(min_size=3))
+    segmented(second, PredictOptions())
+    assert measured(tmp_path) == ["b.png"] * 2
+    assert labels_of_others(tmp_path / "out", [second]) == 1
+    assert labels_of_others(tmp_path / "out", [first, second]) == 0
 
 
 def test_a_model_is_shown_the_negative_and_the_image_is_measured(

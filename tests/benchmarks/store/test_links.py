@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from benchmarks.errors import UserError
+from benchmarks.exports.choice import Export
+from benchmarks.exports.writing import export_paths
 from benchmarks.files import exclusive
 from benchmarks.links import FOLDERS, refuse_linked_folders
 from benchmarks.store.job_folder import JobFolder
@@ -75,6 +78,12 @@ def test_out_itself_may_be_a_link(tmp_path: Path) -> None:
     with JobFolder.named(KEY, tmp_path / "out").lock() as mine:
         assert mine
     assert refuse_linked_folders(tmp_path / "out") == tmp_path / "out"
+
+
+def test_all_folders_of_exports_are_looked_at() -> None:
+    out = Path("out")
+    made = export_paths(out, get_args(Export))
+    assert {path.name for path in made if not path.suffix} <= set(FOLDERS)
 
 
 @pytest.mark.parametrize("name", FOLDERS)

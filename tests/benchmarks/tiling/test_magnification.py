@@ -137,6 +137,13 @@ def test_objects_of_about_the_known_size_are_left_as_they_are(diameter: float) -
     assert len(model.shapes) == 1
 
 
+def test_a_size_at_which_nothing_is_found_is_not_taken() -> None:
+    def segment(image: np.ndarray) -> tuple[np.ndarray, None]:
+        return np.full(image.shape[1:], int(image.shape[1] == 60), np.int32), None
+
+    assert estimate_diameter(segment, np.zeros((3, 60, 60), np.float32), KNOWN) is None
+
+
 @pytest.mark.parametrize("diameter", [1, 400])
 def test_specks_or_the_ground_are_no_objects_to_judge_a_size_by(diameter: int) -> None:
     image = discs(diameter, spacing=2 * diameter, count=2)
