@@ -1,4 +1,4 @@
-"""The aggregated Jaccard index and its two variants.
+"""The aggregated Jaccard index and its variants.
 
 Kumar et al., "A Dataset and a Technique for Generalized Nuclear Segmentation for Computational Pathology",
 IEEE TMI 2017, algorithm 1; AJI+: Graham et al., "HoVer-Net", Medical Image Analysis 2019.
@@ -36,7 +36,7 @@ def aji_plus(table: ContingencyTable) -> float:
     Unassigned truths and predictions add their areas to the denominator. Where several assignments reach
     the highest total, one of them is used.
     """
-    return _aggregate(table, _best_assignment(table))
+    return _aggregate(table, _best_assignment(table, table.ious))
 
 
 def aji_pea(table: ContingencyTable) -> float:
@@ -66,6 +66,19 @@ def aji_pea(table: ContingencyTable) -> float:
     return ratio(intersection, union + table.prediction_areas[~taken].sum())
 
 
+def aji_cellpose(table: ContingencyTable) -> float:
+    """Return what Cellpose's `metrics.aggregated_jaccard_index` calls AJI, to compare with figures made by it.
+
+    Σ intersection over pairs of a one-to-one assignment, over the pixels that are foreground in either map. As many
+    pairs as possible have an IoU of at least 0.5, then the total IoU is the highest; where several assignments reach
+    that, one of them is used.
+    """
+    fewest = max(1, min(table.num_truth, table.num_predicted))
+    pairs = _best_assignment(table, (table.ious >= 0.5) + table.ious / (2 * fewest))
+    shared = table.intersections.sum()  # pixels that are foreground in both
+    return ratio(table.intersections[pairs].sum(), table.truth_areas.sum() + table.prediction_areas.sum() - shared)
+
+
 def _aggregate(table: ContingencyTable, pairs: NDArray[np.integer]) -> float:
     """Return Σ intersection / Σ union of the pairs, with the areas of what is in none in the denominator."""
     lone_truth, lone_prediction = np.ones(table.num_truth, bool), np.ones(table.num_predicted, bool)
@@ -75,14 +88,14 @@ def _aggregate(table: ContingencyTable, pairs: NDArray[np.integer]) -> float:
     return ratio(table.intersections[pairs].sum(), table.unions[pairs].sum() + alone)
 
 
-def _best_assignment(table: ContingencyTable) -> NDArray[np.integer]:
-    """Return the pairs of a one-to-one assignment of the highest total IoU."""
+def _best_assignment(table: ContingencyTable, gains: NDArray[np.float64]) -> NDArray[np.integer]:
+    """Return the pairs of a one-to-one assignment of the highest total gain; gains (M,) are positive."""
     if not len(table.intersections):
         return np.empty(0, np.int64)
     shape = (table.num_truth, table.num_predicted)
     # SciPy's sparse solver gives every row a column: one of its own, of weight 0, lets a truth stay alone.
     # Its zeros are no edges, hence one more on all weights, which shifts each full assignment equally.
-    gains = csr_array((1 + table.ious, (table.truth_index, table.prediction_index)), shape)
-    weights = hstack([gains, identity(table.num_truth)])
+    shifted = csr_array((1 + gains, (table.truth_index, table.prediction_index)), shape)
+    weights = hstack([shifted, identity(table.num_truth)])
     _, column_of = min_weight_full_bipartite_matching(weights, maximize=True)  # truth by truth
     return np.flatnonzero(column_of[table.truth_index] == table.prediction_index)

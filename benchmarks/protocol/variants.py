@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from benchmarks.metrics import METRICS, ContingencyTable
-from benchmarks.metrics.aji import aji_pea, aji_plus
+from benchmarks.metrics.aji import aji_cellpose, aji_pea, aji_plus
 from benchmarks.metrics.dice import dice_zero_if_empty, symmetric_best_dice_max
 from benchmarks.metrics.matching import f1_at_least_half, panoptic_quality_at_least_half
 
@@ -72,6 +72,14 @@ SINGLE_CHANGES = (
         "first prediction",
         source=_RELEASED,
         metrics={"aji": aji_pea},
+    ),
+    Variant(
+        name="aji_cellpose",
+        title="Cellpose's AJI",
+        what="AJI with a one-to-one assignment that has as many pairs of IoU ≥ 0.5 as possible, over the pixels that "
+        "are foreground in either map",
+        source="Stringer et al., Cellpose, 2021: metrics.aggregated_jaccard_index",
+        metrics={"aji": aji_cellpose},
     ),
     Variant(
         name="dice_empty_0",

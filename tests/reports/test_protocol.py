@@ -242,7 +242,7 @@ def test_both_decodings_of_bbbc039(tmp_path: Path, own: str) -> None:
             edit_result(out, path.name, name, own)
     document = protocol_document(rescore_table(collect(out, "table4"), out))
     other = {"pea": "decoding_official", "official": "decoding_pea"}[own]
-    assert [variant["name"] for variant in document["variants"]][6] == other
+    assert other in [variant["name"] for variant in document["variants"]]
     assert document["not_applicable"] == []
     rows = document["metrics"]["f1"]["rows"]
     assert any(row["values"][other] != row["values"]["own"] for row in rows)

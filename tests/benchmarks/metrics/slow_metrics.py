@@ -81,6 +81,29 @@ def aji_plus(truth_map: np.ndarray, prediction_map: np.ndarray) -> set[float]:
     return scores[max(scores)]
 
 
+def aji_cellpose(truth_map: np.ndarray, prediction_map: np.ndarray) -> set[float]:
+    """Cellpose's AJI of every one-to-one assignment of the least cost, by trying all (at most 6 instances).
+
+    The cost of a pair is -(IoU ≥ 0.5) - IoU / (2 n), n the smaller number of instances.
+    """
+    truth, prediction = masks(truth_map), masks(prediction_map)
+    edge = both_or_one_empty(truth, prediction)
+    if edge is not None:
+        return {edge}
+    fewest, size = min(len(truth), len(prediction)), max(len(truth), len(prediction))
+    nothing = np.zeros_like(truth[0])
+    truth += [nothing] * (size - len(truth))
+    prediction += [nothing] * (size - len(prediction))
+    foreground = ((truth_map > 0) | (prediction_map > 0)).sum()
+    scores: dict[float, set[float]] = {}
+    for order in permutations(range(size)):
+        pairs = [(g, prediction[column]) for g, column in zip(truth, order, strict=True)]
+        overlaps = [iou(g, s) for g, s in pairs if (g & s).any()]
+        cost = round(sum(-int(overlap >= 0.5) - overlap / (2 * fewest) for overlap in overlaps), 9)
+        scores.setdefault(cost, set()).add(sum((g & s).sum() for g, s in pairs) / foreground)
+    return scores[min(scores)]
+
+
 def dice(truth_map: np.ndarray, prediction_map: np.ndarray) -> float:
     a, b = truth_map > 0, prediction_map > 0
     return 2 * (a & b).sum() / (a.sum() + b.sum()) if a.any() or b.any() else 1.0

@@ -7,7 +7,7 @@ from hypothesis import given
 from label_maps import pairs, row
 
 from benchmarks.metrics import contingency_table
-from benchmarks.metrics.aji import aji, aji_pea, aji_plus
+from benchmarks.metrics.aji import aji, aji_cellpose, aji_pea, aji_plus
 
 
 @given(pairs())
@@ -21,6 +21,20 @@ def test_literal_loops_agree(maps: tuple[np.ndarray, np.ndarray]):
 def test_aji_plus_is_that_of_an_assignment_of_the_highest_total_iou(maps: tuple[np.ndarray, np.ndarray]):
     value = aji_plus(contingency_table(*maps))
     assert min(abs(value - other) for other in slow_metrics.aji_plus(*maps)) < 1e-9
+
+
+@given(pairs())
+def test_cellposes_aji_is_that_of_an_assignment_of_the_least_cost(maps: tuple[np.ndarray, np.ndarray]):
+    value = aji_cellpose(contingency_table(*maps))
+    assert min(abs(value - other) for other in slow_metrics.aji_cellpose(*maps)) < 1e-9
+
+
+def test_cellposes_aji_counts_foreground_once():
+    # Truths 1 (6 px) and 2 (4 px) under one prediction of 12 px: the pair 1-3 has IoU 6 / 12, and matches at 0.5.
+    table = contingency_table(row((1, 6), (2, 4), (0, 2)), row((3, 12)))
+    assert aji_cellpose(table) == 6 / 12
+    # Truth 2 stays alone, and adds its 4 px a second time under AJI+.
+    assert aji_plus(table) == 6 / 16
 
 
 def test_a_missed_truth_adds_its_own_area_and_only_in_the_released_evaluation_more():

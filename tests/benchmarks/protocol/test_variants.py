@@ -8,7 +8,7 @@ from benchmarks.metrics import METRICS
 from benchmarks.protocol import FAMILIES, OWN, Choice, choose
 from benchmarks.protocol.variants import SINGLE_CHANGES
 
-SINGLE = ["aji_plus", "aji_pea", "dice_empty_0", "iou_at_least_half", "sbd_max"]
+SINGLE = ["aji_plus", "aji_pea", "aji_cellpose", "dice_empty_0", "iou_at_least_half", "sbd_max"]
 
 
 def names(choice: Choice) -> list[str]:
