@@ -27,15 +27,26 @@ def refuse_moving_start(path: Path, out: Path) -> None:
     Raises:
         UserError: it is OUT/model.
     """
-    link = next((one for one in (path, path / "model") if one.is_symlink()), None)
-    if built_in_model(path) is not None or link is None:
+    if built_in_model(path) is not None:
         return
-    if link.parent.resolve() / link.name == out.resolve() / "model":
+    moved = out.resolve() / "model"
+    link = next((one for one in _links(path) if one.parent.resolve() / one.name == moved), None)
+    if link is not None:
         raise UserError(
             f"--from {path} is the model trained last in --out {out}, which this training would replace, so that the "
             f"same command would start from its own result. Give the very model, --from {link.resolve()}, or another "
             "--out."
         )
+
+
+def _links(path: Path) -> Iterator[Path]:
+    """All links on the way to the model at `path`, or to the one in its `model`: each may lead to the next."""
+    seen: set[Path] = set()
+    for link in (path, path / "model"):
+        while link.is_symlink() and link not in seen:
+            seen.add(link)
+            yield link
+            link = link.parent / link.readlink()
 
 
 def starting_notes(start: StartingModel, dataset: Dataset, job: Job) -> Iterator[str]:

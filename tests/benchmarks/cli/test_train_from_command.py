@@ -18,6 +18,7 @@ import pctrans.pretrained
 from benchmarks.cli import app
 from benchmarks.cli.starting_notes import refuse_moving_start, starting_notes
 from benchmarks.data import Dataset, open_dataset
+from benchmarks.errors import UserError
 from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
@@ -73,6 +74,22 @@ def test_a_start_that_the_training_would_replace_is_refused(tmp_path: Path) -> N
         assert status and "would start from its own result" in said and f"--from {trained}" in said
         refuse_moving_start(start, tmp_path / "other")
     refuse_moving_start(trained, tmp_path / "mine")
+
+
+@pytest.mark.parametrize("target", ["mine", "mine/model"])
+def test_links_to_a_start_that_the_training_would_replace_are_followed(tmp_path: Path, target: str) -> None:
+    trained = write_model(tmp_path / "mine" / "jobs" / "0123456789abcdef" / "model")
+    (tmp_path / "mine" / "model").symlink_to(trained.relative_to(tmp_path / "mine"))
+    (tmp_path / "latest").symlink_to(target)
+    (tmp_path / "of today").symlink_to("latest")
+    for start in (tmp_path / "latest", tmp_path / "of today"):
+        with pytest.raises(UserError, match=f"--from {trained}"):
+            refuse_moving_start(start, tmp_path / "mine")
+        refuse_moving_start(start, tmp_path / "other")
+    (tmp_path / "kept").symlink_to(trained)
+    refuse_moving_start(tmp_path / "kept", tmp_path / "mine")
+    (tmp_path / "round").symlink_to("round")
+    refuse_moving_start(tmp_path / "round", tmp_path / "mine")
 
 
 def notes(start: StartingModel, dataset: Dataset, job: Job) -> str:
