@@ -52,10 +52,11 @@ def _links(path: Path) -> Iterator[Path]:
 def starting_notes(start: StartingModel, dataset: Dataset, job: Job) -> Iterator[str]:
     """Say in what the data and the job are not what the model knows, and where it may have seen the test images."""
     where = f"the model of --from, {start.weights.place},"
-    if dataset.range != start.range:
+    if start.range is not None and dataset.range != start.range:  # a model of several knows each
+        here = "has parts of several" if dataset.range is None else f"has range={dataset.range}"
         yield (
-            f"{where} was trained on intensities of range={start.range}, and {dataset.spec} has range={dataset.range}: "
-            f"training has to undo the difference. folder: and coco: take ?range={start.range}."
+            f"{where} was trained on intensities of range={start.range}, and {dataset.spec} {here}: training has to "
+            f"undo the difference. folder: and coco: take ?range={start.range}."
         )
     if job.training.crop != start.crop:
         yield (

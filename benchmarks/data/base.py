@@ -53,7 +53,8 @@ class Dataset(ABC):
         name: short name for tables and captions.
         decoding: how labels become instances; "ids" where the files hold ids.
         decodings: all decodings in use for this data.
-        range: the limits that its images are stretched between; see `benchmarks.data.normalisation`.
+        range: the limits that its images are stretched between; see `benchmarks.data.normalisation`. None: not all have
+            the same, as in a union whose parts differ.
         evaluation_split: the split that results are computed on.
         protocol: "nuclei" or "leaves": the crop, augmentation and thresholds that fit.
         notes: what a user may want to know but is not an error.
@@ -62,7 +63,7 @@ class Dataset(ABC):
 
     decoding: str = "ids"
     decodings: tuple[str, ...] = ("ids",)
-    range: Range = "min-max"
+    range: Range | None = "min-max"
     evaluation_split: str = "test"
     protocol: str = "nuclei"
 
@@ -134,14 +135,23 @@ class Dataset(ABC):
         Raises:
             UserError: a sample cannot be read, or is no longer what was loaded before.
         """
-        digest = hashlib.sha256(self.decoding.encode())
-        if self.range != "min-max":  # which has no part in it, so that data sets keep what they had before
-            digest.update(f" range {self.range}".encode())
+        digest = hashlib.sha256(self._reading.encode())
         for split in SPLITS:
             for id in self.ids(split):
                 content = self._unchanged(id, self.content_digest(id))
                 digest.update(f"\n{split}/{id} {content}".encode())
         return digest.hexdigest()
+
+    @property
+    def _reading(self) -> str:
+        """How files become samples, as the fingerprint has it."""
+        # "min-max" has no part in it, so that data sets keep what they had before there was another.
+        return self.decoding if self.range == "min-max" else f"{self.decoding} range {self.range}"
+
+    def range_for(self, id: str) -> Range:
+        """The limits that image `id` is stretched between."""
+        assert self.range is not None, "a data set whose images differ in it says each one's"
+        return self.range
 
     def provenance(self) -> str | None:
         """Say whether the files are those of the published data set; None where no sums of it are kept."""
@@ -165,7 +175,7 @@ class Dataset(ABC):
             self._unchanged(id, stored.digest)
         if stored.losses:
             self.losses[stored.label_name] = stored.losses
-        return to_sample(id, stored, self.range)
+        return to_sample(id, stored, self.range_for(id))
 
     def _unchanged(self, id: str, digest: str) -> str:
         """Return the digest of a sample's content, which has to be the same whenever it is read."""

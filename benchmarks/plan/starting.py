@@ -50,7 +50,7 @@ class StartingModel:
         shapes: of each of its weights.
         spec: the data it was trained on.
         split: that it was tested on.
-        range: the limits that its images were stretched between.
+        range: the limits that its images were stretched between; None where they differed among them.
         crop: side of the crops it was trained on, in pixels.
         tile: side of the tiles it was tested in, in pixels.
         diameter: median diameter of the objects it was trained on, in pixels; None where that is not known.
@@ -62,7 +62,7 @@ class StartingModel:
     shapes: Mapping[str, tuple[int, ...]]
     spec: str
     split: str
-    range: Range
+    range: Range | None
     crop: int
     tile: int
     diameter: float | None

@@ -18,6 +18,7 @@ import pctrans.pretrained
 from benchmarks.cli import app
 from benchmarks.cli.starting_notes import refuse_moving_start, starting_notes
 from benchmarks.data import Dataset, open_dataset
+from benchmarks.data.normalisation import Range
 from benchmarks.errors import UserError
 from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.methods import get_method
@@ -94,6 +95,27 @@ def test_links_to_a_start_that_the_training_would_replace_are_followed(tmp_path:
 
 def notes(start: StartingModel, dataset: Dataset, job: Job) -> str:
     return "\n".join(starting_notes(start, dataset, job))
+
+
+@pytest.mark.parametrize(
+    ("known", "here", "told"),
+    [
+        ("robust", "robust", ""),
+        ("robust", "min-max", "range=robust, and DATA has range=min-max"),
+        ("robust", None, "range=robust, and DATA has parts of several"),
+        (None, "robust", ""),
+        (None, None, ""),
+    ],
+)
+def test_a_range_that_the_model_does_not_know_is_told(
+    tmp_path: Path, known: Range | None, here: Range | None, told: str
+) -> None:
+    dataset = open_dataset(DATA)
+    start = replace(read_starting_model(write_model(tmp_path / "model")), range=known)
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0, start=start)
+    dataset.range = here
+    said = notes(start, dataset, job)
+    assert told.replace("DATA", DATA) in said and bool(said) == bool(told)
 
 
 def test_notes_say_what_the_model_does_not_know(tmp_path: Path) -> None:
