@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.data.base import SPLITS
 from benchmarks.errors import UserError
-from pctrans.pretrained import built_in_model
+from pctrans.pretrained import built_in_model, built_in_models
 
 if TYPE_CHECKING:
     from benchmarks.data import Dataset
+    from benchmarks.data.identity import PartIdentity
     from benchmarks.plan.job import Job
     from benchmarks.plan.starting import StartingModel
 
@@ -94,12 +97,73 @@ def _leaks(start: StartingModel, dataset: Dataset, job: Job, where: str) -> Iter
             f"{where} was made on these very data and tested on their {start.split} split. This training is tested on "
             f"the {job.split} split, which had a part in making the model, so its figures flatter."
         )
-    elif not same and (start.weights.data == dataset.name or _one_place(start.spec, dataset.spec)):
-        yield (
-            f"{where} was made on {start.weights.data} as it was then, with other files or splits (fingerprint "
-            f"{start.weights.fingerprint[:12]}…, now {dataset.fingerprint[:12]}…): images that it was trained on must "
-            f"not be in the {job.split} split, or its figures flatter. What it was trained on is not stored."
+    elif not same:
+        known = [_seen(start, part, job.split) for part in dataset.parts]
+        yield from (_told(start, seen, dataset, job, where) for seen in known if seen)
+        if None in known and _of_one_name(start, dataset):
+            yield (
+                f"{where} was made on {start.weights.data} as it was then, with other files or splits (fingerprint "
+                f"{start.weights.fingerprint[:12]}…, now {dataset.fingerprint[:12]}…): images that it was trained on "
+                f"must not be in the {job.split} split, or its figures flatter. What it was trained on is not stored."
+            )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A part of the model's data that is also here.
+
+    Attributes:
+        shared: which of its splits are here as they were.
+        tested: which of them this training is tested on, if on one.
+    """
+
+    part: PartIdentity
+    shared: tuple[str, ...]
+    tested: str | None
+
+
+def _seen(start: StartingModel, here: Dataset, split: str) -> _Seen | None:
+    """Find, by content, the part of a model's union that has a split in common with a data set tested on `split`."""
+    if not start.parts:
+        return None
+    digests = {name: here.split_digest(name) for name in SPLITS}
+    for part in start.parts:
+        if shared := tuple(name for name in SPLITS if part.splits[name] in digests.values()):
+            return _Seen(part, shared, next((name for name in shared if part.splits[name] == digests[split]), None))
+    return None
+
+
+def _told(start: StartingModel, seen: _Seen, dataset: Dataset, job: Job, where: str) -> str:
+    name, tested = seen.part.name, seen.tested
+    if tested is None:
+        return (
+            f"{where} was made on {name}, whose {' and '.join(seen.shared)} images are in {dataset.spec}, where the "
+            f"{job.split} split has other images than there: those that the model was trained on must not be among "
+            "them, or its figures flatter."
         )
+    if tested != start.split:
+        return (
+            f"{where} was made on {name}, and this training is tested on its {tested} split, which had a part in "
+            "making the model, so its figures flatter."
+        )
+    # Only the data of the last model before it are stored; of the same splits, the test images were no others.
+    known = start.before in (None, seen.part.fingerprint)
+    return (
+        f"{where} was trained on the train split of {name}, which has images in common with {dataset.spec}. The "
+        f"{tested} split of {name}, which this training is tested on, had no part in that"
+        + ("." if known else "; whether it had one in the model that this one started from is not stored.")
+    )
+
+
+def _of_one_name(start: StartingModel, dataset: Dataset) -> bool:
+    """Whether the model's data are of the same kind and name, or place: the same ones, it may be, as they were once.
+
+    A built-in model was made on nobody's own data, whatever their name.
+    """
+    if start.weights.place in built_in_models():
+        return False
+    kinds = {spec.partition("?")[0].partition(":")[0] for spec in (start.spec, dataset.spec)}
+    return len(kinds) == 1 and (start.weights.data == dataset.name or _one_place(start.spec, dataset.spec))
 
 
 def _one_place(first: str, second: str) -> bool:

@@ -153,6 +153,22 @@ class Dataset(ABC):
         assert self.range is not None, "a data set whose images differ in it says each one's"
         return self.range
 
+    @property
+    def parts(self) -> tuple[Dataset, ...]:
+        """The data sets that this one joins: itself, unless it is a union."""
+        return (self,)
+
+    def split_digest(self, split: str) -> str:
+        """The SHA-256 (hex) of ids and content of one split, whatever the decoding, the range and the other splits.
+
+        Raises:
+            UserError: as `fingerprint`.
+        """
+        digest = hashlib.sha256()
+        for id in self.ids(split):
+            digest.update(f"\n{id} {self._unchanged(id, self.content_digest(id))}".encode())
+        return digest.hexdigest()
+
     def provenance(self) -> str | None:
         """Say whether the files are those of the published data set; None where no sums of it are kept."""
         return None

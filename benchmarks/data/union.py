@@ -34,6 +34,7 @@ class UnionDataset(Dataset):
     def __init__(self, spec: str, name: str, parts: Sequence[Dataset]) -> None:
         """Raises: UserError: the parts do not fit together, or a sample cannot be used."""
         _check(spec, parts)
+        self._parts = tuple(parts)
         self.protocol = parts[0].protocol
         # The range of each part that has another than the default is part of the fingerprint, as it is elsewhere.
         self.decoding = _JOINT.join(
@@ -60,6 +61,10 @@ class UnionDataset(Dataset):
     def normalisation(self) -> str:
         """The rules of all parts."""
         return "; ".join(dict.fromkeys(part.normalisation for part, _ in self._places.values()))
+
+    @property
+    def parts(self) -> tuple[Dataset, ...]:
+        return self._parts
 
     @property
     def _reading(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 
 from benchmarks.contract import Segmenter
 from benchmarks.data import Dataset
+from benchmarks.data.identity import PartIdentity, identities_of_parts
 from benchmarks.data.normalisation import Range, checked_range
 from benchmarks.data.opening import range_of
 from benchmarks.errors import UserError
@@ -58,14 +59,24 @@ class TrainingData:
 
     Attributes:
         range: as in `SavedModel`.
+        parts: of a union.
     """
 
     range: Range | None
+    parts: tuple[PartIdentity, ...] = ()
 
     @classmethod
     def of(cls, dataset: Dataset) -> TrainingData:
-        """What to keep of a data set."""
-        return cls(dataset.range)
+        """What to keep of a data set, all of which is read if it is a union.
+
+        Raises:
+            UserError: a sample cannot be read, or is no longer what was loaded before.
+        """
+        return cls(dataset.range, identities_of_parts(dataset))
+
+    def described(self) -> dict[str, Any]:
+        """Fields of the file."""
+        return {"range": self.range} | ({"parts": [asdict(part) for part in self.parts]} if self.parts else {})
 
 
 def save_model(
@@ -93,7 +104,7 @@ def save_model(
         "testing": job.testing.model_dump(mode="json"),
         "precision": job.training.precision,
         "diameter": diameter,
-        **({"range": data.range} if data else {}),
+        **(data.described() if data else {}),
         "sha256": checksums_of(folder, (path for path in files if path.name not in _UNCHECKED)),
         "job": job.resolved(),
     }
