@@ -53,7 +53,8 @@ class Dataset(ABC):
         name: short name for tables and captions.
         decoding: how labels become instances; "ids" where the files hold ids.
         decodings: all decodings in use for this data.
-        range: the limits that its images are stretched between; see `benchmarks.data.normalisation`.
+        range: the limits that its images are stretched between; see `benchmarks.data.normalisation`. None: not all have
+            the same, as in a union whose parts differ.
         evaluation_split: the split that results are computed on.
         protocol: "nuclei" or "leaves": the crop, augmentation and thresholds that fit.
         notes: what a user may want to know but is not an error.
@@ -62,7 +63,7 @@ class Dataset(ABC):
 
     decoding: str = "ids"
     decodings: tuple[str, ...] = ("ids",)
-    range: Range = "min-max"
+    range: Range | None = "min-max"
     evaluation_split: str = "test"
     protocol: str = "nuclei"
 
@@ -134,13 +135,38 @@ class Dataset(ABC):
         Raises:
             UserError: a sample cannot be read, or is no longer what was loaded before.
         """
-        digest = hashlib.sha256(self.decoding.encode())
-        if self.range != "min-max":  # which has no part in it, so that data sets keep what they had before
-            digest.update(f" range {self.range}".encode())
+        digest = hashlib.sha256(self._reading.encode())
         for split in SPLITS:
             for id in self.ids(split):
                 content = self._unchanged(id, self.content_digest(id))
                 digest.update(f"\n{split}/{id} {content}".encode())
+        return digest.hexdigest()
+
+    @property
+    def _reading(self) -> str:
+        """How files become samples, as the fingerprint has it."""
+        # "min-max" has no part in it, so that data sets keep what they had before there was another.
+        return self.decoding if self.range == "min-max" else f"{self.decoding} range {self.range}"
+
+    def range_for(self, id: str) -> Range:
+        """The limits that image `id` is stretched between."""
+        assert self.range is not None, "a data set whose images differ in it says each one's"
+        return self.range
+
+    @property
+    def parts(self) -> tuple[Dataset, ...]:
+        """The data sets that this one joins: itself, unless it is a union."""
+        return (self,)
+
+    def split_digest(self, split: str) -> str:
+        """The SHA-256 (hex) of ids and content of one split, whatever the decoding, the range and the other splits.
+
+        Raises:
+            UserError: as `fingerprint`.
+        """
+        digest = hashlib.sha256()
+        for id in self.ids(split):
+            digest.update(f"\n{id} {self._unchanged(id, self.content_digest(id))}".encode())
         return digest.hexdigest()
 
     def provenance(self) -> str | None:
@@ -165,7 +191,7 @@ class Dataset(ABC):
             self._unchanged(id, stored.digest)
         if stored.losses:
             self.losses[stored.label_name] = stored.losses
-        return to_sample(id, stored, self.range)
+        return to_sample(id, stored, self.range_for(id))
 
     def _unchanged(self, id: str, digest: str) -> str:
         """Return the digest of a sample's content, which has to be the same whenever it is read."""

@@ -115,13 +115,24 @@ def _open_below(spec: str, folder: Path) -> Dataset:
     return open_dataset(spec)
 
 
-def range_of(spec: str) -> Range:
+def range_of(spec: str, decoding: str = "ids") -> Range | None:
     """Return the range that a spec names, such as that of the data a model was trained on.
+
+    Args:
+        decoding: of these data, which tells the ranges of a union's parts, as its spec does not.
+
+    Returns:
+        None for a union whose parts differ.
 
     Raises:
         UserError: it is not the spec of a dataset, or names a range that there is not.
     """
-    return checked_range(_parse(spec)[2].get("range", "min-max"), spec)
+    kind, _, options = _parse(spec)
+    if kind == "union":
+        from benchmarks.data.union import common_range
+
+        return common_range(decoding)
+    return checked_range(options.get("range", "min-max"), spec)
 
 
 def _parse(spec: str) -> tuple[str, str, dict[str, str]]:

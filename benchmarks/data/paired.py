@@ -87,7 +87,7 @@ class PairedDataset(Dataset):
             for id in self.ids(split):
                 name = self._image_names[id]
                 array = decode_image(self._image_source.read(name), self._image_source.describe(name))
-                rules.add(normalisation_rule(array, self.range))
+                rules.add(normalisation_rule(array, self.range_for(id)))
         return "; ".join(sorted(rules))
 
     def content_digest(self, id: str) -> str:

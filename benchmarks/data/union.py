@@ -13,11 +13,13 @@ from pathlib import Path
 from benchmarks.data.base import SPLITS, Dataset, StoredSample
 from benchmarks.data.checking.copies import find_copies, picture_of
 from benchmarks.data.decoding.limits import MAX_LIST_BYTES
+from benchmarks.data.normalisation import RANGES, Range
 from benchmarks.data.reading import read_bytes
 from benchmarks.data.sample import Sample
 from benchmarks.errors import UserError
 
 _FORM = "expected two or more data sets, one a line, such as folder:nuclei; paths start at the file's folder"
+_JOINT = " + "
 _Place = tuple[Dataset, str]
 
 
@@ -32,12 +34,14 @@ class UnionDataset(Dataset):
     def __init__(self, spec: str, name: str, parts: Sequence[Dataset]) -> None:
         """Raises: UserError: the parts do not fit together, or a sample cannot be used."""
         _check(spec, parts)
+        self._parts = tuple(parts)
         self.protocol = parts[0].protocol
         # The range of each part that has another than the default is part of the fingerprint, as it is elsewhere.
-        self.decoding = " + ".join(
+        self.decoding = _JOINT.join(
             part.decoding + (f", {part.range}" if part.range != "min-max" else "") for part in parts
         )
         self.decodings = (self.decoding,)
+        self.range = common_range(self.decoding)
         self._places: dict[str, _Place] = {}
         split_of: dict[str, str] = {}
         for number, part in enumerate(parts, 1):
@@ -57,6 +61,18 @@ class UnionDataset(Dataset):
     def normalisation(self) -> str:
         """The rules of all parts."""
         return "; ".join(dict.fromkeys(part.normalisation for part, _ in self._places.values()))
+
+    @property
+    def parts(self) -> tuple[Dataset, ...]:
+        return self._parts
+
+    @property
+    def _reading(self) -> str:
+        return self.decoding  # which has the ranges
+
+    def range_for(self, id: str) -> Range:
+        part, own = self._places[id]
+        return part.range_for(own)
 
     def load(self, id: str) -> Sample:
         """As `Dataset.load`; normalised as its part does."""
@@ -98,6 +114,16 @@ def open_union(spec: str, path: Path, open_part: Callable[[str, Path], Dataset])
     if nested := next((part for part in specs if part.startswith("union:")), None):
         raise UserError(f"{path}: {nested} is a union itself; name its parts instead.")
     return UnionDataset(spec, path.stem, [open_part(part, path.parent) for part in specs])
+
+
+def common_range(decoding: str) -> Range | None:
+    """Return the range that all parts of a union have, by its decoding; None where they differ."""
+    found = {_range_of(part) for part in decoding.split(_JOINT)}
+    return found.pop() if len(found) == 1 else None
+
+
+def _range_of(part: str) -> Range:
+    return next((range for range in RANGES if part.endswith(f", {range}")), "min-max")
 
 
 def _check(spec: str, parts: Sequence[Dataset]) -> None:

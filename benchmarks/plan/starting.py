@@ -13,6 +13,7 @@ from benchmarks.plan.settings import Settings
 from pctrans.pretrained import built_in_models
 
 if TYPE_CHECKING:
+    from benchmarks.data.identity import PartIdentity
     from benchmarks.data.normalisation import Range
 
 _OTHER_WEIGHTS = ("backbone.pretrained", "checkpoint")
@@ -49,8 +50,10 @@ class StartingModel:
         config: its architecture, as a section `model`, with nothing that names other weights.
         shapes: of each of its weights.
         spec: the data it was trained on.
+        parts: of these data, where they are a union and the model is of a version that keeps them.
         split: that it was tested on.
-        range: the limits that its images were stretched between.
+        before: fingerprint of the data of the model that it started from itself, if it did.
+        range: the limits that its images were stretched between; None where they differed among them.
         crop: side of the crops it was trained on, in pixels.
         tile: side of the tiles it was tested in, in pixels.
         diameter: median diameter of the objects it was trained on, in pixels; None where that is not known.
@@ -61,8 +64,10 @@ class StartingModel:
     config: Mapping[str, Any]
     shapes: Mapping[str, tuple[int, ...]]
     spec: str
+    parts: tuple[PartIdentity, ...]
     split: str
-    range: Range
+    before: str | None
+    range: Range | None
     crop: int
     tile: int
     diameter: float | None

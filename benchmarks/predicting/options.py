@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from benchmarks.data.normalisation import Range
+from benchmarks.data.normalisation import RANGES, Range
 from benchmarks.data.planes.choice import PlaneChoice
 from benchmarks.errors import UserError
 from benchmarks.store.models.saved_model import SavedModel
@@ -20,7 +20,8 @@ class PredictOptions:
         overlap: pixels that neighbouring tiles share; None for those of the model's job, at most half a tile.
         flips: let mirrored views vote, whether or not the model's job did.
         min_size: objects of fewer pixels are dropped.
-        range: the limits that images are stretched between; None for those of the data the model was trained on.
+        range: the limits that images are stretched between; None for those of the data the model was trained on,
+            which may have no common ones.
         diameter: of the objects, in pixels: images are resized so that it becomes that of the training objects.
             "auto" estimates it for each image; None leaves images as they are.
         invert: show the model dark for bright, for dark objects on a bright ground and a model of bright ones.
@@ -61,6 +62,12 @@ class Settings:
         if overlap >= tile:
             raise UserError(f"--overlap {overlap}: expected less than the side of a tile, which is {tile} pixels.")
         flips, limits = asked.flips or saved.testing.flips, asked.range or saved.range
+        if limits is None:
+            raise UserError(
+                "--range: this model was trained on several data sets, some of range=min-max and some of range=robust, "
+                f"so it has none of its own. Give `predict` --range {' or '.join(RANGES)}: that of the data set that "
+                "your images are most like."
+            )
         if asked.diameter is not None and saved.diameter is None:
             raise UserError(
                 "--diameter: this model does not know the diameter of the objects it was trained on, as it has no "

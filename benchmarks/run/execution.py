@@ -26,7 +26,7 @@ from benchmarks.run.thresholds import settle_thresholds
 from benchmarks.run.training import JobTraining, check_processes, train_job
 from benchmarks.store.job_folder import JobFolder, now
 from benchmarks.store.models.model_card import model_card
-from benchmarks.store.models.saved_model import load_model, save_model
+from benchmarks.store.models.saved_model import TrainingData, load_model, save_model
 from benchmarks.store.result import SCHEMA, Cost, DatasetFacts, Result, ThresholdChoice
 from benchmarks.store.scores import write_scores
 from benchmarks.training import TrainingReport
@@ -180,7 +180,7 @@ def _segmenter(job: Job, dataset: Dataset, folder: JobFolder, device: str, watch
     else:
         torch.manual_seed(derived_seed(job.seed, "weights"))
         training, segmenter = UNTRAINED, method.build(job.model)
-        save_model(segmenter, job, folder.model)
+        save_model(segmenter, job, folder.model, data=TrainingData.of(dataset))
 
     def label(_: str, image: np.ndarray) -> Labelled:
         return segment_with_scores(segmenter, image, job.tile, job.testing, device, job.training.precision)

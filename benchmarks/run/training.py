@@ -17,7 +17,7 @@ from benchmarks.plan.resolving import refuse_changed_weights
 from benchmarks.plan.starting import without_pretrained
 from benchmarks.run.prediction import validate
 from benchmarks.store.job_folder import JobFolder
-from benchmarks.store.models.saved_model import save_model
+from benchmarks.store.models.saved_model import TrainingData, save_model
 from benchmarks.store.models.starting_model import starting_state
 from benchmarks.tiling.magnification import median_diameter
 from benchmarks.training import TrainingReport, train
@@ -134,6 +134,7 @@ def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: 
         watcher.saved(folder.path)
         return metrics
 
+    kept = TrainingData.of(dataset) if rank() == 0 else None  # now, as files may be gone when hours are over
     report = train(
         model,
         BatchSource.of_job(job, dataset, slots=slots_of_process(job.training, rank(), world_size())),
@@ -147,5 +148,5 @@ def _train(job: Job, dataset: Dataset, folder: JobFolder, device: str, watcher: 
     )
     if rank() == 0:  # also where a model is there: it may be half of one, or of weights that were lost since
         maps = (labels for id in dataset.ids("train") if (labels := dataset.load(id).labels) is not None)
-        save_model(model, job, folder.model, diameter=median_diameter(maps))
+        save_model(model, job, folder.model, diameter=median_diameter(maps), data=kept)
     return report

@@ -21,6 +21,7 @@ from benchmarks.metrics.scoring import mean_scores
 from benchmarks.plan.job import NUMERICS, Job, parse_job
 from benchmarks.plan.methods import describe, get_method
 from benchmarks.plan.nested import nest
+from benchmarks.store.models.packing import is_packed
 from benchmarks.store.models.saved_model import HARNESS_FILE, find_model, load_model
 from benchmarks.training.watcher import ImageProgress
 from studies.inference.evidence import EvidenceStore
@@ -163,8 +164,19 @@ def plan_inference(spec: StudySpec, settings: StudySettings, dataset: Dataset | 
 
 
 def data_of(model: Path) -> str:
-    """Specification of the data that a model was trained on."""
-    return _job_of(find_model(model)).data.spec
+    """Specification of the data that a model was trained on.
+
+    Raises:
+        UserError: no model there, or a packed one of data in files, which keeps only their name.
+    """
+    folder = find_model(model)
+    spec = _job_of(folder).data.spec
+    if is_packed(folder) and ":" in spec.partition("?")[0]:
+        raise UserError(
+            f"{model} is a packed model, which does not say where the data it was trained on lie ({spec} is their name "
+            "alone): give --data, images whose validation split the thresholds are to be chosen on."
+        )
+    return spec
 
 
 def _tunable(folder: Path, device: str) -> Tunable:

@@ -14,6 +14,7 @@ import pytest
 from tiny_study import DATA, TINY
 
 import pctrans.model
+from benchmarks.cli.commands.study import default_data
 from benchmarks.data import Dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.job import Job, JobContext
@@ -22,6 +23,7 @@ from benchmarks.plan.resolving import make_job
 from benchmarks.run.execution import run_job
 from benchmarks.run.prediction import segment_sample
 from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.packing import pack_model
 from benchmarks.store.models.saved_model import load_model
 from pctrans.config import InferenceConfig
 from pctrans.inference import cluster_with_confidence
@@ -253,6 +255,19 @@ def test_the_digest_follows_the_weights(tmp_path: Path, dataset: Dataset, finish
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x7f")
     assert planned(dataset, tmp_path).digest != planned(dataset, finished).digest
     assert data_of(finished) == DATA
+
+
+def test_a_packed_model_does_not_say_where_its_data_lie(
+    tmp_path: Path, finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack_model(finished, tmp_path / "generated")
+    assert data_of(tmp_path / "generated") == DATA, "which lie nowhere"
+    (tmp_path / "nuclei").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"nuclei is a packed model, .* give --data"):
+        data_of(Path("nuclei"))
+    with pytest.raises(UserError, match="give --data"):
+        default_data(parse_study(TINY | {"kind": "inference", "search": SEARCH}, "tiny.yaml"), Path("nuclei"))
 
 
 def test_a_best_point_is_what_train_accepts(dataset: Dataset, finished: Path) -> None:

@@ -23,7 +23,10 @@ def study(
     *,
     name: Annotated[str, typer.Argument(help="Name of a study, or a YAML file; `list studies` shows them.")],
     data: Annotated[
-        str | None, typer.Option("--data", help="As in `run`. Default: generated nuclei, or the model's data.")
+        str | None,
+        typer.Option(
+            "--data", help="As in `run`. Default: generated nuclei, or the data of a model that is not packed."
+        ),
     ] = None,
     scale: Scale = None,
     trials: Annotated[int | None, typer.Option("--trials", min=1, help="Budget. Default: the study's.")] = None,

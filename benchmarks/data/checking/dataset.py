@@ -14,7 +14,7 @@ from benchmarks.data.annotations.contract import Losses, losses_note
 from benchmarks.data.base import SPLITS, Dataset, StoredSample, to_sample
 from benchmarks.data.checking.copies import Picture, find_copies, picture_of
 from benchmarks.data.components import Pieces, count_pieces, pieces_note
-from benchmarks.data.normalisation import odd_range
+from benchmarks.data.normalisation import Range, odd_range
 from benchmarks.data.sample import IGNORE
 from benchmarks.errors import UserError
 
@@ -91,14 +91,14 @@ def check_dataset(dataset: Dataset) -> DatasetReport:
         for id in dataset.ids(split):
             try:
                 stored = dataset.read(id)
-                sample = to_sample(id, stored, dataset.range)
+                sample = to_sample(id, stored, dataset.range_for(id))
             except UserError as error:
                 report.problems.append(str(error))
                 continue
             report.sizes[(stored.image.shape[0], stored.image.shape[1])] += 1
             report.types[f"{stored.image.dtype} {'grey' if stored.image.ndim == 2 else 'colour'}"] += 1
             report.pictures.append(picture_of(sample.image, f"{split}/{id}", split))
-            findings.add(stored, dataset)
+            findings.add(stored, dataset.range_for(id))
             if sample.labels is not None:
                 report.splits[split].counts.append(int(np.count_nonzero(np.unique(sample.objects))))
     _judge_whole(report)
@@ -146,12 +146,12 @@ class _Findings:
     pieces: dict[str, Pieces] = field(default_factory=dict)
     losses: list[tuple[str, Losses]] = field(default_factory=list)
 
-    def add(self, stored: StoredSample, dataset: Dataset) -> None:
+    def add(self, stored: StoredSample, range: Range) -> None:
         if stored.turned[0] != stored.turned[1]:
             self.turned.append(stored.image_name)
         if stored.odd_pixels:
             self.odd_pixels.append(f"{stored.image_name}, {stored.odd_pixels} pixels")
-        if dataset.range == "min-max" and (words := odd_range(stored.image)):
+        if range == "min-max" and (words := odd_range(stored.image)):
             self.odd_ranges.append(f"{stored.image_name}, {words}")
         if stored.labels is None:
             return

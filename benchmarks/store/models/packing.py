@@ -73,6 +73,18 @@ def pack_model(model: Path, to: Path) -> Packed:
     return Packed(to, *sizes, max(_change(weights[name], packed[name]) for name in weights))
 
 
+def is_packed(folder: Path) -> bool:
+    """Whether a model's folder was written by `pack_model`: the spec of its data then has their name for their place.
+
+    Raises:
+        UserError: the folder does not describe a model.
+    """
+    try:
+        return "packed" in json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{folder / HARNESS_FILE} does not describe a model: {error}") from error
+
+
 def _halved(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.half() if tensor.dtype == torch.float32 and tensor.ndim > 1 else tensor
 

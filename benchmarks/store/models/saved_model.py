@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from benchmarks.contract import Segmenter
-from benchmarks.data.normalisation import Range
+from benchmarks.data import Dataset
+from benchmarks.data.identity import PartIdentity, identities_of_parts
+from benchmarks.data.normalisation import Range, checked_range
 from benchmarks.data.opening import range_of
 from benchmarks.errors import UserError
 from benchmarks.files import WriteError, naming_failures, sync_file, sync_folder, write_json
@@ -38,7 +40,7 @@ class SavedModel:
         tile: side of the crops it was trained on, in pixels.
         testing: how its job tested it.
         precision: "float32" or "bfloat16", as its job computed.
-        range: the limits that the images it was trained on were stretched between.
+        range: the limits that the images it was trained on were stretched between; None where they differed among them.
         diameter: median diameter of the objects it was trained on, in pixels; None where that is not known.
     """
 
@@ -47,15 +49,44 @@ class SavedModel:
     tile: int
     testing: TestingSettings
     precision: str
-    range: Range
+    range: Range | None
     diameter: float | None = None
 
 
-def save_model(model: Segmenter, job: Job, folder: Path, *, diameter: float | None = None) -> None:
+@dataclass(frozen=True)
+class TrainingData:
+    """What a saved model keeps of its data beside what its job does.
+
+    Attributes:
+        range: as in `SavedModel`.
+        parts: of a union.
+    """
+
+    range: Range | None
+    parts: tuple[PartIdentity, ...] = ()
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> TrainingData:
+        """What to keep of a data set, all of which is read if it is a union.
+
+        Raises:
+            UserError: a sample cannot be read, or is no longer what was loaded before.
+        """
+        return cls(dataset.range, identities_of_parts(dataset))
+
+    def described(self) -> dict[str, Any]:
+        """Fields of the file."""
+        return {"range": self.range} | ({"parts": [asdict(part) for part in self.parts]} if self.parts else {})
+
+
+def save_model(
+    model: Segmenter, job: Job, folder: Path, *, diameter: float | None = None, data: TrainingData | None = None
+) -> None:
     """Write the model and what made it; last, when all else is on the disk, the file that makes it a model.
 
     Args:
         diameter: median diameter of the objects it was trained on, in pixels.
+        data: that it was trained on; None keeps what the job says of them alone.
 
     Raises:
         WriteError: the system refuses.
@@ -73,6 +104,7 @@ def save_model(model: Segmenter, job: Job, folder: Path, *, diameter: float | No
         "testing": job.testing.model_dump(mode="json"),
         "precision": job.training.precision,
         "diameter": diameter,
+        **(data.described() if data else {}),
         "sha256": checksums_of(folder, (path for path in files if path.name not in _UNCHECKED)),
         "job": job.resolved(),
     }
@@ -126,6 +158,7 @@ def load_model(path: Path, device: str) -> SavedModel:
         tile, precision = int(description["tile"]), str(description["precision"])
         if precision not in PRECISIONS:
             raise ValueError(f"{HARNESS_FILE} says the precision {precision!r}; expected {' or '.join(PRECISIONS)}")
+        limits = _range(description)
     except UserError:
         raise
     except Exception as error:  # damaged files raise whatever their library likes
@@ -137,14 +170,16 @@ def load_model(path: Path, device: str) -> SavedModel:
     if isinstance(segmenter, torch.nn.Module):
         _refuse_infinite_weights(segmenter, folder)
         segmenter.to(device).eval()
-    return SavedModel(
-        segmenter, description["method"], tile, testing, precision, _range(description), description.get("diameter")
-    )
+    return SavedModel(segmenter, description["method"], tile, testing, precision, limits, description.get("diameter"))
 
 
-def _range(description: dict[str, Any]) -> Range:
-    try:
-        return range_of(description["job"]["data"]["spec"])
+def _range(description: dict[str, Any]) -> Range | None:
+    if "range" in description:
+        stored = description["range"]
+        return None if stored is None else checked_range(str(stored), HARNESS_FILE)
+    try:  # a model of before the range was stored
+        data = description["job"]["data"]
+        return range_of(data["spec"], data["decoding"])
     except (KeyError, UserError):
         return "min-max"  # as all data that have no such option
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.data.identity import PartIdentity
 from benchmarks.errors import UserError
 from benchmarks.plan.starting import StartingModel, StartingWeights, without_other_weights
 from benchmarks.store.models.saved_model import CONFIG_FILE, HARNESS_FILE, find_model, load_model
@@ -36,7 +37,9 @@ def read_starting_model(path: Path) -> StartingModel:
     state = saved.segmenter.state_dict()
     try:
         config: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        job: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))["job"]
+        harness: dict[str, Any] = json.loads((folder / HARNESS_FILE).read_text(encoding="utf-8"))
+        parts, job = tuple(PartIdentity(**part) for part in harness.get("parts", ())), harness["job"]
+        before = (job.get("started_from") or {}).get("fingerprint")
         data = {name: str(job["data"][name]) for name in ("spec", "name", "fingerprint")}
         key, split, crop = str(job["key"]), str(job["split"]), int(job["training"]["crop"])
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -52,7 +55,9 @@ def read_starting_model(path: Path) -> StartingModel:
         config=without_other_weights(config),
         shapes={name: tuple(tensor.shape) for name, tensor in state.items()},
         spec=data["spec"],
+        parts=parts,
         split=split,
+        before=before,
         range=saved.range,
         crop=crop,
         tile=saved.tile,

@@ -18,13 +18,17 @@ import pctrans.pretrained
 from benchmarks.cli import app
 from benchmarks.cli.starting_notes import refuse_moving_start, starting_notes
 from benchmarks.data import Dataset, open_dataset
+from benchmarks.data.normalisation import Range
+from benchmarks.errors import UserError
 from benchmarks.plan.job import Job, JobContext
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
 from benchmarks.plan.starting import StartingModel
-from benchmarks.store.models.saved_model import save_model
+from benchmarks.store.models.packing import pack_model
+from benchmarks.store.models.saved_model import TrainingData, save_model
 from benchmarks.store.models.starting_model import read_starting_model
 
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 DATA = "synthetic-nuclei?size=64&train=1&val=1&test=1"
 
 
@@ -75,8 +79,45 @@ def test_a_start_that_the_training_would_replace_is_refused(tmp_path: Path) -> N
     refuse_moving_start(trained, tmp_path / "mine")
 
 
+@pytest.mark.parametrize("target", ["mine", "mine/model"])
+def test_links_to_a_start_that_the_training_would_replace_are_followed(tmp_path: Path, target: str) -> None:
+    trained = write_model(tmp_path / "mine" / "jobs" / "0123456789abcdef" / "model")
+    (tmp_path / "mine" / "model").symlink_to(trained.relative_to(tmp_path / "mine"))
+    (tmp_path / "latest").symlink_to(target)
+    (tmp_path / "of today").symlink_to("latest")
+    for start in (tmp_path / "latest", tmp_path / "of today"):
+        with pytest.raises(UserError, match=f"--from {trained}"):
+            refuse_moving_start(start, tmp_path / "mine")
+        refuse_moving_start(start, tmp_path / "other")
+    (tmp_path / "kept").symlink_to(trained)
+    refuse_moving_start(tmp_path / "kept", tmp_path / "mine")
+    (tmp_path / "round").symlink_to("round")
+    refuse_moving_start(tmp_path / "round", tmp_path / "mine")
+
+
 def notes(start: StartingModel, dataset: Dataset, job: Job) -> str:
     return "\n".join(starting_notes(start, dataset, job))
+
+
+@pytest.mark.parametrize(
+    ("known", "here", "told"),
+    [
+        ("robust", "robust", ""),
+        ("robust", "min-max", "range=robust, and DATA has range=min-max"),
+        ("robust", None, "range=robust, and DATA has parts of several"),
+        (None, "robust", ""),
+        (None, None, ""),
+    ],
+)
+def test_a_range_that_the_model_does_not_know_is_told(
+    tmp_path: Path, known: Range | None, here: Range | None, told: str
+) -> None:
+    dataset = open_dataset(DATA)
+    start = replace(read_starting_model(write_model(tmp_path / "model")), range=known)
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0, start=start)
+    dataset.range = here
+    said = notes(start, dataset, job)
+    assert told.replace("DATA", DATA) in said and bool(said) == bool(told)
 
 
 def test_notes_say_what_the_model_does_not_know(tmp_path: Path) -> None:
@@ -134,6 +175,96 @@ def test_a_folder_with_another_range_or_other_splits_is_told(tmp_path: Path, nuc
     other = open_dataset(f"folder:{tmp_path / 'moved' / 'other'}")
     job = make_job("discriminative", JobContext.on(other, "smoke"), seed=0, start=start)
     assert notes(start, other, job) == "", "nothing says that these are the same images"
+
+
+def test_a_name_alone_is_no_sign_of_the_same_data(
+    tmp_path: Path, nuclei: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lists").mkdir()
+    listed = tmp_path / "lists" / "nuclei.txt"
+    listed.write_text(f"{DATA}\n{DATA}&seed=9\n")
+    model = write_model(tmp_path / "with the package" / "blobs", f"union:{listed}")
+    dataset = open_dataset(f"folder:{nuclei}")
+    start = read_starting_model(model)
+    assert start.weights.data == dataset.name == "nuclei"
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0, start=start)
+    assert notes(start, dataset, job) == "", "a union is no folder"
+    monkeypatch.setattr(pctrans.pretrained, "_HERE", tmp_path / "with the package")
+    own = replace(read_starting_model(Path("blobs")), spec="folder:nuclei")
+    assert notes(own, dataset, job) == "", "a built-in model was not made on the user's folder"
+    assert "with other files or splits" in notes(replace(start, spec="folder:nuclei"), dataset, job)
+
+
+@pytest.fixture
+def joined(tmp_path: Path, nuclei: Path) -> StartingModel:
+    """A model of a union of `nuclei` and generated images."""
+    (tmp_path / "joined.txt").write_text(f"folder:nuclei\n{DATA}&seed=9\n")
+    dataset = open_dataset(f"union:{tmp_path}/joined.txt")
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0)
+    model = get_method("discriminative").build(job.model)
+    save_model(model, job, tmp_path / "joined", data=TrainingData.of(dataset))
+    assert str(nuclei) not in (tmp_path / "joined" / "harness.json").read_text().replace(dataset.spec, "")
+    return read_starting_model(tmp_path / "joined")
+
+
+def test_the_parts_of_the_models_data_are_known_by_content(tmp_path: Path, nuclei: Path, joined: StartingModel) -> None:
+    moved = shutil.copytree(nuclei, tmp_path / "elsewhere")
+
+    def said(start: StartingModel = joined, spec: str = f"folder:{moved}", split: str = "test") -> str:
+        dataset = open_dataset(spec)
+        job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0, start=start)
+        return notes(start, dataset, job.model_copy(update={"split": split}))
+
+    untouched = "The test split of nuclei, which this training is tested on, had no part in that"
+    assert "trained on the train split of nuclei" in said() and f"{untouched}." in said()
+    assert untouched in said(spec=f"folder:{moved}?decoding=components"), "the same files"
+    fingerprint = open_dataset(f"folder:{moved}").fingerprint
+    assert f"{untouched}." in said(replace(joined, before=fingerprint))
+    assert f"{untouched}; whether it had one in the model that this" in said(replace(joined, before="0" * 64))
+    flattering = "tested on its val split, which had a part in making the model, so its figures flatter"
+    assert flattering in said(split="val")
+    assert said(spec="synthetic-nuclei?size=64&train=1&val=1&test=1&seed=4") == ""
+    both = tmp_path / "others.txt"
+    both.write_text(f"folder:{moved}\nsynthetic-nuclei?size=64&train=1&val=1&test=1&seed=4\n")
+    assert f"{untouched}." in said(spec=f"union:{both}"), "as part of another union"
+
+    (moved / "splits" / "train.txt").write_text("test.tif\n")
+    (moved / "splits" / "test.txt").write_text("train.tif\n")
+    assert "tested on its train split, which had a part" in said()
+    image = tifffile.imread(moved / "images" / "train.tif")
+    tifffile.imwrite(moved / "images" / "train.tif", image[::-1])
+    swapped = said()
+    assert "made on nuclei, whose val and test images are in" in swapped
+    assert "must not be among them" in swapped
+
+
+def test_the_parts_of_the_models_data_are_kept_when_it_is_packed(tmp_path: Path, joined: StartingModel) -> None:
+    pack_model(tmp_path / "joined", tmp_path / "small")
+    assert read_starting_model(tmp_path / "small").parts == joined.parts
+    assert [part.name for part in joined.parts] == ["nuclei", open_dataset(DATA).name]
+    harness = tmp_path / "small" / "harness.json"
+    content = json.loads(harness.read_text())
+    del content["parts"][0]["splits"]["val"]
+    harness.write_text(json.dumps(content))
+    with pytest.raises(UserError, match="the part nuclei has no digest of the split val"):
+        read_starting_model(tmp_path / "small")
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="shared/data is not here")
+def test_the_built_in_model_knows_what_it_was_trained_on() -> None:
+    start = read_starting_model(Path("nuclei"))
+    parts = {part.name: part for part in start.parts}
+    for name, kind in (("bbbc039", "bbbc039"), ("nuclei-u2os", "folder"), ("nuclei-histology", "folder")):
+        dataset = open_dataset(f"{kind}:{SHARED / name}")
+        assert parts[name].fingerprint == dataset.fingerprint
+        assert parts[name].splits == {split: dataset.split_digest(split) for split in ("train", "val", "test")}
+    eighth = open_dataset(f"bbbc039:{SHARED / 'bbbc039'}?train-share=1/8")
+    job = make_job("pctrans", JobContext.on(eighth, "smoke"), seed=0, start=start)
+    assert "The test split of bbbc039, which this training is tested on, had no part in that." in notes(
+        start, eighth, job
+    )
+    on_validation = job.model_copy(update={"split": "val"})
+    assert "tested on its val split, which had a part in making the model" in notes(start, eighth, on_validation)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -10,10 +11,15 @@ import pytest
 from PIL import Image
 
 from benchmarks.data import open_dataset
-from benchmarks.data.checking.dataset import leaks
+from benchmarks.data.checking.dataset import check_dataset, leaks
+from benchmarks.data.opening import range_of
 from benchmarks.errors import UserError
 from benchmarks.plan.job import JobContext
 from benchmarks.plan.resolving import make_job
+from benchmarks.predicting.options import PredictOptions, Settings
+from benchmarks.run.execution import run_job
+from benchmarks.store.job_folder import JobFolder
+from benchmarks.store.models.saved_model import load_model
 
 SPLITS = {"train": ("a", "b"), "val": ("c",), "test": ("d",)}
 
@@ -80,6 +86,58 @@ def test_the_fingerprint_follows_content_and_range_not_the_place(spec: str, tmp_
     make_folder(tmp_path / "three", 20)
     other_images = listing(tmp_path / "other.txt", "folder:one", "folder:three?range=robust")
     assert open_dataset(other_images).fingerprint != before
+
+
+def robust(tmp_path: Path) -> str:
+    """Spec of a union of parts that all have the robust range, with a hot pixel in each image of the second."""
+    hot = {stem: np.pad(texture(seed).astype(np.uint16), 1) for seed, stem in enumerate("abcd", 10)}
+    for image in hot.values():
+        image[0, 0] = 65535
+    make_folder(tmp_path / "one", 0)
+    make_folder(tmp_path / "hot", 10, **hot)
+    return listing(tmp_path / "robust.txt", "folder:one?range=robust", "folder:hot?range=robust")
+
+
+def test_the_range_is_that_of_all_parts_or_none(spec: str, tmp_path: Path) -> None:
+    mixed = open_dataset(spec)
+    assert mixed.range is None
+    assert (mixed.range_for("1-a"), mixed.range_for("2-a")) == ("min-max", "robust")
+    assert range_of(spec, mixed.decoding) is None
+    (tmp_path / "others").mkdir()
+    union = open_dataset(robust(tmp_path / "others"))
+    assert union.range == "robust" == range_of(union.spec, union.decoding)
+    plain = open_dataset(listing(tmp_path / "plain.txt", "folder:one", "folder:two"))
+    assert plain.range == "min-max" == range_of(plain.spec, plain.decoding)
+
+
+def test_the_range_is_in_the_fingerprint_once(tmp_path: Path) -> None:
+    union = open_dataset(robust(tmp_path))
+    digest = hashlib.sha256(b"ids, robust + ids, robust")
+    for split in SPLITS:
+        for id in union.ids(split):
+            digest.update(f"\n{split}/{id} {union.content_digest(id)}".encode())
+    assert union.fingerprint == digest.hexdigest()
+
+
+def test_the_check_normalises_each_part_by_its_range(tmp_path: Path) -> None:
+    def odd(union: str) -> list[str]:
+        return [note for note in check_dataset(open_dataset(union)).notes if "range=robust" in note]
+
+    assert odd(robust(tmp_path)) == []
+    assert odd(listing(tmp_path / "mixed.txt", "folder:one", "folder:hot?range=robust")) == []
+    (note,) = odd(listing(tmp_path / "plain.txt", "folder:one?range=robust", "folder:hot"))
+    assert note.startswith("4 images have a few pixels")
+
+
+@pytest.mark.parametrize("method", ["watershed", "discriminative"])
+def test_a_model_of_it_predicts_with_the_range_of_its_parts(tmp_path: Path, method: str) -> None:
+    union = open_dataset(robust(tmp_path))
+    brief = {"training": {"iterations": 1, "validation_images": 1}, "testing": {"threshold_trials": 0}}
+    job = make_job(method, JobContext.on(union, "smoke"), seed=0, overrides=brief if method != "watershed" else {})
+    outcome = run_job(job, union, tmp_path / "out", "cpu")
+    assert outcome.status == "done", outcome.error
+    saved = load_model(JobFolder.of(job, tmp_path / "out").model, "cpu")
+    assert saved.range == "robust" == Settings.of(saved, PredictOptions()).range
 
 
 def test_a_copy_of_a_test_image_is_not_trained_on_and_one_of_a_training_image_is_there_once(tmp_path: Path) -> None:

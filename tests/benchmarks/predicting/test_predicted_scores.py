@@ -56,6 +56,7 @@ def test_scores_are_the_last_column_and_those_of_the_model(model: Path, images: 
     table = predict(model, images)
     assert table.columns.tolist() == ["image", *measurement_columns(intensity=True), "score"]
     saved = load_model(model, "cpu")
+    assert saved.range is not None
     for path in images:
         image = normalise(decode_image(path.read_bytes(), str(path)), str(path), saved.range)
         testing = saved.testing.model_copy(update={"overlap": min(saved.testing.overlap, 32)})

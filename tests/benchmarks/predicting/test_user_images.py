@@ -25,9 +25,11 @@ from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.store.models.saved_model import load_model, save_model
 
 
-def saved_model(folder: Path, spec: str = "folder:nowhere", diameter: float | None = None) -> Path:
+def saved_model(
+    folder: Path, spec: str = "folder:nowhere", diameter: float | None = None, decoding: str = "ids"
+) -> Path:
     """Otsu and watershed as a saved model: nothing is trained, and objects are where the image is bright."""
-    data = DataReference(spec=spec, name="none", fingerprint="0", decoding="ids")
+    data = DataReference(spec=spec, name="none", fingerprint="0", decoding=decoding)
     job = make_job("watershed", JobContext(data, split="test", scale="smoke", protocol="nuclei"), seed=0)
     save_model(get_method("watershed").build(job.model), job, folder / "model", diameter=diameter)
     return folder
@@ -132,6 +134,28 @@ def test_a_model_of_data_with_a_robust_range_predicts_with_it(tmp_path: Path) ->
     assert load_model(saved_model(tmp_path), "cpu").range == "min-max"
     assert load_model(saved_model(tmp_path, "folder:x?range=robust"), "cpu").range == "robust"
     assert load_model(saved_model(tmp_path, "plugin:x?range=robust"), "cpu").range == "min-max"
+
+
+def test_a_model_of_before_the_range_was_stored_has_that_of_its_unions_decoding(tmp_path: Path) -> None:
+    for decoding, expected in {"ids, robust + ids, robust": "robust", "pea + ids": "min-max"}.items():
+        assert load_model(saved_model(tmp_path, "union:gone", decoding=decoding), "cpu").range == expected
+    harness = tmp_path / "model" / "harness.json"
+    description = json.loads(harness.read_text())
+    assert "range" not in description
+    harness.write_text(json.dumps(description | {"range": "robust"}))
+    assert load_model(tmp_path, "cpu").range == "robust", "what is stored comes first"
+    harness.write_text(json.dumps(description | {"range": "wide"}))
+    with pytest.raises(UserError, match="no range 'wide'"):
+        load_model(tmp_path, "cpu")
+
+
+def test_a_model_of_data_with_several_ranges_asks_for_one(tmp_path: Path) -> None:
+    saved_model(tmp_path, "union:gone", decoding="ids + ids, robust")
+    write_discs(tmp_path / "images" / "a.png", 3, hot=True)
+    assert load_model(tmp_path, "cpu").range is None
+    with pytest.raises(UserError, match="--range min-max or robust"):
+        predicted(tmp_path)
+    assert predicted(tmp_path, PredictOptions(range="robust", min_size=5))["a.png"].objects == 3
 
 
 def test_objects_that_no_tile_sees_whole_are_named(tmp_path: Path) -> None:
