@@ -82,8 +82,8 @@ Scale = Annotated[
     str | None,
     typer.Option(
         "--scale",
-        help="smoke, quick, long or paper. Default: paper with an accelerator (a GPU that torch reaches by CUDA), quick "
-        "without.",
+        help="smoke, quick, long or paper. Default: paper with an accelerator (a GPU that torch reaches by CUDA), "
+        "quick without.",
     ),
 ]
 Set = Annotated[
