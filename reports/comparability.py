@@ -30,7 +30,7 @@ def reasons_against(results: TableResults) -> list[str]:
     """
     published, facts, trained = results.spec.published, facts_of(results.results), facts_of(results.trained)
     reasons = ["settings were changed"] if results.overrides else []
-    if any(re.split("[:?]", fact["dataset"]["spec"])[0] != published.data for fact in facts):
+    if any(kind_of_data(fact["dataset"]["spec"]) != published.data for fact in facts):
         reasons.append(f"the data are not {published.dataset}")
     for condition in published.conditions:
         asked = trained if condition.path.startswith(("job.", "cost.")) else facts
@@ -38,6 +38,11 @@ def reasons_against(results: TableResults) -> list[str]:
             asked = [fact for fact in asked if lookup(fact, "job.model.backbone")]
         reasons += filter(None, [_difference(condition, asked)])
     return reasons
+
+
+def kind_of_data(spec: str) -> str:
+    """Return the kind of data set that a spec names, such as `bbbc039` of `bbbc039:PATH?decoding=official`."""
+    return re.split("[:?]", spec)[0]
 
 
 def unequal(results: TableResults) -> list[str]:

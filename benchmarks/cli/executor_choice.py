@@ -57,7 +57,12 @@ class ExecutorChoice:
         ),
     ] = None
     max_parallel: Annotated[
-        int | None, typer.Option("--max-parallel", min=1, help="SLURM: jobs at a time. Default: as many as it lets.")
+        int | None,
+        typer.Option(
+            "--max-parallel",
+            min=1,
+            help="SLURM: jobs at a time. Default: as many as it lets; of a study that is no grid, 4.",
+        ),
     ] = None
     slurm_time: Annotated[
         str | None,

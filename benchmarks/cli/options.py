@@ -37,6 +37,8 @@ def model_place(text: str) -> Path:
 
 
 OUT_HELP = "Folder of results; made if needed, continued if there."
+FILLED_HELP = "Folder of results that `run` filled."
+FILLED_BY_ANY_HELP = "Folder of results that `run`, `train` or `study` filled."
 
 
 def _one_results_folder(out: Path) -> Path:
@@ -48,21 +50,24 @@ def _one_results_folder(out: Path) -> Path:
 Out = Annotated[Path, typer.Option("--out", help=OUT_HELP, callback=_one_results_folder)]
 OutOrSeveral = Annotated[Path, typer.Option("--out", help=OUT_HELP, callback=refuse_linked_folders)]
 """For commands that know what to do with a folder of several data sets."""
+Filled = Annotated[Path, typer.Option("--out", help=FILLED_HELP, callback=_one_results_folder)]
+"""For commands that say what finished jobs of tables come to."""
+FilledOrSeveral = Annotated[Path, typer.Option("--out", help=FILLED_HELP, callback=refuse_linked_folders)]
+FilledByAny = Annotated[Path, typer.Option("--out", help=FILLED_BY_ANY_HELP, callback=_one_results_folder)]
+FilledByAnyOrSeveral = Annotated[Path, typer.Option("--out", help=FILLED_BY_ANY_HELP, callback=refuse_linked_folders)]
 
-Data = Annotated[
-    str,
-    typer.Option(
-        "--data",
-        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes.",
-    ),
-]
+DATA_HELP = (
+    "folder:PATH, coco:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes "
+    "(`list datasets`)"
+)
+
+Data = Annotated[str, typer.Option("--data", help=f"{DATA_HELP}.")]
 SeveralData = Annotated[
     list[str] | None,
     typer.Option(
         "--data",
-        help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes, for every "
-        "table named; several times: a folder below --out for each, and a comparison. Default: generated nuclei, and "
-        "rosettes for table2.",
+        help=f"{DATA_HELP}, for every table named; several times: a folder below --out for each, and a comparison. "
+        "Default: generated nuclei, and rosettes for table2.",
     ),
 ]
 Names = Annotated[
@@ -75,7 +80,11 @@ Seeds = Annotated[
 ]
 Scale = Annotated[
     str | None,
-    typer.Option("--scale", help="smoke, quick, long or paper. Default: paper with an accelerator, quick without."),
+    typer.Option(
+        "--scale",
+        help="smoke, quick, long or paper. Default: paper with an accelerator (a GPU that torch reaches by CUDA), "
+        "quick without.",
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -116,8 +125,7 @@ class TableOptions:
         str | None,
         typer.Option(
             "--data",
-            help="folder:PATH, bbbc039:PATH, cvppp-a1:PATH, union:FILE, synthetic-nuclei or synthetic-rosettes, for "
-            "every table named. Default: generated nuclei, and rosettes for table2.",
+            help=f"{DATA_HELP}, for every table named. Default: generated nuclei, and rosettes for table2.",
         ),
     ] = None
     scale: Scale = None

@@ -70,7 +70,7 @@ def _matching(text: str) -> list[Path]:
     images = sorted(file for file in found if _is_image(file))
     if not images:
         raise UserError(
-            f"'{text}' names no PNG or TIFF image, nor one of a microscope: expected a file, a folder or a glob."
+            f"'{text}' names no PNG, TIFF or JPEG image, nor one of a microscope: expected a file, a folder or a glob."
         )
     return images
 

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.plan.nested import flatten, lookup
-from benchmarks.plan.tables import TableSpec
+from benchmarks.plan.tables import TableSpec, load_table
 from benchmarks.store.run_file import RunFile
 from reports.collect import RowResults, TableResults
+from reports.comparability import kind_of_data
 
 
 def missing_jobs(rows: Sequence[RowResults], run: RunFile) -> list[str]:
@@ -29,11 +30,16 @@ def first_command(out: Path, spec: TableSpec, labels: Sequence[str], others: Seq
 
     Args:
         others: runs of other tables into `out`; if they agree on data, scale and seeds, the command takes these too.
+            Data of tables that the paper has on another data set are not taken: the command has a place for its own.
     """
     words = ["pctrans-bench", "run", spec.name]
-    shared = {(other.data.spec, other.scale, len(other.seeds)) for other in others}
-    if len(shared) == 1:
-        words += _data_words(others[0])
+    fitting = [other for other in others if _fits(other, spec)]
+    if others and not fitting:
+        words += ["--data", f"{spec.published.data}:PATH"]
+        if len({(other.scale, len(other.seeds)) for other in others}) == 1:
+            words += _scale_words(others[0])
+    elif len({(other.data.spec, other.scale, len(other.seeds)) for other in fitting}) == 1:
+        words += _data_words(fitting[0])
     numbers = [number for number, row in enumerate(spec.rows, 1) if row.label in labels]
     return shlex.join([*words, "--rows", _rows(numbers), "--out", str(out)])
 
@@ -52,8 +58,18 @@ def command(out: Path, spec: TableSpec, run: RunFile, results: TableResults, lab
     return shlex.join([*words, "--out", str(out)])
 
 
+def _fits(other: RunFile, spec: TableSpec) -> bool:
+    """Whether the data of another table's run are for this table: of one data set in the paper, or this table's own."""
+    own = spec.published.data
+    return load_table(other.table).published.data == own or kind_of_data(other.data.spec) == own
+
+
 def _data_words(run: RunFile) -> list[str]:
-    return ["--data", run.data.spec, "--scale", run.scale, "--seeds", str(len(run.seeds))]
+    return ["--data", run.data.spec, *_scale_words(run)]
+
+
+def _scale_words(run: RunFile) -> list[str]:
+    return ["--scale", run.scale, "--seeds", str(len(run.seeds))]
 
 
 def _rows(numbers: Sequence[int]) -> str:

@@ -226,6 +226,22 @@ def test_a_table_that_was_not_run_is_to_be_as_the_others_were_if_those_agree(fol
     assert found.command == f"pctrans-bench run table1 --rows 15,16,17 --out {folder}"
 
 
+def test_a_table_of_another_data_set_does_not_take_the_data_of_the_others(folder: Path) -> None:
+    for path in (folder / "runs").iterdir():
+        if path.stem not in ("table4", "table8"):
+            path.unlink()
+    start = "pctrans-bench run table2 --data"
+    end = f"--rows 11,12,13 --out {folder}"
+    found = claim(evaluate_claims(folder), "sota-cvppp")
+    assert found.command == f"{start} cvppp-a1:PATH --scale smoke --seeds 3 {end}"
+    path = folder / "runs" / "table8.json"
+    path.write_text(path.read_text().replace('"smoke"', '"quick"'))
+    assert claim(evaluate_claims(folder), "sota-cvppp").command == f"{start} cvppp-a1:PATH {end}"
+    path.write_text(path.read_text().replace("folder:/nowhere", "cvppp-a1:/leaves"))  # what table 2 is about
+    found = claim(evaluate_claims(folder), "sota-cvppp")
+    assert found.command == f"{start} cvppp-a1:/leaves --scale quick --seeds 3 {end}"
+
+
 def test_tables_may_be_on_different_data(tmp_path: Path) -> None:
     synthesise_scores(tmp_path, tables=["table1"], data="folder:/nuclei")
     synthesise_scores(tmp_path, tables=["table2"], data="folder:/leaves", scale="quick")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.options import OutOrSeveral
+from benchmarks.cli.options import FilledByAnyOrSeveral
 
 if TYPE_CHECKING:
     from benchmarks.plan.methods import Method
@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
 def list_things(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
-    out: OutOrSeveral = Path("results"),
+    out: FilledByAnyOrSeveral = Path("results"),
 ) -> None:
     """List tables, figures, studies, methods, scales, kinds of datasets, or the jobs in OUT."""
     from rich.box import SIMPLE_HEAD

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.options import Out
+from benchmarks.cli.options import Filled
 
 
 def power(
@@ -18,7 +18,7 @@ def power(
         str | None,
         typer.Argument(metavar="[NAME]", help="A table in OUT, whose scatter is taken; else give --image-sd."),
     ] = None,
-    out: Out = Path("results"),
+    out: Filled = Path("results"),
     metric: Annotated[
         str | None, typer.Option("--metric", help="Metric of the table that is compared. Default: pq.")
     ] = None,

@@ -55,10 +55,13 @@ def predict(
     ] = None,
     diameter: Annotated[
         str | None,
-        typer.Option("--diameter", help="Of the objects, in pixels, or auto: images are resized to what it knows."),
+        typer.Option(
+            "--diameter", help="Of the objects, in pixels, or auto: images are resized to what the model knows."
+        ),
     ] = None,
     invert: Annotated[
-        bool, typer.Option("--invert", help="Show it dark for bright: for dark objects and a model of bright ones.")
+        bool,
+        typer.Option("--invert", help="Invert the image for the model: for dark objects and a model of bright ones."),
     ] = False,
     channel: Annotated[
         str | None,
@@ -72,7 +75,8 @@ def predict(
         str | None, typer.Option("--scene", help="Of several images in a file: a name, or a number from 1 on.")
     ] = None,
     export: Annotated[
-        str | None, typer.Option("--export", help="Also labels, roi, geojson, coco, csv (in µm); with commas.")
+        str | None,
+        typer.Option("--export", help="Also labels, roi, geojson, coco, csv; with commas. csv and geojson have µm."),
     ] = None,
     device: Device = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Segment again what is there.")] = False,

@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.cli.layout_choice import LayoutChoice
 from benchmarks.cli.option_groups import grouped
-from benchmarks.cli.options import Out, OutOrSeveral
+from benchmarks.cli.options import Filled, FilledByAny, FilledOrSeveral
 
 
 @grouped
@@ -20,7 +20,7 @@ def report(
         typer.Argument(metavar="[NAME]", help="Name of a table that was run into OUT; without it, everything in OUT."),
     ] = None,
     layout: LayoutChoice,
-    out: OutOrSeveral = Path("results"),
+    out: FilledOrSeveral = Path("results"),
 ) -> None:
     """Write LaTeX, Markdown, CSV and pictures of a table, or of all, with claims and an HTML page; computes nothing."""
     from benchmarks.cli.report_writer import report_folder, report_table
@@ -36,7 +36,7 @@ def report(
         report_table(text_console(), out, table, layout.read())
 
 
-def claims(out: Out = Path("results")) -> None:
+def claims(out: Filled = Path("results")) -> None:
     """Say of each claim of the paper whether the results in OUT support or contradict it; computes no job."""
     from benchmarks.machine.terminal import text_console
     from reports.claims import evaluate_claims, write_claims
@@ -51,7 +51,7 @@ def claims(out: Out = Path("results")) -> None:
 
 def protocol(
     table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
-    out: Out = Path("results"),
+    out: Filled = Path("results"),
     json: Annotated[Path | None, typer.Option("--json", help="Write means, differences and ranking here.")] = None,
 ) -> None:
     """Score stored predictions under each protocol variant: how much of a difference between rows is protocol?
@@ -80,7 +80,7 @@ def protocol(
 
 def errors(
     table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
-    out: Out = Path("results"),
+    out: Filled = Path("results"),
 ) -> None:
     """Say what each kind of error costs every row: missed, spurious, merged, split, localisation, boundary.
 
@@ -105,7 +105,7 @@ def errors(
         raise typer.Exit(1)
 
 
-def rescore(out: Out = Path("results")) -> None:
+def rescore(out: FilledByAny = Path("results")) -> None:
     """Give finished jobs the metrics that were added since, from stored predictions; exit status 1 if some fail."""
     from collections import Counter
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from benchmarks.cli.options import Device, Out
+from benchmarks.cli.options import Device, Filled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def robustness(
     table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
-    out: Out = Path("results"),
+    out: Filled = Path("results"),
     device: Device = "auto",
 ) -> None:
     """Score the saved models of a table on test images that are noised, blurred, darkened and reduced; trains nothing.
@@ -48,7 +48,7 @@ def robustness(
 
 def calibration(
     table: Annotated[str, typer.Argument(help="Name of a table that was run into OUT.")],
-    out: Out = Path("results"),
+    out: Filled = Path("results"),
     device: Device = "auto",
 ) -> None:
     """Compare the scores of a table's objects with the share of them that is right; trains nothing.

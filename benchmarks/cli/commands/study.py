@@ -9,7 +9,7 @@ import typer
 
 from benchmarks.cli.executor_choice import ExecutorChoice
 from benchmarks.cli.option_groups import grouped
-from benchmarks.cli.options import JobOptions, Out, Scale, Seeds, TrackingUri, default_scale, model_place
+from benchmarks.cli.options import JobOptions, Out, Scale, TrackingUri, default_scale, model_place
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
@@ -49,7 +49,14 @@ def study(
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Train the best settings over seeds and test them on the test split.")
     ] = False,
-    seeds: Seeds = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            "--seeds",
+            min=1,
+            help="Seeds of --confirm: 0, 1, … Default: 3, at scale smoke 1. Trials have seed 0.",
+        ),
+    ] = None,
     job_options: JobOptions,
     executor: ExecutorChoice,
     out: Out = Path("results"),

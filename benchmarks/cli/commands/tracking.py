@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from benchmarks.cli.options import Out, TrackingUri
+from benchmarks.cli.options import FilledByAny, TrackingUri
 
 
 def ui(
-    out: Out = Path("results"),
-    port: Annotated[int, typer.Option("--port", min=1, max=65535)] = 5000,
+    out: FilledByAny = Path("results"),
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where the pages are on 127.0.0.1.")] = 5000,
     tracking_uri: TrackingUri = None,
 ) -> None:
     """Open the results in MLflow's pages on 127.0.0.1."""
@@ -21,7 +21,7 @@ def ui(
     raise typer.Exit(serve_ui(out, port=port, tracking_uri=tracking_uri))
 
 
-def track(out: Out = Path("results"), tracking_uri: TrackingUri = None) -> None:
+def track(out: FilledByAny = Path("results"), tracking_uri: TrackingUri = None) -> None:
     """Send every job in OUT that MLflow does not have yet; exit status 1 if some could not be sent."""
     from benchmarks.tracking import send_all
 

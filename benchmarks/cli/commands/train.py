@@ -38,7 +38,7 @@ def train(
         ),
     ] = None,
     scale: Scale = None,
-    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the training; `run` has 0, 1, …")] = 0,
     job_options: JobOptions,
     executor: Annotated[ExecutorChoice, without("jobs", "max_parallel")],
     tracking_uri: TrackingUri = None,

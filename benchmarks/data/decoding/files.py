@@ -44,7 +44,7 @@ def decode(content: bytes, name: str) -> Raster:
         raster = _decode_npy(content, name)
     else:
         found = f"its first bytes are {content[:4]!r}" if content else "it is empty"
-        raise UserError(f"{name}: not a PNG or TIFF file, nor a JPEG ({found}); save it as PNG or TIFF.")
+        raise UserError(f"{name}: not a PNG, TIFF or JPEG file ({found}); save it as PNG or TIFF.")
     return _checked(raster, name)
 
 

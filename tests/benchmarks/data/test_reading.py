@@ -205,7 +205,7 @@ def test_stacks_and_other_formats_are_refused(tmp_path: Path) -> None:
         read_image(tmp_path / "stack.tif")
     with pytest.raises(UserError, match=r"photo\.png.*JPEG.*damaged"):
         read_image(tmp_path / "photo.png")
-    with pytest.raises(UserError, match=r"movie\.png.*not a PNG or TIFF"):
+    with pytest.raises(UserError, match=r"movie\.png.*not a PNG, TIFF or JPEG file"):
         read_image(tmp_path / "movie.png")
     with pytest.raises(UserError, match=r"objects\.npy"):
         read_labels(tmp_path / "objects.npy")

@@ -19,10 +19,10 @@ def png_jpeg_variants() -> Iterator[Variant]:
     yield from _png()
     yield from _jpeg()
     yield from _npy()
-    yield variant("Other files", "GIF", pillow(GREY8, "GIF"), "not a PNG or TIFF file")
-    yield variant("Other files", "BMP", pillow(GREY8, "BMP"), "not a PNG or TIFF file")
-    yield variant("Other files", "JPEG 2000", pillow(GREY8, "JPEG2000"), "not a PNG or TIFF file")
-    yield variant("Other files", "WebP", pillow(COLOUR8, "WEBP"), "not a PNG or TIFF file")
+    yield variant("Other files", "GIF", pillow(GREY8, "GIF"), "not a PNG, TIFF or JPEG file")
+    yield variant("Other files", "BMP", pillow(GREY8, "BMP"), "not a PNG, TIFF or JPEG file")
+    yield variant("Other files", "JPEG 2000", pillow(GREY8, "JPEG2000"), "not a PNG, TIFF or JPEG file")
+    yield variant("Other files", "WebP", pillow(COLOUR8, "WEBP"), "not a PNG, TIFF or JPEG file")
     yield variant("Other files", "empty", b"", "it is empty")
 
 

@@ -31,7 +31,7 @@ def test_files_folders_and_globs(images: Path) -> None:
 
 def test_nothing_found_is_an_error(images: Path) -> None:
     for text in ("notes.txt", "*.jpg", "nowhere"):
-        with pytest.raises(UserError, match="no PNG or TIFF"):
+        with pytest.raises(UserError, match="no PNG, TIFF or JPEG image"):
             find_images([str(images / text)])
 
 
