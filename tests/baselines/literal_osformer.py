@@ -1,4 +1,4 @@
-"""OSFormer's parts (facts/baselines.md; Pei et al. 2022), step by step, with the weights of the modules they check."""
+"""OSFormer's parts (Pei et al. 2022), step by step, with the weights of the modules they check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the network starts: facts/method.md, "Initialisation", which is the released code's, and centres on a grid."""
+"""How the network starts: as the released code's does, but for centres on a grid."""
 
 from __future__ import annotations
 
