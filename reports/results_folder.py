@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.errors import UserError
 from benchmarks.store.run_file import RunFile, read_run, run_tables
 from reports.collect import Found, TableResults, collect
+from reports.figures.records import record_paths
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,13 @@ class ResultsFolder:
 
 
 def read_results_folder(out: Path) -> ResultsFolder:
-    """Collect every table in OUT/runs. A job that several tables share is read once.
+    """Collect every table in OUT/runs; none is there where only figures were run. A job of several is read once.
 
     Raises:
         UserError: nothing was run into `out`.
     """
     names = run_tables(out)
-    if not names:
+    if not names and not record_paths(out):
         raise UserError(
             f"{out} holds no run: expected {out / 'runs' / '<table>.json'}. "
             f"Run a table first, such as `pctrans-bench run table4 --out {out}`.{_studies(out)}"
