@@ -76,13 +76,15 @@ def _report_figure(console: Console, experiment: Experiment, out: Path, device: 
 
 def reports_are_current(experiments: Sequence[Experiment], out: Path, layout: Layout | None = None) -> bool:
     """Tell whether these tables and figures were made, in this layout, and the page shows all that the folder holds."""
+    from benchmarks.figures import is_computed
     from benchmarks.store.run_file import run_path
 
     made = [run_path(out, one.name) for one in experiments if one.figure is None]
     made += [out / "figures" / one.name / "figure.json" for one in experiments if one.figure is not None]
     tables = {one.name for one in experiments if one.figure is None}
     laid_out = tables <= current_tables(out, layout)
-    return laid_out and all(path.exists() for path in made) and is_current(out, PAGE, page_sources(out))
+    there = laid_out and all(path.exists() for path in made) and is_current(out, PAGE, page_sources(out))
+    return there and all(is_computed(one.figure, one.plan, out) for one in experiments if one.figure is not None)
 
 
 def report_table(console: Console, out: Path, table: str, layout: Layout | None = None) -> list[Path]:

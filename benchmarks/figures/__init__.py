@@ -7,8 +7,8 @@ draws it from there.
 
 from __future__ import annotations
 
-from benchmarks.figures.computing import compute_figure
+from benchmarks.figures.computing import compute_figure, is_computed
 from benchmarks.figures.planning import figure_plan
 from benchmarks.figures.specification import FigureSpec, list_figures, load_figure, read_figure
 
-__all__ = ["FigureSpec", "compute_figure", "figure_plan", "list_figures", "load_figure", "read_figure"]
+__all__ = ["FigureSpec", "compute_figure", "figure_plan", "is_computed", "list_figures", "load_figure", "read_figure"]

@@ -36,10 +36,19 @@ def compute_figure(spec: FigureSpec, plan: Plan, out: Path, device: str) -> Path
     with exclusive(folder / "lock"):
         sources = find_sources(spec, plan, out)
         stamp = _stamp(spec, plan, sources)
-        before = read_facts(folder)
-        if before is None or before.stamp != stamp or not (folder / before.arrays).is_file():
+        if not _is_there(folder, stamp):
             write_data(folder, _compute(spec, plan, sources, stamp, device))
     return folder
+
+
+def is_computed(spec: FigureSpec, plan: Plan, out: Path) -> bool:
+    """Tell whether what is stored of a figure is of its specification, data and results, and of this code."""
+    return _is_there(figure_folder(out, spec.name), _stamp(spec, plan, find_sources(spec, plan, out)))
+
+
+def _is_there(folder: Path, stamp: str) -> bool:
+    before = read_facts(folder)
+    return before is not None and before.stamp == stamp and (folder / before.arrays).is_file()
 
 
 def _compute(spec: FigureSpec, plan: Plan, sources: list[Source], stamp: str, device: str) -> FigureData:
