@@ -20,18 +20,11 @@ if TYPE_CHECKING:
 
 
 def model_place(text: str) -> Path:
-    """Read where a model lies: the bare name of a built-in one is that, and text with a slash is a folder.
+    """Read where a model lies, as `model_path`, and say so where a built-in one hides a folder of its name."""
+    from pctrans.pretrained import built_in_model, model_path
 
-    A path forgets that it began with `./` or ended in `/`, so a folder with a built-in model's name becomes absolute.
-    """
-    from pctrans.pretrained import built_in_model
-
-    path = Path(text)
-    if built_in_model(path) is None:
-        return path
-    if text != str(path):
-        return path.absolute()
-    if path.exists():
+    path = model_path(text)
+    if built_in_model(path) is not None and path.exists():
         typer.echo(f"note: {text} is the model that comes with the package; the folder here is ./{text}", err=True)
     return path
 

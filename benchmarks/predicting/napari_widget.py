@@ -14,6 +14,7 @@ from benchmarks.machine.environment import choose_device
 from benchmarks.predicting.options import PredictOptions, Settings
 from benchmarks.predicting.segmenting import ImageSegmenter
 from benchmarks.store.models.saved_model import SavedModel, find_model, load_model
+from pctrans.pretrained import model_path
 
 if TYPE_CHECKING:
     import napari.types
@@ -38,7 +39,7 @@ def segment_layer(
     Raises:
         UserError: the layer is no single plane, or there is no such model.
     """
-    folder = find_model(Path(model)).resolve()
+    folder = find_model(model_path(model)).resolve()
     written = tuple(file.stat().st_mtime_ns for file in sorted(folder.glob("*.*")))
     saved = _loaded(folder, written)
     settings = Settings.of(saved, PredictOptions(diameter=diameter or None, invert=invert))

@@ -17,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 import tifffile
+from labelled import labelled_samples
 from skimage.transform import resize
 
 from benchmarks.data import open_dataset
@@ -61,8 +62,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=10)
     arguments = parser.parse_args()
     dataset = open_dataset(arguments.data)
-    samples = [dataset.load(id) for id in dataset.ids("test")]
-    samples = [sample for sample in samples if sample.labels is not None and sample.labels.any()][: arguments.images]
+    samples = labelled_samples(dataset, "test")[: arguments.images]
     print(f"{len(samples)} images of {dataset.name}, test split; mean PQ")
     print(f"{'copy':<18} {'as it is':>9} {'change':>8} {'--diameter auto':>16} {'change':>8}")
     first: float | None = None

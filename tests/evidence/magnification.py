@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from labelled import labelled_samples
 from skimage.transform import resize
 
 from benchmarks.data import open_dataset
@@ -34,8 +35,7 @@ def main() -> None:
     saved = load_model(arguments.model, "cpu")
     assert saved.diameter is not None
     dataset = open_dataset(arguments.data)
-    samples = [dataset.load(id) for id in dataset.ids("val")]
-    samples = [sample for sample in samples if sample.labels is not None and sample.labels.any()]
+    samples = labelled_samples(dataset, "val")
     samples = samples[:: max(1, len(samples) // arguments.images)][: arguments.images]
 
     def segment(image: np.ndarray) -> Labelled:

@@ -124,7 +124,7 @@ def _save_weights(model: Segmenter, folder: Path) -> None:
 def find_model(path: Path) -> Path:
     """The model folder at `path`: itself, or the `model` folder inside a job or of `train --out`.
 
-    A model that comes with the package goes by its name, NAME; `./NAME` is a folder.
+    A model that comes with the package goes by its name; for a folder of that name see `pctrans.pretrained.model_path`.
 
     Raises:
         UserError: there is none.
