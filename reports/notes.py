@@ -11,7 +11,7 @@ from benchmarks.plan.nested import flatten, lookup
 from benchmarks.store.result import Result
 from reports.cells import SIGNS
 from reports.collect import RowResults, TableResults
-from reports.comparability import reasons_against, unequal
+from reports.comparability import made_unlike, reasons_against, unequal
 from reports.comparisons import ALPHA, AgainstReference, against_reference
 from reports.facts import Facts, distinct, facts_of
 from reports.layout import FULL, Layout
@@ -88,7 +88,7 @@ def _warnings(results: TableResults, layout: Layout) -> Iterator[Found]:
         sentences += packed(
             "LEAK: the same picture is in two splits, so figures may flatter:", _leaks(results), "LEAK, also:"
         )
-        sentences += unequal(results) if _trained_rows(results) > 1 else []
+        sentences += [*unequal(results), *made_unlike(results)] if _trained_rows(results) > 1 else []
         changes = [f"{path}={value}" for path, value in flatten(results.overrides)]
         sentences += packed("Changed from the scale's settings:", changes, "Also changed:")
     return ((sentence, None) for sentence in sentences)

@@ -1,8 +1,10 @@
-"""Random weights as in the original code, where those of `transformers` differ."""
+"""Random weights as in the original code, whatever `transformers` draws."""
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from collections.abc import Callable
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -11,23 +13,27 @@ from transformers.models.mask2former.modeling_mask2former import Mask2FormerAtte
 
 
 def initialise(network: Mask2FormerForUniversalSegmentation) -> None:
-    """Draw anew the weights that `transformers` does not draw as Cheng et al. do.
+    """Draw every weight but those of the backbone as Cheng et al. do: PyTorch's own rules, and theirs on top.
 
-    `transformers` (5.23) gives linear layers and convolutions without a rule of their own a standard deviation of
-    0.02, expecting that a checkpoint follows. From scratch that leaves the pixel embedding, which no norm
-    follows, a sixth as wide as the original's (masks hardly depend on the pixel), and the feed-forward layers of the
-    pixel decoder next to nothing. Level embeddings, queries, deformable and masked attention, mask head and backbone
-    start as they should.
+    `transformers` expects that a checkpoint follows, and its rules differ from release to release: 5.17 draws queries
+    and mask head with a deviation of 0.02 and leaves the levels 0; 5.23 leaves the pixel embedding a sixth as wide as
+    the original's (masks hardly depend on the pixel), and the feed-forward layers of the pixel decoder next to nothing.
     """
-    _initialise_pixel_decoder(network.model.pixel_level_module.decoder)
-    _initialise_transformer(network.model.transformer_module)
-    network.class_predictor.reset_parameters()
+    decoder, transformer = network.model.pixel_level_module.decoder, network.model.transformer_module
+    for part in (decoder, transformer, network.class_predictor):
+        for module in part.modules():
+            if reset := getattr(module, "reset_parameters", None):
+                cast(Callable[[], None], reset)()
+    _initialise_pixel_decoder(decoder)
+    _initialise_transformer(transformer)
 
 
 def _initialise_pixel_decoder(decoder: Any) -> None:
+    nn.init.normal_(decoder.level_embed)
     for projection in decoder.input_projections:
         _xavier(projection[0])
     for layer in decoder.encoder.layers:
+        _initialise_deformable_attention(layer.self_attn)
         _initialise_feedforward(layer)
     for convolution, *_ in (*decoder.lateral_convolutions, *decoder.output_convolutions):
         _c2_xavier_fill(convolution)
@@ -40,14 +46,29 @@ def _initialise_transformer(transformer: Any) -> None:
             _c2_xavier_fill(projection)
     for layer in transformer.decoder.layers:
         _initialise_self_attention(layer.self_attn)
+        _initialise_cross_attention(layer.cross_attn)
         _initialise_feedforward(layer)
 
 
 def _initialise_feedforward(layer: Any) -> None:
-    """Draw Xavier-uniform weights, and PyTorch's own biases, which the original leaves alone."""
+    """Draw Xavier-uniform weights; the biases stay PyTorch's own, which the original leaves alone."""
     for linear in (layer.fc1, layer.fc2):
-        linear.reset_parameters()
         nn.init.xavier_uniform_(linear.weight)
+
+
+def _initialise_deformable_attention(attention: Any) -> None:
+    """Let a head look in a direction of its own, its point p at distance p, all weighted alike (Zhu et al., 2021)."""
+    angles = torch.arange(attention.n_heads) * (2 * math.pi / attention.n_heads)
+    directions = torch.stack((angles.cos(), angles.sin()), dim=-1)
+    directions = directions / directions.abs().amax(-1, keepdim=True)
+    distances = torch.arange(1, attention.n_points + 1)
+    offsets = directions[:, None, None] * distances[:, None]
+    nn.init.zeros_(attention.sampling_offsets.weight)
+    attention.sampling_offsets.bias.data.copy_(offsets.expand(-1, attention.n_levels, -1, -1).flatten())
+    nn.init.zeros_(attention.attention_weights.weight)
+    nn.init.zeros_(attention.attention_weights.bias)
+    _xavier(attention.value_proj)
+    _xavier(attention.output_proj)
 
 
 def _initialise_self_attention(attention: Mask2FormerAttention) -> None:
@@ -56,12 +77,20 @@ def _initialise_self_attention(attention: Mask2FormerAttention) -> None:
     joint = nn.init.xavier_uniform_(torch.cat([projection.weight.detach() for projection in projections]))
     for projection, weight in zip(projections, joint.chunk(3), strict=True):
         projection.weight.data.copy_(weight)
+        nn.init.zeros_(projection.bias)
+    _xavier(attention.out_proj)
 
 
-def _xavier(convolution: nn.Conv2d) -> None:
-    nn.init.xavier_uniform_(convolution.weight)
-    if convolution.bias is not None:
-        nn.init.zeros_(convolution.bias)
+def _initialise_cross_attention(attention: nn.MultiheadAttention) -> None:
+    nn.init.xavier_uniform_(attention.in_proj_weight)
+    nn.init.zeros_(attention.in_proj_bias)
+    _xavier(attention.out_proj)
+
+
+def _xavier(layer: nn.Conv2d | nn.Linear) -> None:
+    nn.init.xavier_uniform_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
 
 
 def _c2_xavier_fill(convolution: nn.Conv2d) -> None:

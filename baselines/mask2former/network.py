@@ -48,9 +48,8 @@ def build_network(config: Mask2FormerConfig) -> Mask2FormerForUniversalSegmentat
     else:
         network = Mask2FormerForUniversalSegmentation(_architecture(config))
         initialise(network)
-        if config.backbone.pretrained:
-            weights = Backbone(config.backbone).resnet.state_dict()
-            network.model.pixel_level_module.encoder.load_state_dict(weights)
+        if config.architecture is None:  # otherwise its weights follow, and its backbone may be no ResNet
+            network.model.pixel_level_module.encoder.load_state_dict(Backbone(config.backbone).resnet.state_dict())
     network.criterion = SharedBatchLoss(network.config, network.weight_dict)
     _at_least_two_channels_a_group(network)
     return network

@@ -17,6 +17,8 @@ from benchmarks.plan.starting import StartingWeights
 
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
 NUMERICS = 5
+# The same for jobs of one method alone.
+NUMERICS_OF_METHOD = {"mask2former": 1}
 
 EXTERNAL = "external"
 """The method of label maps that were made elsewhere; see `benchmarks.plan.external`."""
@@ -115,6 +117,8 @@ class Job(Settings):
     def key(self) -> str:
         """Sixteen hex digits that change when anything that decides the numbers does."""
         content = self.model_dump(mode="json", exclude=BOOKKEEPING) | {"numerics": NUMERICS}
+        if own := NUMERICS_OF_METHOD.get(self.method):
+            content["numerics_of_method"] = own
         if self.pretrained_digest is not None:
             content["model"] = _without_places(content["model"])
         if self.method == EXTERNAL:

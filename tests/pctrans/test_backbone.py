@@ -31,6 +31,20 @@ def test_strides_and_channels(name: str, width: int, channels: list[int]) -> Non
     ]
 
 
+def test_random_weights_are_he_s() -> None:
+    """`transformers` draws them, and its rules differ from release to release: every method starts from these."""
+    torch.manual_seed(0)
+    backbone = Backbone(BackboneConfig(name="resnet18", width=32))
+    convolutions = [module for module in backbone.modules() if isinstance(module, torch.nn.Conv2d)]
+    norms = [module for module in backbone.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert len(convolutions) == len(norms) == 20
+    for convolution in convolutions:
+        fan_out = convolution.out_channels * convolution.kernel_size[0] * convolution.kernel_size[1]
+        assert convolution.weight.std().item() == pytest.approx((2 / fan_out) ** 0.5, rel=0.1)
+        assert convolution.bias is None
+    assert all((norm.weight == 1).all() and (norm.bias == 0).all() for norm in norms)
+
+
 def test_pretrained_weights_from_a_local_folder(checkpoint: Path) -> None:
     backbone = Backbone(BackboneConfig(name="resnet18", width=8, pretrained=str(checkpoint)))
     expected = ResNetBackbone.from_pretrained(checkpoint).state_dict()

@@ -53,6 +53,20 @@ def test_says_what_one_seed_and_few_images_cannot_tell(one_seed: Path) -> None:
     assert "So few images cannot give p < 0.05: nothing can be marked." in said
 
 
+def test_says_what_rows_were_not_made_alike(one_seed: Path) -> None:
+    assert "NOT made alike" not in text(one_seed)
+    for key in KEYS:
+        edit_result(
+            one_seed, key, "environment", {"device": "cuda:1", "torch": "2.13.0+cu130", "transformers": "5.23.0"}
+        )
+    assert "NOT made alike" not in text(one_seed)
+    edit_result(one_seed, KEYS[1], "environment", {"device": "cpu", "torch": "2.13.0+cpu", "transformers": "5.17.0"})
+    said = text(one_seed)
+    assert "Rows were NOT made alike: device cuda (rows 1, 3, 4, 5, 6, 7, 8), cpu (rows 2)." in said
+    assert "Rows were NOT made alike: transformers 5.23.0 (rows 1, 3, 4, 5, 6, 7, 8), 5.17.0 (rows 2)." in said
+    assert "torch 2" not in said
+
+
 def test_says_when_nothing_is_compared(one_seed: Path) -> None:
     edit_result(one_seed, "table4-row2-seed0", "job.data.fingerprint", "0")
     assert "'dynamic filters' and 'full model' cannot be paired: they were tested on different data." in text(one_seed)

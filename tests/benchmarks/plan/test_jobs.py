@@ -10,7 +10,7 @@ from benchmarks.cli.options import JobOptions, one_job
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import expand_table
-from benchmarks.plan.job import DataReference, Job, JobContext
+from benchmarks.plan.job import NUMERICS_OF_METHOD, DataReference, Job, JobContext
 from benchmarks.plan.nested import merge, nest
 from benchmarks.plan.overrides import for_method
 from benchmarks.plan.resolving import make_job
@@ -25,7 +25,7 @@ DATA = DataReference(spec="folder:/a", name="a", fingerprint="f" * 64, decoding=
 def job(**changes: object) -> Job:
     shared: dict[str, Any] = {"data": DATA, "split": "test", "scale": "quick", "protocol": "nuclei", "device": "cpu"}
     context = JobContext(**{name: changes.pop(name, value) for name, value in shared.items()})
-    return make_job("pctrans", context, **{"seed": 0, **changes})  # type: ignore[arg-type]
+    return make_job(str(changes.pop("method", "pctrans")), context, **{"seed": 0, **changes})  # type: ignore[arg-type]
 
 
 def test_the_key_follows_what_decides_the_numbers() -> None:
@@ -40,6 +40,14 @@ def test_the_key_follows_what_decides_the_numbers() -> None:
         job(overrides={"augmentation": "none"}).key,
     ]
     assert len(set(keys)) == len(keys)
+
+
+def test_numerics_of_one_method_change_the_keys_of_its_jobs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = job(method="pctrans").key, job(method="osformer").key
+    monkeypatch.setitem(NUMERICS_OF_METHOD, "osformer", 1)
+    after = job(method="pctrans").key, job(method="osformer").key
+    assert after[0] == before[0]
+    assert after[1] != before[1]
 
 
 def test_a_step_of_augmentation_that_came_later_changes_only_the_keys_of_jobs_that_have_it() -> None:
