@@ -28,7 +28,7 @@ DPI = 250
 
 
 def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
-    """Draw the image, its truth and a panel for each row that was run into a PNG; return the picture's caption.
+    """Draw the image, its truth and a panel for each row that has a result into a PNG; return the picture's caption.
 
     A row with several seeds shows its first. The image is the one that `typical_image` chooses; of a large one only
     the window with the most true objects is shown, while matches and PQ are those of the whole image.
@@ -40,17 +40,14 @@ def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
     first = {row.number: row.results[0] for row in results.rows if row.results}
     image_id = typical_image(list(first.values()))
     scene = _load(next(iter(first.values())), image_id)
-    rows = [row for row in results.rows if row.origin != "quoted"]
+    rows = [row for row in results.rows if row.number in first]
     sheet = _Sheet(2 + len(rows))
     sheet.add("image", scene.image_panel())
-    truth = scene.truth_panel()
-    sheet.add(f"truth\n{len(scene.truth_colours)} objects", truth)
+    sheet.add(f"truth\n{len(scene.truth_colours)} objects", scene.truth_panel())
     for row in rows:
-        panel, result = _blank(truth), first.get(row.number)
-        if result:
-            path_of_row = JobFolder.named(result.key, out).prediction(image_id)
-            panel = scene.prediction_panel(_read_prediction(path_of_row, scene.truth.shape))
-        sheet.add(_title(row, result, image_id), panel)
+        path_of_row = JobFolder.named(first[row.number].key, out).prediction(image_id)
+        panel = scene.prediction_panel(_read_prediction(path_of_row, scene.truth.shape))
+        sheet.add(_title(row, first[row.number], image_id), panel)
     caption = _caption(results, rows, scene, image_id)
     sheet.save(path, caption)
     return caption
@@ -85,10 +82,8 @@ def _read_prediction(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     return prediction
 
 
-def _title(row: RowResults, result: Result | None, image_id: str) -> str:
-    score = "no result"
-    if result is not None:
-        score = next(f"PQ {image['pq']:.3f}" for image in result.images if image["id"] == image_id)
+def _title(row: RowResults, result: Result, image_id: str) -> str:
+    score = next(f"PQ {image['pq']:.3f}" for image in result.images if image["id"] == image_id)
     return f"{row.number}: {marked_label(row)}\n{score}"
 
 
@@ -99,15 +94,13 @@ def _caption(results: TableResults, shown: list[RowResults], scene: Scene, image
         part = f" Shown: columns {columns.start} to {columns.stop - 1}, rows {rows.start} to {rows.stop - 1}."
     seed = f", seed {results.seeds[0]}" if len(results.seeds) > 1 else ""
     marks = "".join(f" {sentence}" for sentence in legend(shown))
+    lacking = [row.label for row in results.rows if row.origin != "quoted" and row not in shown]
+    marks += f" Without a result: {', '.join(lacking)}." if lacking else ""
     return (
         f"Test image {image_id}{seed}: of all test images the one whose median PQ over rows is the median."
         f"{part} PQ is of the whole image. A matched object (IoU > 0.5) has the colour of its truth; red "
         f"outlines are true objects that were missed, white stripes objects that match none.{marks}"
     )
-
-
-def _blank(panel: np.ndarray) -> np.ndarray:
-    return np.full_like(panel, 235)
 
 
 class _Sheet:
