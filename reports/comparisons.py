@@ -59,18 +59,22 @@ class Comparison:
 
     @property
     def sign(self) -> int:
-        """1 where `better` is significantly better, -1 where it is significantly worse, else 0.
-
-        A difference is significant if the corrected p is below 0.05, and the interval and the ranks are on the same
-        side of 0.
-        """
+        """1 where `better` is significantly better, -1 where it is significantly worse, else 0."""
         if self.p_holm is None:
             raise ValueError("a comparison is significant within its family only: correct it first")
-        if self.p_holm >= ALPHA:
-            return 0
-        if self.low > 0 and self.rank_biserial > 0:
-            return 1
-        return -1 if self.high < 0 and self.rank_biserial < 0 else 0
+        return significant_side(self.p_holm, self.low, self.high, self.rank_biserial)
+
+
+def significant_side(p_holm: float, low: float, high: float, rank_biserial: float) -> int:
+    """Tell on which side of 0 a difference is, 1 or -1; 0 where it is not significant.
+
+    It is if the corrected p is below 0.05, and the interval and the ranks are on the same side of 0.
+    """
+    if p_holm >= ALPHA:
+        return 0
+    if low > 0 and rank_biserial > 0:
+        return 1
+    return -1 if high < 0 and rank_biserial < 0 else 0
 
 
 def compare(better: RowResults, worse: RowResults, metric: str) -> Comparison:

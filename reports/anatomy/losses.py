@@ -12,7 +12,7 @@ from benchmarks.errors import UserError
 from benchmarks.metrics.mending import KINDS
 from benchmarks.store.anatomy import FateCounts
 from reports.anatomy.dissected import DissectedRow, DissectedTable, loss_name
-from reports.comparisons import ALPHA
+from reports.comparisons import significant_side
 from reports.pairing import paired_scores
 from reports.statistics import holm, paired_difference
 
@@ -74,12 +74,8 @@ class Difference:
 
     @property
     def sign(self) -> int:
-        """1 where the row loses significantly more, -1 where it loses less, else 0: the rule of all comparisons."""
-        if self.p_holm >= ALPHA:
-            return 0
-        if self.low > 0 and self.rank_biserial > 0:
-            return 1
-        return -1 if self.high < 0 and self.rank_biserial < 0 else 0
+        """1 where the row loses significantly more, -1 where it loses less, else 0."""
+        return significant_side(self.p_holm, self.low, self.high, self.rank_biserial)
 
 
 @dataclass(frozen=True)
