@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from benchmarks.data import Dataset, open_dataset
 from benchmarks.errors import UserError
 from benchmarks.plan.expansion import PlannedJob
-from benchmarks.plan.job import Job, JobContext, parse_job
+from benchmarks.plan.job import NUMERICS_OF_METHOD, Job, JobContext, parse_job
 from benchmarks.plan.methods import get_method
 from benchmarks.plan.resolving import make_job
 from benchmarks.plan.starting import StartingModel
@@ -99,6 +99,7 @@ def test_jobs_without_a_start_keep_their_keys(dataset: Dataset) -> None:
     results = Path(__file__).parents[3] / "reports/measured/bbbc039/jobs"
     jobs = [json.loads(path.read_text())["job"] for path in sorted(results.glob("*/result.json"))]
     assert jobs and all("started_from" not in job for job in jobs)
+    jobs = [job for job in jobs if job["method"] not in NUMERICS_OF_METHOD]  # theirs were renewed since
     assert [parse_job(job).key for job in jobs] == [job["key"] for job in jobs]
 
 
