@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,31 @@ from torch.nn import functional as F
 from pctrans.layers import FeedForward, xavier
 
 Shapes = list[tuple[int, int]]
+
+
+class DeformableLayers(Protocol):
+    """The linear layers of an attention of this kind, by the names that they have everywhere."""
+
+    sampling_offsets: nn.Linear
+    attention_weights: nn.Linear
+    value_proj: nn.Linear
+    output_proj: nn.Linear
+
+
+def initialise_deformable(attention: DeformableLayers, heads: int, levels: int, points: int) -> None:
+    """Start with each head looking in its own direction, point p at distance p, all weights equal."""
+    angles = torch.arange(heads) * (2 * math.pi / heads)
+    directions = torch.stack((angles.cos(), angles.sin()), dim=1)
+    directions = directions / directions.abs().amax(dim=1, keepdim=True)
+    distances = torch.arange(1, points + 1)
+    offsets = directions[:, None, None] * distances[None, None, :, None]
+    nn.init.zeros_(attention.sampling_offsets.weight)
+    with torch.no_grad():
+        attention.sampling_offsets.bias.copy_(offsets.expand(-1, levels, -1, -1).flatten())
+    nn.init.zeros_(attention.attention_weights.weight)
+    nn.init.zeros_(attention.attention_weights.bias)
+    for projection in (attention.value_proj, attention.output_proj):
+        xavier(projection)
 
 
 class DeformableAttention(nn.Module):
@@ -23,23 +49,7 @@ class DeformableAttention(nn.Module):
         self.attention_weights = nn.Linear(dim, heads * levels * points)
         self.value_proj = nn.Linear(dim, dim)
         self.output_proj = nn.Linear(dim, dim)
-        self._reset_parameters()
-
-    def _reset_parameters(self) -> None:
-        """Start with each head looking in its own direction, point p at distance p, all weights equal."""
-        angles = torch.arange(self.heads) * (2 * math.pi / self.heads)
-        directions = torch.stack((angles.cos(), angles.sin()), dim=1)
-        directions = directions / directions.abs().amax(dim=1, keepdim=True)
-        distances = torch.arange(1, self.points + 1)
-        offsets = directions[:, None, None] * distances[None, None, :, None]
-        nn.init.zeros_(self.sampling_offsets.weight)
-        with torch.no_grad():
-            self.sampling_offsets.bias.copy_(offsets.expand(-1, self.levels, -1, -1).flatten())
-        nn.init.zeros_(self.attention_weights.weight)
-        nn.init.zeros_(self.attention_weights.bias)
-        for projection in (self.value_proj, self.output_proj):
-            nn.init.xavier_uniform_(projection.weight)
-            nn.init.zeros_(projection.bias)
+        initialise_deformable(self, heads, levels, points)
 
     def forward(self, queries: Tensor, reference_points: Tensor, memory: Tensor, shapes: Shapes) -> Tensor:
         """Attend.

@@ -94,12 +94,12 @@ def _caption(results: TableResults, shown: list[RowResults], scene: Scene, image
         part = f" Shown: columns {columns.start} to {columns.stop - 1}, rows {rows.start} to {rows.stop - 1}."
     seed = f", seed {results.seeds[0]}" if len(results.seeds) > 1 else ""
     marks = "".join(f" {sentence}" for sentence in legend(shown))
-    lacking = [row.label for row in results.rows if row.origin != "quoted" and row not in shown]
-    marks += f" Without a result: {', '.join(lacking)}." if lacking else ""
+    without = [row.label for row in results.rows if row.origin != "quoted" and row not in shown]
+    lacking = f" Without a result: {', '.join(without)}." if without else ""
     return (
         f"Test image {image_id}{seed}: of all test images the one whose median PQ over rows is the median."
         f"{part} PQ is of the whole image. A matched object (IoU > 0.5) has the colour of its truth; red "
-        f"outlines are true objects that were missed, white stripes objects that match none.{marks}"
+        f"outlines are true objects that were missed, white stripes objects that match none.{marks}{lacking}"
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -10,6 +9,9 @@ import torch
 from torch import nn
 from transformers import Mask2FormerForUniversalSegmentation
 from transformers.models.mask2former.modeling_mask2former import Mask2FormerAttention
+
+from pctrans.deformable import initialise_deformable
+from pctrans.layers import xavier
 
 
 def initialise(network: Mask2FormerForUniversalSegmentation) -> None:
@@ -31,9 +33,10 @@ def initialise(network: Mask2FormerForUniversalSegmentation) -> None:
 def _initialise_pixel_decoder(decoder: Any) -> None:
     nn.init.normal_(decoder.level_embed)
     for projection in decoder.input_projections:
-        _xavier(projection[0])
+        xavier(projection[0])
     for layer in decoder.encoder.layers:
-        _initialise_deformable_attention(layer.self_attn)
+        attention = layer.self_attn
+        initialise_deformable(attention, attention.n_heads, attention.n_levels, attention.n_points)
         _initialise_feedforward(layer)
     for convolution, *_ in (*decoder.lateral_convolutions, *decoder.output_convolutions):
         _c2_xavier_fill(convolution)
@@ -46,7 +49,7 @@ def _initialise_transformer(transformer: Any) -> None:
             _c2_xavier_fill(projection)
     for layer in transformer.decoder.layers:
         _initialise_self_attention(layer.self_attn)
-        _initialise_cross_attention(layer.cross_attn)
+        xavier(layer.cross_attn)
         _initialise_feedforward(layer)
 
 
@@ -56,21 +59,6 @@ def _initialise_feedforward(layer: Any) -> None:
         nn.init.xavier_uniform_(linear.weight)
 
 
-def _initialise_deformable_attention(attention: Any) -> None:
-    """Let a head look in a direction of its own, its point p at distance p, all weighted alike (Zhu et al., 2021)."""
-    angles = torch.arange(attention.n_heads) * (2 * math.pi / attention.n_heads)
-    directions = torch.stack((angles.cos(), angles.sin()), dim=-1)
-    directions = directions / directions.abs().amax(-1, keepdim=True)
-    distances = torch.arange(1, attention.n_points + 1)
-    offsets = directions[:, None, None] * distances[:, None]
-    nn.init.zeros_(attention.sampling_offsets.weight)
-    attention.sampling_offsets.bias.data.copy_(offsets.expand(-1, attention.n_levels, -1, -1).flatten())
-    nn.init.zeros_(attention.attention_weights.weight)
-    nn.init.zeros_(attention.attention_weights.bias)
-    _xavier(attention.value_proj)
-    _xavier(attention.output_proj)
-
-
 def _initialise_self_attention(attention: Mask2FormerAttention) -> None:
     """Draw queries, keys and values as one Xavier-uniform matrix (3 D, D), as `nn.MultiheadAttention` does."""
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
@@ -78,19 +66,7 @@ def _initialise_self_attention(attention: Mask2FormerAttention) -> None:
     for projection, weight in zip(projections, joint.chunk(3), strict=True):
         projection.weight.data.copy_(weight)
         nn.init.zeros_(projection.bias)
-    _xavier(attention.out_proj)
-
-
-def _initialise_cross_attention(attention: nn.MultiheadAttention) -> None:
-    nn.init.xavier_uniform_(attention.in_proj_weight)
-    nn.init.zeros_(attention.in_proj_bias)
-    _xavier(attention.out_proj)
-
-
-def _xavier(layer: nn.Conv2d | nn.Linear) -> None:
-    nn.init.xavier_uniform_(layer.weight)
-    if layer.bias is not None:
-        nn.init.zeros_(layer.bias)
+    xavier(attention.out_proj)
 
 
 def _c2_xavier_fill(convolution: nn.Conv2d) -> None:

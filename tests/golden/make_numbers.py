@@ -4,8 +4,9 @@
 
 Cases of a method that needs a package that is not installed are kept as they are.
 
-It refuses where numbers have changed and `NUMERICS` in benchmarks/plan/job.py has not, nor that of the method alone:
-raise one first, then results of before are not reused. `--same-numerics` is for one that made no results yet.
+It refuses where numbers have changed and neither `NUMERICS` nor the method's `NUMERICS_OF_METHOD` in
+benchmarks/plan/job.py has: raise one of them first, so that older results are not reused. `--same-numerics` is for the
+case that no results have been made with the present ones.
 """
 
 from __future__ import annotations
@@ -179,7 +180,7 @@ def _refuse_silent_change(cases: dict[str, Any]) -> None:
         if lines := differences(numbers(name, case["seed"], images, labels), case):
             raise SystemExit(
                 f"{name}: the numbers changed, but NUMERICS is still {NUMERICS}:\n  " + "\n  ".join(lines) + "\n"
-                "Raise NUMERICS in benchmarks/plan/job.py, or that of the method, then run this again; "
+                "Raise NUMERICS in benchmarks/plan/job.py, or NUMERICS_OF_METHOD, then run this again; "
                 "--same-numerics if no results were made with it yet."
             )
 

@@ -17,7 +17,7 @@ STALE = f"golden numbers were made with NUMERICS {EXPECTED['numerics']}, it is n
 
 def test_golden_numbers_are_of_this_numerics() -> None:
     assert EXPECTED["numerics"] == NUMERICS, STALE
-    assert not raised_since(EXPECTED), f"numerics of a method were raised: run `{COMMAND}`."
+    assert not raised_since(EXPECTED), f"NUMERICS_OF_METHOD is no longer that of the golden numbers: run `{COMMAND}`."
 
 
 def test_every_method_has_golden_numbers() -> None:
@@ -34,6 +34,6 @@ def test_numbers_change_only_with_numerics(case: str) -> None:
         pytest.fail(
             f"Numbers of {case} changed, but NUMERICS is still {NUMERICS}: old and new results would be mixed.\n  "
             + "\n  ".join(lines)
-            + "\nIf that is meant, raise NUMERICS in benchmarks/plan/job.py, or that of the method, and run "
+            + "\nIf that is meant, raise NUMERICS in benchmarks/plan/job.py, or NUMERICS_OF_METHOD, and run "
             + f"`{COMMAND}`; else it is a mistake."
         )
