@@ -63,19 +63,19 @@ def made_unlike(results: TableResults) -> list[str]:
     """
     sentences = []
     for what in ("device", "torch", "transformers"):
-        found = [f"{value} (rows {rows})" for value, rows in _rows_by_making(results, what).items()]
+        found = [f"{value} ({rows})" for value, rows in _rows_by_making(results, what).items()]
         sentences += [f"Rows were NOT made alike: {what} {', '.join(found)}."] if len(found) > 1 else []
     return sentences
 
 
 def _rows_by_making(results: TableResults, what: str) -> dict[str, str]:
-    """List the trained rows by a fact of their environment: "cuda" of "cuda:1", "2.13.0" of "2.13.0+cpu"."""
+    """Name the trained rows by a fact of their environment: "cuda" of "cuda:1", "2.13.0" of "2.13.0+cpu"."""
     found: dict[str, list[str]] = {}
     for row in results.rows:
         facts = [result.environment.get(what) for result in row.results if row.origin == "trained"]
         for value in dict.fromkeys(re.split("[:+]", fact)[0] for fact in facts if fact):
             found.setdefault(value, []).append(str(row.number))
-    return {value: ", ".join(numbers) for value, numbers in found.items()}
+    return {value: f"{'rows' if len(rows) > 1 else 'row'} {', '.join(rows)}" for value, rows in found.items()}
 
 
 def _job(result: Result) -> Job:

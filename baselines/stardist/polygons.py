@@ -50,8 +50,9 @@ class PixelTest:
         corners = polygons.corners()
         edges = corners.roll(-1, 1) - corners
         # A point v is inside where edge × (v - corner) <= 0, that is normal · v <= limit.
-        self.normals = torch.stack((-edges[..., 1], edges[..., 0]), dim=-1)
-        self.limits = (self.normals * corners).sum(-1)
+        normals = torch.stack((-edges[..., 1], edges[..., 0]), dim=-1)
+        self._along_rows, self._along_columns = (part.flatten() for part in normals.unbind(-1))
+        self._limits = (normals * corners).sum(-1).flatten()
         self.centres, self.rays = polygons.centres, polygons.distances.shape[1]
         self.reach = polygons.distances.amax(1)
         self._radius = int(self.reach.max().ceil()) if len(polygons) else 0
@@ -65,14 +66,18 @@ class PixelTest:
 
     def inside(self, index: Tensor, pixels: Tensor) -> Tensor:
         """Test which of M pixels (M, 2) lie in each of the polygons numbered `index` (N,): (N, M)."""
-        row, column = (pixels - self.centres[index][:, None]).unbind(-1)
-        near = torch.maximum(row.abs(), column.abs()) <= self._radius
-        table = self._sectors.shape[1]
-        place = (row + self._radius) * table + column + self._radius
-        sector = self._sectors.flatten()[torch.where(near, place, 0)]
-        edge = index[:, None] * self.rays + sector
-        along_rows, along_columns = self.normals.flatten(0, 1)[edge].unbind(-1)
-        return near & (along_rows * row + along_columns * column <= self.limits.flatten()[edge])
+        # Most of the time of a segmentation is spent here: 32-bit offsets and flat look-ups halve it.
+        rows, columns = pixels.int().T
+        centre_rows, centre_columns = self.centres[index].int().T[..., None]
+        row, column = rows - centre_rows, columns - centre_columns
+        near = (row.abs() <= self._radius) & (column.abs() <= self._radius)
+        place = (row * self._sectors.shape[1] + column + self._sectors.numel() // 2) * near
+        sector = self._sectors.flatten().index_select(0, place.flatten()).view_as(place)
+        edge = (sector + index[:, None] * self.rays).flatten()
+        along_rows, along_columns, limits = (
+            table.index_select(0, edge).view_as(row) for table in (self._along_rows, self._along_columns, self._limits)
+        )
+        return near & (along_rows.mul_(row) + along_columns.mul_(column) <= limits)
 
     def pixels(self, index: int) -> Tensor:
         """List the pixels (M, 2) inside one polygon, also those outside the image."""

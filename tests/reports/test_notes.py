@@ -62,8 +62,8 @@ def test_says_what_rows_were_not_made_alike(one_seed: Path) -> None:
     assert "NOT made alike" not in text(one_seed)
     edit_result(one_seed, KEYS[1], "environment", {"device": "cpu", "torch": "2.13.0+cpu", "transformers": "5.17.0"})
     said = text(one_seed)
-    assert "Rows were NOT made alike: device cuda (rows 1, 3, 4, 5, 6, 7, 8), cpu (rows 2)." in said
-    assert "Rows were NOT made alike: transformers 5.23.0 (rows 1, 3, 4, 5, 6, 7, 8), 5.17.0 (rows 2)." in said
+    assert "Rows were NOT made alike: device cuda (rows 1, 3, 4, 5, 6, 7, 8), cpu (row 2)." in said
+    assert "Rows were NOT made alike: transformers 5.23.0 (rows 1, 3, 4, 5, 6, 7, 8), 5.17.0 (row 2)." in said
     assert "torch 2" not in said
 
 
