@@ -123,11 +123,16 @@ class _Seen:
 
 
 def _seen(start: StartingModel, here: Dataset, split: str) -> _Seen | None:
-    """Find, by content, the part of a model's union that has a split in common with a data set tested on `split`."""
-    if not start.parts:
+    """Find, by content, the part of a model's data that has a split in common with a data set tested on `split`."""
+    from benchmarks.data.identity import identities_of_parts
+
+    parts = start.parts
+    if not parts and start.weights.fingerprint == here.fingerprint:  # of a version that kept a union's parts only
+        parts = identities_of_parts(here)
+    if not parts:
         return None
     digests = {name: here.split_digest(name) for name in SPLITS}
-    for part in start.parts:
+    for part in parts:
         if shared := tuple(name for name in SPLITS if part.splits[name] in digests.values()):
             return _Seen(part, shared, next((name for name in shared if part.splits[name] == digests[split]), None))
     return None

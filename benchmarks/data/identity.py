@@ -1,4 +1,4 @@
-"""Which data a model has seen, by content: what it keeps of the parts of a union."""
+"""Which data a model has seen, by content: what it keeps of its data set, or of the parts of a union."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.data.base import SPLITS, Dataset
 
 @dataclass(frozen=True)
 class PartIdentity:
-    """One part of a union, without the place where it lay.
+    """A data set, alone or as part of a union, without the place where it lay.
 
     Attributes:
         name: for people.
@@ -29,13 +29,11 @@ class PartIdentity:
 
 
 def identities_of_parts(dataset: Dataset) -> tuple[PartIdentity, ...]:
-    """Read all parts of a union; none of any other data set, of which the fingerprint says enough.
+    """Read all parts of a union; any other data set is its own and only part.
 
     Raises:
         UserError: a sample cannot be read, or is no longer what was loaded before.
     """
-    if dataset.parts == (dataset,):
-        return ()
     return tuple(
         PartIdentity(part.name, part.fingerprint, {split: part.split_digest(split) for split in SPLITS})
         for part in dataset.parts

@@ -50,7 +50,7 @@ class StartingModel:
         config: its architecture, as a section `model`, with nothing that names other weights.
         shapes: of each of its weights.
         spec: the data it was trained on.
-        parts: of these data, where they are a union and the model is of a version that keeps them.
+        parts: of these data, a union's or themselves, where the model is of a version that keeps them.
         split: that it was tested on.
         before: fingerprint of the data of the model that it started from itself, if it did.
         range: the limits that its images were stretched between; None where they differed among them.

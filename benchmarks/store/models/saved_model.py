@@ -59,15 +59,15 @@ class TrainingData:
 
     Attributes:
         range: as in `SavedModel`.
-        parts: of a union.
+        parts: of a union, or the data set itself.
     """
 
     range: Range | None
-    parts: tuple[PartIdentity, ...] = ()
+    parts: tuple[PartIdentity, ...]
 
     @classmethod
     def of(cls, dataset: Dataset) -> TrainingData:
-        """What to keep of a data set, all of which is read if it is a union.
+        """What to keep of a data set, all of which is read.
 
         Raises:
             UserError: a sample cannot be read, or is no longer what was loaded before.
@@ -76,7 +76,7 @@ class TrainingData:
 
     def described(self) -> dict[str, Any]:
         """Fields of the file."""
-        return {"range": self.range} | ({"parts": [asdict(part) for part in self.parts]} if self.parts else {})
+        return {"range": self.range, "parts": [asdict(part) for part in self.parts]}
 
 
 def save_model(

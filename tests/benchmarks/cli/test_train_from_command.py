@@ -195,16 +195,49 @@ def test_a_name_alone_is_no_sign_of_the_same_data(
     assert "with other files or splits" in notes(replace(start, spec="folder:nuclei"), dataset, job)
 
 
+def write_described(folder: Path, dataset: Dataset) -> StartingModel:
+    """A model that keeps what it was trained on, as every job does since there are parts."""
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0)
+    save_model(get_method("discriminative").build(job.model), job, folder, data=TrainingData.of(dataset))
+    return read_starting_model(folder)
+
+
 @pytest.fixture
 def joined(tmp_path: Path, nuclei: Path) -> StartingModel:
     """A model of a union of `nuclei` and generated images."""
     (tmp_path / "joined.txt").write_text(f"folder:nuclei\n{DATA}&seed=9\n")
     dataset = open_dataset(f"union:{tmp_path}/joined.txt")
-    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0)
-    model = get_method("discriminative").build(job.model)
-    save_model(model, job, tmp_path / "joined", data=TrainingData.of(dataset))
+    start = write_described(tmp_path / "joined", dataset)
     assert str(nuclei) not in (tmp_path / "joined" / "harness.json").read_text().replace(dataset.spec, "")
-    return read_starting_model(tmp_path / "joined")
+    return start
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_a_model_of_one_data_set_is_known_in_a_union(tmp_path: Path, nuclei: Path, described: bool) -> None:
+    alone = open_dataset(f"folder:{nuclei}")
+    if described:
+        start = write_described(tmp_path / "model", alone)
+    else:  # an older version kept the fingerprint alone
+        start = read_starting_model(write_model(tmp_path / "model", alone.spec))
+    assert bool(start.parts) == described
+    (tmp_path / "joined.txt").write_text(f"folder:nuclei\n{DATA}&seed=9\n")
+    union = open_dataset(f"union:{tmp_path}/joined.txt")
+    job = make_job("discriminative", JobContext.on(union, "smoke"), seed=0, start=start)
+    assert "The test split of nuclei, which this training is tested on, had no part in that." in notes(
+        start, union, job
+    )
+    on_validation = job.model_copy(update={"split": "val"})
+    assert "tested on its val split, which had a part in making the model" in notes(start, union, on_validation)
+
+
+def test_a_moved_copy_with_other_splits_is_known_by_content(tmp_path: Path, nuclei: Path) -> None:
+    start = write_described(tmp_path / "model", open_dataset(f"folder:{nuclei}"))
+    moved = shutil.copytree(nuclei, tmp_path / "elsewhere")
+    (moved / "splits" / "train.txt").write_text("test.tif\n")
+    (moved / "splits" / "test.txt").write_text("train.tif\n")
+    dataset = open_dataset(f"folder:{moved}")
+    job = make_job("discriminative", JobContext.on(dataset, "smoke"), seed=0, start=start)
+    assert "tested on its train split, which had a part in making the model" in notes(start, dataset, job)
 
 
 def test_the_parts_of_the_models_data_are_known_by_content(tmp_path: Path, nuclei: Path, joined: StartingModel) -> None:
