@@ -124,7 +124,7 @@ class SimilarityView(Facts):
 
 
 class SimilarMasks(Facts):
-    """Masks of the largest group of the last row: that of its anchor, then those of the most similar queries."""
+    """Masks of a group of the last row's queries: that of its anchor, then those of the most similar queries."""
 
     row: RowFacts
     target: TargetFacts

@@ -22,6 +22,7 @@ from benchmarks.figures.looking import (
     window_of_most,
 )
 from benchmarks.figures.queries import cells_of
+from benchmarks.figures.selection import whole_ids
 from benchmarks.store.overlays import stretch
 from pctrans.contrast import cosine_similarity, group_queries, soft_dice_similarity
 from pctrans.inspection import MASK_STRIDE, Inspection
@@ -122,6 +123,20 @@ def group_order(grouping: Grouping) -> tuple[np.ndarray, list[int]]:
     return order, sorted(size.values(), reverse=True)
 
 
+def shown_group(grouping: Grouping, truth: np.ndarray) -> np.ndarray:
+    """Take the largest group whose instance the window does not cut, of all groups where it cuts every instance.
+
+    Queries that predict nothing gather around slivers at the window's edge, whose groups would show no mask.
+
+    Returns:
+        Indices of the queries, in the order of `group_order`.
+    """
+    order, _ = group_order(grouping)
+    whole = order[np.isin(grouping.instance[order], whole_ids(truth))]
+    first = whole[0] if len(whole) else order[0]
+    return order[grouping.anchor[order] == grouping.anchor[first]]
+
+
 def within_and_between(similarity: np.ndarray, anchor: np.ndarray) -> tuple[float, float] | None:
     """Average the similarity of two queries of one group, and of two groups; None where either has no pair."""
     first, second = np.triu_indices(len(anchor), 1)
@@ -159,8 +174,8 @@ def _view(row: OpenRow, sizes: list[int], request: Request) -> SimilarityView:
 def _similar_masks(
     row: OpenRow, found: Inspection, grouping: Grouping, scene: Scene, count: int, arrays: Arrays
 ) -> SimilarMasks:
-    order, sizes = group_order(grouping)
-    members = order[: sizes[0]][:count].tolist()
+    members = shown_group(grouping, scene.truth)
+    group_size, members = len(members), members[:count].tolist()
     anchor = members[0]
     for place, query in enumerate(members):
         arrays[f"mask_{place}"] = soft_mask(found.mask_logits[query], MASK_STRIDE, scene.truth.shape)
@@ -170,7 +185,7 @@ def _similar_masks(
         queries=members,
         cosines=grouping.cosine[anchor, members].tolist(),
         dices=binary_dices(found.mask_logits[members]),
-        group_size=sizes[0],
+        group_size=group_size,
     )
 
 

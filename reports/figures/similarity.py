@@ -123,8 +123,8 @@ def _caption(shown: Similarity) -> list[str]:
     ]
     if shown.masks:
         sentences.append(
-            "The masks are those of the largest group's matched query and of the queries most similar to it; below "
-            "each its cosine similarity with the matched query and the Dice of the two masks at a probability of 0.5. "
-            "The yellow outline is the instance."
+            "The masks are those of a group's matched query and of the queries most similar to it, of the largest "
+            "group whose instance the window does not cut if there is one; below each its cosine similarity with the "
+            "matched query and the Dice of the two masks at a probability of 0.5. The yellow outline is the instance."
         )
     return sentences

@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from benchmarks.figures.activations import embedding_colours
-from benchmarks.figures.similarity import Grouping, binary_dices, group, group_order, within_and_between
+from benchmarks.figures.similarity import (
+    Grouping,
+    binary_dices,
+    group,
+    group_order,
+    shown_group,
+    within_and_between,
+)
 
 
 def embedding(rng: np.random.Generator, channels: int = 6) -> np.ndarray:
@@ -93,6 +100,19 @@ def test_groups_of_equal_size_are_in_the_order_of_their_instances() -> None:
     grouping = Grouping(np.array([0, 1, 0, 1]), np.array([9, 4, 9, 4]), np.ones((4, 4)), np.ones((4, 4)))
     order, sizes = group_order(grouping)
     assert order.tolist() == [1, 3, 0, 2] and sizes == [2, 2]
+
+
+def test_the_group_that_is_shown_is_of_an_instance_that_the_window_holds_whole() -> None:
+    truth = np.zeros((6, 6), int)
+    truth[0, 0], truth[2:4, 2:4], truth[4, 4] = 8, 3, 5
+    anchor, instance = np.array([0, 0, 0, 0, 4, 4, 4, 7]), np.array([8, 8, 8, 8, 3, 3, 3, 5])
+    cosine = np.ones((8, 8))
+    cosine[4, 5] = 0.2
+    grouping = Grouping(anchor, instance, cosine, cosine)
+    assert group_order(grouping)[0][0] == 0, "the largest group, which is cut"
+    assert shown_group(grouping, truth).tolist() == [4, 6, 5], "the matched query, then the most similar"
+    truth[2, 0], truth[5, 5] = 3, 5
+    assert shown_group(grouping, truth).tolist() == [0, 1, 2, 3], "all are cut"
 
 
 def test_within_and_between_against_loops() -> None:

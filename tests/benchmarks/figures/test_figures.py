@@ -187,13 +187,15 @@ def test_similarity(dataset: Dataset, out: Path) -> None:
     masks = facts.shown.masks
     assert masks.row.label == "full model" and masks.cosines == sorted(masks.cosines, reverse=True)
     assert masks.cosines[0] == pytest.approx(1) and masks.dices[0] in (0, pytest.approx(1))  # 0: an empty mask
-    first, size = masks.queries[0], facts.shown.views[1].group_sizes[0]
+    first, size = masks.queries[0], masks.group_size
+    assert size in facts.shown.views[1].group_sizes
     model: Any = load_model(out / "jobs" / masks.row.key, "cpu").segmenter
     window = facts.shown.window
     image = dataset.load(window.image).image[:, window.top : window.bottom, window.left : window.right]
     queries = model.inspect(torch.from_numpy(image.copy())[None]).queries[0]
     expected = [torch.cosine_similarity(queries[first], queries[other], dim=0).item() for other in masks.queries]
-    assert masks.cosines == pytest.approx(expected, abs=1e-5) and masks.group_size == size
+    assert masks.cosines == pytest.approx(expected, abs=1e-5)
+    assert len(masks.queries) == min(3, size)
     assert set(arrays) >= {f"mask_{place}" for place in range(min(3, size))}
 
 
