@@ -94,6 +94,7 @@ class DiscriminativeEmbedding(TrainedSegmenter[DiscriminativeConfig]):
     def losses(self, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Compute the weighted discriminative loss and the foreground's cross-entropy, the mean over cells.
 
+        A cell learns the share of its pixels that are foreground, and belongs to the object that has most of them.
         The foreground has cross-entropy and not a focal loss: its edge is the object's edge here, and the focal loss
         moves the place where the probability is 1/2.
 
@@ -104,11 +105,12 @@ class DiscriminativeEmbedding(TrainedSegmenter[DiscriminativeConfig]):
         config = self.config
         embedding, logits = self(pad_to_multiple(images))
         targets = build_targets(pad_to_multiple(labels))
-        cells = targets.downsampled(config.stride)
+        cells = targets.majority(config.stride)
+        share = F.avg_pool2d((targets.labels > 0).float(), config.stride)
         margins = {"delta_v": config.delta_v, "delta_d": config.delta_d, "gamma": config.gamma}
         with torch.autocast(images.device.type, enabled=False):
             grouping = discriminative_loss(embedding, cells, max(targets.counts), **margins)
-            foreground = F.binary_cross_entropy_with_logits(logits.float(), (cells > 0).float())
+            foreground = F.binary_cross_entropy_with_logits(logits.float(), share)
         weights = config.loss_weights
         return {"discriminative": weights.discriminative * grouping, "foreground": weights.foreground * foreground}
 

@@ -32,8 +32,34 @@ class Targets:
         return sum(self.counts)
 
     def downsampled(self, stride: int) -> Tensor:
-        """The labels at the centres of cells of `stride` pixels, (B, H / stride, W / stride)."""
+        """The label of one pixel of each cell of `stride` pixels, (B, H / stride, W / stride).
+
+        It is the pixel below and to the right of the cell's centre. What learns it and is then enlarged by
+        interpolation lies half a pixel off, up and to the left: masks and foreground take `coverage`.
+        """
         return self.labels[:, stride // 2 :: stride, stride // 2 :: stride]
+
+    def majority(self, stride: int) -> Tensor:
+        """The instance with most pixels of each cell of `stride` pixels, (B, H / stride, W / stride); 0 if it has none.
+
+        Of equals, the one whose pixel comes first.
+        """
+        batch, height, width = self.labels.shape
+        cells = self.labels.view(batch, height // stride, stride, width // stride, stride)
+        pixels = cells.transpose(2, 3).flatten(3)
+        votes = (pixels[..., :, None] == pixels[..., None, :]).sum(-1) * (pixels > 0)
+        return pixels.gather(3, votes.argmax(-1, keepdim=True))[..., 0] * (votes.amax(-1) > 0)
+
+    def coverage(self, stride: int) -> Tensor:
+        """The share of each cell of `stride` pixels that is an instance's, (B, K, H / stride, W / stride) in [0, 1]."""
+        batch, height, width = self.labels.shape
+        rows, columns = height // stride, width // stride
+        row, column = (torch.arange(side, device=self.labels.device) // stride for side in (height, width))
+        layers = max(self.counts) + 1
+        layer = self.labels + layers * torch.arange(batch, device=self.labels.device)[:, None, None]
+        bins = (layer * rows + row[:, None]) * columns + column
+        counts = torch.bincount(bins.flatten(), minlength=batch * layers * rows * columns)
+        return counts.view(batch, layers, rows, columns)[:, 1:] / stride**2
 
 
 def build_targets(labels: Tensor) -> Targets:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from baselines.osformer.config import OSFormerConfig
 from baselines.osformer.feedforward import ConvFeedForward, flatten_maps, unflatten_maps
 from pctrans.deformable import DeformableAttention, Shapes
-from pctrans.layers import conv_norm
+from pctrans.layers import conv_norm, xavier
 from pctrans.position import cell_centres, sinusoidal
 
 LEVELS = 3
@@ -22,7 +22,7 @@ class Memory:
 
     Attributes:
         tokens: (B, S, D), the maps flattened one after the other, fine to coarse.
-        position: (S, D), their position encoding.
+        position: (S, D), their position encoding, that of the level left out.
         shapes: (height, width) of each map.
     """
 
@@ -64,6 +64,7 @@ class DeformableLayer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.norm = nn.LayerNorm(dim)
         self.feedforward = ConvFeedForward(dim, config.feedforward_channels, config.dropout)
+        xavier(self.feedforward)
 
     def forward(
         self, positioned: Tensor, reference_points: Tensor, values: Tensor, value_shapes: Shapes, shapes: Shapes
@@ -71,6 +72,11 @@ class DeformableLayer(nn.Module):
         """Update the cells of maps of `shapes`, (B, Q, D) with position added; `values` is (B, S, D) likewise."""
         attended = self.attention(positioned, reference_points, values, value_shapes)
         return self.feedforward(self.norm(positioned + self.dropout(attended)), shapes)
+
+
+def repeat_for_cells(levels: Tensor, shapes: Shapes) -> Tensor:
+    """Repeat what each level has, (levels, D), for all cells of its map of `shapes` (height, width): (S, D)."""
+    return torch.cat([level.expand(h * w, -1) for level, (h, w) in zip(levels, shapes, strict=True)])
 
 
 class Encoder(nn.Module):
@@ -81,7 +87,7 @@ class Encoder(nn.Module):
         dim = config.hidden_dim
         self.projections = nn.ModuleList(conv_norm(c, dim, 3, relu=True) for c in channels)
         self.position = PositionEncoding(config)
-        self.level_embedding = nn.Parameter(torch.randn(LEVELS, dim) * 0.02)
+        self.level_embedding = nn.Parameter(torch.randn(LEVELS, dim))
         self.layers = nn.ModuleList(
             DeformableLayer(config, config.encoder_points) for _ in range(config.encoder_layers)
         )
@@ -95,10 +101,11 @@ class Encoder(nn.Module):
         detail, *maps = [project(f) for project, f in zip(self.projections, features, strict=True)]
         shapes = [(m.shape[-2], m.shape[-1]) for m in maps]
         centres = [cell_centres(h, w, detail.device) for h, w in shapes]
-        position = torch.cat([self.position(c) + e for c, e in zip(centres, self.level_embedding, strict=True)])
+        position = torch.cat([self.position(c) for c in centres])
+        of_level = repeat_for_cells(self.level_embedding, shapes)
         reference_points = torch.cat(centres)
         tokens = flatten_maps(maps)
         for layer in self.layers:
-            positioned = tokens + position
+            positioned = tokens + position + of_level
             tokens = layer(positioned, reference_points, positioned, shapes, shapes)
         return detail, Memory(tokens, position, shapes)

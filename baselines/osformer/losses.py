@@ -50,24 +50,22 @@ def location_loss(objectness: Tensor, cells: Tensor) -> Tensor:
 def mask_loss(
     kernels: Tensor, features: Tensor, targets: OSFormerTargets, head: DynamicInstanceNormalisation
 ) -> Tensor:
-    """Average the Dice loss of the positive cells' masks against the labels at the centres of the 1/4 cells.
+    """Average the Dice loss of the positive cells' masks against the shares of the 1/4 cells that are the instance's.
 
-    Instances without such a centre, which are thinner than four pixels, have no mask to compare with and are left out.
+    The release scales masks by bilinear interpolation, which does not move them either.
 
     Args:
         kernels: (B, Q, C).
         features: (B, C, H / 4, W / 4).
     """
-    labels = targets.instances.downsampled(MASK_STRIDE)
-    losses, visible = [], []
+    shares = targets.instances.coverage(MASK_STRIDE)
+    losses = []
     for image, cells in enumerate(targets.cells):
         positive = cells > 0
-        truth = (labels[image] == cells[positive, None, None]).flatten(1).to(features.dtype)
+        truth = shares[image, cells[positive] - 1].flatten(1).to(features.dtype)
         logits = head(kernels[image, positive], features[image]).flatten(1)
         losses.append(squared_dice_loss(logits, truth))
-        visible.append(truth.amax(dim=1))
-    weights = torch.cat(visible)
-    return (torch.cat(losses) * weights).sum() / count_per_process(weights.sum())
+    return torch.cat(losses).sum() / count_per_process((targets.cells > 0).sum())
 
 
 def edge_loss(edge_logits: list[Tensor], targets: OSFormerTargets) -> Tensor:

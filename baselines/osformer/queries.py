@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.osformer.config import OSFormerConfig
-from baselines.osformer.encoder import DeformableLayer, Memory, PositionEncoding
+from baselines.osformer.encoder import LEVELS, DeformableLayer, Memory, PositionEncoding, repeat_for_cells
 from baselines.osformer.feedforward import flatten_maps
 from pctrans.position import cell_centres
 
@@ -27,6 +27,7 @@ class LocationDecoder(nn.Module):
         dim = config.hidden_dim
         self.grids = [(g, g) for g in config.grids]
         self.position = PositionEncoding(config)
+        self.level_embedding = nn.Parameter(torch.randn(LEVELS, dim))
         self.layers = nn.ModuleList(
             DeformableLayer(config, config.decoder_points) for _ in range(config.decoder_layers)
         )
@@ -42,8 +43,8 @@ class LocationDecoder(nn.Module):
         ]
         queries = flatten_maps(resized)
         centres = torch.cat([cell_centres(h, w, queries.device) for h, w in self.grids])
-        position = self.position(centres)
-        values = memory.tokens + memory.position
+        position = self.position(centres) + repeat_for_cells(self.level_embedding, self.grids)
+        values = memory.tokens + memory.position + repeat_for_cells(self.level_embedding, memory.shapes)
         for layer in self.layers:  # no self-attention among the queries
             queries = layer(queries + position, centres, values, memory.shapes, self.grids)
         return self.objectness(queries)[..., 0], self.kernel(queries)

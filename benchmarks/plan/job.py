@@ -18,7 +18,7 @@ from benchmarks.plan.starting import StartingWeights
 # Raised when a change of the code changes the numbers of an unchanged job, so that old results are not reused.
 NUMERICS = 5
 # The same for jobs of one method alone.
-NUMERICS_OF_METHOD = {"mask2former": 1}
+NUMERICS_OF_METHOD = {"mask2former": 1, "osformer": 1, "discriminative": 1}
 
 EXTERNAL = "external"
 """The method of label maps that were made elsewhere; see `benchmarks.plan.external`."""

@@ -58,10 +58,11 @@ def literal_encoder(
     shapes = [(m.shape[-2], m.shape[-1]) for m in maps]
     places = [cell_places(h, w) for h, w in shapes]
     codes = [encoding(p, config.hidden_dim, config.position_temperature) for p in places]
-    position = torch.cat([code + encoder.level_embedding[i] for i, code in enumerate(codes)])
+    position = torch.cat(codes)
+    with_level = torch.cat([code + encoder.level_embedding[i] for i, code in enumerate(codes)])
     tokens = tokens_of(maps)
     for layer in encoder.layers:
-        positioned = tokens + position
+        positioned = tokens + with_level
         tokens = literal_layer(layer, positioned, torch.cat(places), positioned, shapes, shapes)
     return detail, tokens, position, shapes
 
@@ -74,14 +75,19 @@ def literal_location_decoder(
     queries = tokens_of([bilinear(m, grid) for m, grid in zip(maps_of(tokens, shapes), grids, strict=True)])
     places = torch.cat([cell_places(h, w) for h, w in grids])
     where = encoding(places, config.hidden_dim, config.position_temperature)
+    of_query, of_value = (
+        torch.cat([torch.stack([decoder.level_embedding[i]] * h * w) for i, (h, w) in enumerate(sizes)])
+        for sizes in (grids, shapes)
+    )
     for layer in decoder.layers:
-        queries = literal_layer(layer, queries + where, places, tokens + position, shapes, grids)
+        values = tokens + position + of_value
+        queries = literal_layer(layer, queries + where + of_query, places, values, shapes, grids)
     return linear(decoder.objectness, queries)[..., 0], linear(decoder.kernel, queries)
 
 
-def literal_edges(attention: ReverseEdgeAttention, fused: Tensor) -> Tensor:
-    """[mean, max] over channels -> 7×7 conv -> 1 - sigmoid -> times the map -> 3×3 conv: (B, C, h, w) -> (B, h, w)."""
-    summary = torch.stack((fused.mean(1), fused.max(1).values), dim=1)
+def literal_edges(attention: ReverseEdgeAttention, fused: Tensor, side: Tensor) -> Tensor:
+    """[mean, max] of a side's channels -> 7×7 conv -> 1 - sigmoid -> times the map -> 3×3 conv: -> (B, h, w)."""
+    summary = torch.stack((side.mean(1), side.max(1).values), dim=1)
     objects = 1 / (1 + torch.exp(-convolved(attention.objects, summary)))
     return convolved(attention.edges, fused * (1 - objects))[:, 0]
 
@@ -89,7 +95,7 @@ def literal_edges(attention: ReverseEdgeAttention, fused: Tensor) -> Tensor:
 def literal_fusion(
     fusion: CoarseToFineFusion, maps: list[Tensor], groups: tuple[int, int]
 ) -> tuple[Tensor, list[Tensor]]:
-    """1/32 → 1/16 → 1/8 → 1/4: 3×3 conv and norm, add, ReLU, twice the size; then 1×1 conv, norm, ReLU.
+    """1/32 → 1/16 → 1/8 → 1/4: 3×3 conv and norm, twice the size, add, ReLU, 3×3 conv and norm; ReLU, 1×1, norm, ReLU.
 
     Args:
         maps: at strides 32, 16, 8, 4.
@@ -98,12 +104,13 @@ def literal_fusion(
     sides = []
     for (convolution, norm), m in zip(fusion.laterals, maps, strict=True):
         sides.append(group_norm(norm, convolved(convolution, m), groups[0]))
-    fused, edges = relu(sides[0]), []
-    for attention, side in zip(fusion.edge_attention, sides[1:], strict=True):
-        fused = relu(side + bilinear(fused, (side.shape[-2], side.shape[-1])))
-        edges.append(literal_edges(attention, fused))
+    fused, edges = sides[0], []
+    for attention, (merge, merge_norm), side in zip(fusion.edge_attention, fusion.merges, sides[1:], strict=True):
+        total = relu(side + bilinear(fused, (side.shape[-2], side.shape[-1])))
+        edges.append(literal_edges(attention, total, side))
+        fused = group_norm(merge_norm, convolved(merge, total), groups[0])
     convolution, norm, _ = fusion.output
-    return relu(group_norm(norm, convolved(convolution, fused), groups[1])), edges
+    return relu(group_norm(norm, convolved(convolution, relu(fused)), groups[1])), edges
 
 
 def literal_dynamic_masks(weight: nn.Linear, bias: nn.Linear, kernels: Tensor, features: Tensor) -> Tensor:

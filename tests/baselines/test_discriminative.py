@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from placement import discs, mean_offset
 from pydantic import ValidationError
 from torch import Tensor
 
@@ -16,6 +18,7 @@ from baselines.clustering import find_centres, local_deviation, nearest_centre
 from baselines.discriminative import DiscriminativeConfig, DiscriminativeEmbedding
 from pctrans.config import BackboneConfig
 from pctrans.losses import discriminative_loss
+from pctrans.targets import build_targets
 
 
 def tiny(**changes: Any) -> DiscriminativeEmbedding:
@@ -111,7 +114,7 @@ def test_segments_do_not_depend_on_batch_mates_or_random_numbers() -> None:
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_losses_are_taken_at_the_centres_of_cells(stride: int) -> None:
+def test_a_cell_learns_the_share_of_foreground_and_the_object_that_has_most(stride: int) -> None:
     model = tiny(stride=stride, gamma=0.1, delta_d=2.0, loss_weights={"discriminative": 2.0, "foreground": 3.0})
     images, labels = torch.rand(2, 3, 32, 32), torch.zeros(2, 32, 32, dtype=torch.long)
     labels[0, 3:17, 3:17], labels[0, 20:30, 5:30], labels[1, 1:9, 1:9] = 4, 9, 2
@@ -120,12 +123,18 @@ def test_losses_are_taken_at_the_centres_of_cells(stride: int) -> None:
         losses = model.losses(images, labels)
         embedding, logits = model(images)
     dense = torch.where(labels == 9, 2, (labels > 0).long())
-    start = 1 if stride == 2 else 0  # the pixel right below the centre of a cell of two
-    cells = dense[:, start::stride, start::stride]
+    cells, share = (
+        torch.zeros(2, 32 // stride, 32 // stride, dtype=torch.long),
+        torch.zeros(2, 32 // stride, 32 // stride),
+    )
+    for b, y, x in np.ndindex(*cells.shape):
+        pixels = dense[b, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride].flatten().tolist()
+        cells[b, y, x] = max(pixels)  # no cell has two objects
+        share[b, y, x] = sum(pixel > 0 for pixel in pixels) / stride**2
     assert embedding.shape[-2:] == logits.shape[-2:] == cells.shape[-2:]
     grouping = discriminative_loss(embedding, cells, 2, delta_v=0.5, delta_d=2.0, gamma=0.1)
     p = logits.double().sigmoid()
-    entropy = -torch.where(cells > 0, p, 1 - p).log().mean()
+    entropy = -(share * p.log() + (1 - share) * (1 - p).log()).mean()
     assert set(losses) == {"discriminative", "foreground"}
     assert losses["discriminative"].item() == pytest.approx(2 * grouping.item(), rel=1e-5)
     assert losses["foreground"].item() == pytest.approx(3 * entropy.item(), rel=1e-5)
@@ -144,3 +153,15 @@ def test_objects_of_at_most_the_least_area_are_dropped() -> None:
 def test_margins_that_let_objects_overlap_are_refused() -> None:
     with pytest.raises(ValidationError, match="delta_d"):
         DiscriminativeConfig(delta_v=1.5, delta_d=1.5)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_what_is_learned_is_found_where_it_is(stride: int) -> None:
+    """The best that a network can learn from discs anywhere, decoded: no shift, whatever the stride."""
+    labels = discs(96)
+    targets = build_targets(labels[None])
+    share = torch.nn.functional.avg_pool2d((targets.labels > 0).float(), stride)[0]
+    embedding = 6 * torch.eye(max(targets.counts) + 1)[targets.majority(stride)[0]].permute(2, 0, 1)
+    model = tiny(stride=stride, embedding_dim=len(embedding), inference={"min_area": 0})
+    found, _ = model.objects((embedding, share.logit(eps=1e-6)), (96, 96), model.config.inference)
+    assert np.abs(mean_offset(labels, found)).max() < 0.1

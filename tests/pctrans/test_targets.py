@@ -34,12 +34,24 @@ def test_ids_are_numbered_in_their_order_image_by_image(labels: np.ndarray) -> N
 
 
 @given(arrays(np.int64, (2, 16, 24), elements=st.integers(0, 9)), st.sampled_from([4, 8]))
-def test_downsampled_labels_are_those_at_the_centres_of_cells(labels: np.ndarray, stride: int) -> None:
+def test_downsampled_labels_are_those_below_and_right_of_the_centres_of_cells(labels: np.ndarray, stride: int) -> None:
     targets = build_targets(torch.from_numpy(labels))
     cells = targets.downsampled(stride)
     assert cells.shape == (2, 16 // stride, 24 // stride)
     for b, y, x in np.ndindex(*cells.shape):
         assert cells[b, y, x] == targets.labels[b, int((y + 0.5) * stride), int((x + 0.5) * stride)]
+
+
+@given(arrays(np.int64, (2, 8, 12), elements=st.integers(0, 4)), st.sampled_from([1, 2, 4]))
+def test_shares_and_majorities_of_cells_against_loops(labels: np.ndarray, stride: int) -> None:
+    targets = build_targets(torch.from_numpy(labels))
+    shares, most = targets.coverage(stride), targets.majority(stride)
+    assert shares.shape == (2, max(targets.counts), *most.shape[1:])
+    for b, y, x in np.ndindex(2, 8 // stride, 12 // stride):
+        pixels = targets.labels[b, y * stride : (y + 1) * stride, x * stride : (x + 1) * stride].flatten().tolist()
+        assert shares[b, :, y, x].tolist() == [pixels.count(k + 1) / stride**2 for k in range(max(targets.counts))]
+        objects = [pixel for pixel in pixels if pixel]
+        assert most[b, y, x] == (max(objects, key=pixels.count) if objects else 0)  # the first of equals
 
 
 def test_centres_are_centres_of_mass() -> None:
