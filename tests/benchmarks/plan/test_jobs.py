@@ -44,7 +44,7 @@ def test_the_key_follows_what_decides_the_numbers() -> None:
 
 def test_numerics_of_one_method_change_the_keys_of_its_jobs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     before = job(method="pctrans").key, job(method="osformer").key
-    monkeypatch.setitem(NUMERICS_OF_METHOD, "osformer", 1)
+    monkeypatch.setitem(NUMERICS_OF_METHOD, "osformer", NUMERICS_OF_METHOD["osformer"] + 1)
     after = job(method="pctrans").key, job(method="osformer").key
     assert after[0] == before[0]
     assert after[1] != before[1]

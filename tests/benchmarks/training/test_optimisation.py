@@ -26,7 +26,7 @@ EMBEDDINGS = {
         f"{DECODER}.queries_embedder.weight",
         f"{DECODER}.queries_features.weight",
     },
-    "osformer": {"encoder.level_embedding"},
+    "osformer": {"encoder.level_embedding", "decoder.level_embedding"},
     "discriminative": set(),
     "stardist": set(),
     "cellpose": set(),
