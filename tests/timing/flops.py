@@ -1,6 +1,7 @@
 """What a training step costs in each row of a table, counted: parameters and floating-point operations of one crop.
 
     python tests/timing/flops.py table4 --data bbbc039:PATH --scale paper
+    python tests/timing/flops.py table1 --data bbbc039:PATH --scale paper --rows 14,15,16,17,18,19
 
 `cost.flops_per_crop` of `result.json` is the same figure of a job that was run. No weights are fetched: they change
 no count.
@@ -28,15 +29,17 @@ def main() -> None:
     parser.add_argument("table")
     parser.add_argument("--data", required=True)
     parser.add_argument("--scale", default="paper")
+    parser.add_argument("--rows", help="numbers of rows, with commas; of a method whose weights are not at hand, none")
     arguments = parser.parse_args()
     dataset = open_dataset(arguments.data)
     context = JobContext.on(dataset, arguments.scale, None, "cpu")
     overrides = {"model": {"backbone": {"pretrained": None}}} if arguments.scale == "paper" else {}
     plan = expand_table(load_table(arguments.table), context, seeds=1, overrides=overrides)
+    wanted = {int(row) for row in arguments.rows.split(",")} if arguments.rows else None
     rows = []
     for planned in plan.chosen:
         job = planned.job
-        if not job.trained:
+        if not job.trained or (wanted and planned.row not in wanted):
             continue
         model = cast(Segmenter, get_method(job.method).build(job.model))
         flops = training_flops(model, job, dataset, "cpu")
