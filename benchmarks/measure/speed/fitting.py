@@ -51,14 +51,17 @@ def fit(job: Job, dataset: Dataset, device: str) -> Fitted:
 
 
 def bytes_of_one_crop(job: Job, dataset: Dataset, device: str) -> int:
-    """Measure what a step on a single crop adds to the memory at its peak."""
+    """Measure what a step on a single crop adds to the memory at its peak, at least 0.
+
+    Of memory that is there already, a kernel may take pages back during the step.
+    """
     training = job.training.model_copy(update={"batch_size": 1, "micro_batch_size": None})
     step = JobStep(job.model_copy(update={"training": training}), dataset, device)
     batch = step.next_batch()
     reset_peak_memory(device)
     before = peak_memory_bytes(device)
     step.take(batch)
-    return peak_memory_bytes(device) - before
+    return max(0, peak_memory_bytes(device) - before)
 
 
 def free_memory_bytes(device: str) -> int:
