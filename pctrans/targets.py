@@ -35,7 +35,8 @@ class Targets:
         """The label of one pixel of each cell of `stride` pixels, (B, H / stride, W / stride).
 
         It is the pixel below and to the right of the cell's centre. What learns it and is then enlarged by
-        interpolation lies half a pixel off, up and to the left: masks and foreground take `coverage`.
+        interpolation lies half a pixel off, up and to the left: it has to learn a mean over the cell, such as
+        `coverage`.
         """
         return self.labels[:, stride // 2 :: stride, stride // 2 :: stride]
 

@@ -202,11 +202,26 @@ def write_described(folder: Path, dataset: Dataset) -> StartingModel:
     return read_starting_model(folder)
 
 
+def open_joined(folder: Path) -> Dataset:
+    """A union of the `nuclei` in a folder and generated images."""
+    (folder / "joined.txt").write_text(f"folder:nuclei\n{DATA}&seed=9\n")
+    return open_dataset(f"union:{folder}/joined.txt")
+
+
+def assert_splits_are_told(start: StartingModel, dataset: Dataset, name: str) -> None:
+    """Tested on the test split, the model saw no tested image; tested on the validation split, it did."""
+    job = make_job(start.method, JobContext.on(dataset, "smoke"), seed=0, start=start)
+    assert f"The test split of {name}, which this training is tested on, had no part in that." in notes(
+        start, dataset, job
+    )
+    on_validation = job.model_copy(update={"split": "val"})
+    assert "tested on its val split, which had a part in making the model" in notes(start, dataset, on_validation)
+
+
 @pytest.fixture
 def joined(tmp_path: Path, nuclei: Path) -> StartingModel:
     """A model of a union of `nuclei` and generated images."""
-    (tmp_path / "joined.txt").write_text(f"folder:nuclei\n{DATA}&seed=9\n")
-    dataset = open_dataset(f"union:{tmp_path}/joined.txt")
+    dataset = open_joined(tmp_path)
     start = write_described(tmp_path / "joined", dataset)
     assert str(nuclei) not in (tmp_path / "joined" / "harness.json").read_text().replace(dataset.spec, "")
     return start
@@ -220,14 +235,7 @@ def test_a_model_of_one_data_set_is_known_in_a_union(tmp_path: Path, nuclei: Pat
     else:  # an older version kept the fingerprint alone
         start = read_starting_model(write_model(tmp_path / "model", alone.spec))
     assert bool(start.parts) == described
-    (tmp_path / "joined.txt").write_text(f"folder:nuclei\n{DATA}&seed=9\n")
-    union = open_dataset(f"union:{tmp_path}/joined.txt")
-    job = make_job("discriminative", JobContext.on(union, "smoke"), seed=0, start=start)
-    assert "The test split of nuclei, which this training is tested on, had no part in that." in notes(
-        start, union, job
-    )
-    on_validation = job.model_copy(update={"split": "val"})
-    assert "tested on its val split, which had a part in making the model" in notes(start, union, on_validation)
+    assert_splits_are_told(start, open_joined(tmp_path), "nuclei")
 
 
 def test_a_moved_copy_with_other_splits_is_known_by_content(tmp_path: Path, nuclei: Path) -> None:
@@ -291,13 +299,7 @@ def test_the_built_in_model_knows_what_it_was_trained_on() -> None:
         dataset = open_dataset(f"{kind}:{SHARED / name}")
         assert parts[name].fingerprint == dataset.fingerprint
         assert parts[name].splits == {split: dataset.split_digest(split) for split in ("train", "val", "test")}
-    eighth = open_dataset(f"bbbc039:{SHARED / 'bbbc039'}?train-share=1/8")
-    job = make_job("pctrans", JobContext.on(eighth, "smoke"), seed=0, start=start)
-    assert "The test split of bbbc039, which this training is tested on, had no part in that." in notes(
-        start, eighth, job
-    )
-    on_validation = job.model_copy(update={"split": "val"})
-    assert "tested on its val split, which had a part in making the model" in notes(start, eighth, on_validation)
+    assert_splits_are_told(start, open_dataset(f"bbbc039:{SHARED / 'bbbc039'}?train-share=1/8"), "bbbc039")
 
 
 @pytest.fixture
