@@ -28,25 +28,27 @@ DPI = 250
 
 
 def draw_segmentations(results: TableResults, out: Path, path: Path) -> str:
-    """Draw the image, its truth and a panel for each row that has a result into a PNG; return the picture's caption.
+    """Draw the image, its truth and a panel for each row that has a label map into a PNG; return the caption.
 
     A row with several seeds shows its first. The image is the one that `typical_image` chooses; of a large one only
     the window with the most true objects is shown, while matches and PQ are those of the whole image.
 
     Raises:
-        UserError: there is nothing to draw, the data are no longer where they were, or a prediction is
-            missing or does not fit its image.
+        UserError: there is nothing to draw, the data are no longer where they were, or a prediction does not fit its
+            image.
     """
     first = {row.number: row.results[0] for row in results.rows if row.results}
     image_id = typical_image(list(first.values()))
     scene = _load(next(iter(first.values())), image_id)
-    rows = [row for row in results.rows if row.number in first]
+    paths = {number: JobFolder.named(result.key, out).prediction(image_id) for number, result in first.items()}
+    rows = [row for row in results.rows if row.number in first and paths[row.number].exists()]
+    if not rows:
+        raise UserError(f"No picture: no row has a label map of {image_id}, such as {min(paths.items())[1]}.")
     sheet = _Sheet(2 + len(rows))
     sheet.add("image", scene.image_panel())
     sheet.add(f"truth\n{len(scene.truth_colours)} objects", scene.truth_panel())
     for row in rows:
-        path_of_row = JobFolder.named(first[row.number].key, out).prediction(image_id)
-        panel = scene.prediction_panel(_read_prediction(path_of_row, scene.truth.shape))
+        panel = scene.prediction_panel(_read_prediction(paths[row.number], scene.truth.shape))
         sheet.add(_title(row, first[row.number], image_id), panel)
     caption = _caption(results, rows, scene, image_id)
     sheet.save(path, caption)
@@ -94,8 +96,11 @@ def _caption(results: TableResults, shown: list[RowResults], scene: Scene, image
         part = f" Shown: columns {columns.start} to {columns.stop - 1}, rows {rows.start} to {rows.stop - 1}."
     seed = f", seed {results.seeds[0]}" if len(results.seeds) > 1 else ""
     marks = "".join(f" {sentence}" for sentence in legend(shown))
-    without = [row.label for row in results.rows if row.origin != "quoted" and row not in shown]
+    hidden = [row for row in results.rows if row.origin != "quoted" and row not in shown]
+    without = [row.label for row in hidden if not row.results]
+    lost = [row.label for row in hidden if row.results]
     lacking = f" Without a result: {', '.join(without)}." if without else ""
+    lacking += f" Without a label map here: {', '.join(lost)}." if lost else ""
     return (
         f"Test image {image_id}{seed}: of all test images the one whose median PQ over rows is the median."
         f"{part} PQ is of the whole image. A matched object (IoU > 0.5) has the colour of its truth; red "

@@ -56,12 +56,12 @@ def draw_telling_images(table: DissectedTable, out: Path, path: Path) -> str:
     """Draw the most telling images of up to `MOST_ROWS` rows into a PNG; return the picture's caption.
 
     Raises:
-        UserError: there is no image, or the data or label maps are not there.
+        UserError: there is no image, or the data or the label maps of all rows are not there.
     """
-    rows = _shown(table)
     chosen = telling_images(table)
     if not chosen:
         raise UserError("No picture: no image was scored by every row.")
+    rows = _shown(table, out, chosen)
     lines = [_panels(rows, out, id) for id in chosen]
     caption = _caption(table, rows, chosen)
     _save(lines, path, caption)
@@ -80,7 +80,7 @@ def _panels(rows: Sequence[DissectedRow], out: Path, id: str) -> Panels:
     truth, picture = sample.labels, stretch(sample.image)
     found = []
     for row in rows:
-        path = JobFolder.named(row.jobs[0].result.key, out).prediction(id)
+        (path,) = _label_maps(row, out, [id])
         prediction = read_labels(path)
         if prediction.shape != truth.shape:
             raise UserError(f"{path} has shape {prediction.shape}, its image {truth.shape}: the data have changed.")
@@ -102,11 +102,21 @@ def _erring(truth: np.ndarray, found: Sequence[Anatomy]) -> np.ndarray:
     return np.where(np.isin(truth, ids), truth, 0) if len(ids) else truth
 
 
-def _shown(table: DissectedTable) -> list[DissectedRow]:
-    """The reference and the first of the other rows, in the table's order."""
-    rows, reference = [row for row in table.rows if row.jobs], table.reference
-    others = [row for row in rows if row is not reference][: MOST_ROWS - (reference is not None)]
+def _shown(table: DissectedTable, out: Path, ids: Sequence[str]) -> list[DissectedRow]:
+    """The reference and the first of the other rows that have label maps of these images, in the table's order."""
+    maps = {row.row.number: _label_maps(row, out, ids) for row in table.examined}
+    rows = [row for row in table.examined if all(path.exists() for path in maps[row.row.number])]
+    if not rows:
+        raise UserError(f"No picture: no row has its label maps, such as {min(maps.items())[1][0]}.")
+    reference = table.reference
+    others = [row for row in rows if row is not reference]
+    others = others[: MOST_ROWS - (len(rows) > len(others))]
     return [row for row in rows if row in others or row is reference]
+
+
+def _label_maps(row: DissectedRow, out: Path, ids: Sequence[str]) -> list[Path]:
+    folder = JobFolder.named(row.jobs[0].result.key, out)
+    return [folder.prediction(id) for id in ids]
 
 
 def _first_scores(job: DissectedJob) -> dict[str, float]:
@@ -124,8 +134,8 @@ def _short(id: str) -> str:
 
 def _caption(table: DissectedTable, rows: Sequence[DissectedRow], chosen: Sequence[str]) -> str:
     rule = "lose most" if len(rows) == 1 or table.reference is None else "tell the rows most apart from the reference"
-    hidden = sum(bool(row.jobs) for row in table.rows) - len(rows)
-    more = f" {hidden} more rows are not shown." if hidden else ""
+    hidden = [row.row.label for row in table.examined if row not in rows]
+    more = f" Not shown: {', '.join(hidden)}." if hidden else ""
     return (
         f"Images {', '.join(chosen)}, which of all test images {rule} by PQ (first seed of each row); the window with "
         f"the most truths that a row did not match. Grey: outlines of the truth. Boundary: pixels that a match and its "

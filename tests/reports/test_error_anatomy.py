@@ -92,6 +92,19 @@ def test_reports_are_the_same_from_counts_alone(one_seed: Path) -> None:
     assert reports[0].read_text().partition("## The most")[0] == before[0].partition("## The most")[0]
 
 
+def test_the_picture_leaves_out_and_names_rows_without_label_maps(one_seed: Path) -> None:
+    assert invoke("errors", "table4", "--out", one_seed).exit_code == 0
+    rows = [row for row in dissected(one_seed).rows if row.jobs]
+    gone = [row for row in rows if row.row.number in (2, 8)]
+    for row in gone:
+        shutil.rmtree(one_seed / "jobs" / row.jobs[0].result.key / "predictions")
+    assert invoke("errors", "table4", "--out", one_seed).exit_code == 0
+    assert (one_seed / "reports" / "table4_error_images.png").exists()
+    assert f" Not shown: {', '.join(row.row.label for row in gone)}." in (
+        one_seed / "reports" / "table4_errors.md"
+    ).read_text().replace("\n", " ")
+
+
 def test_a_job_without_maps_and_counts_is_named(one_seed: Path) -> None:
     shutil.rmtree(one_seed / "jobs" / "table4-row2-seed0" / "predictions")
     fail(one_seed, "table4-row5-seed0", "out of memory")

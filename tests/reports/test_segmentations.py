@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,17 @@ def test_a_prediction_of_other_size_is_an_error(one_seed: Path, tmp_path: Path) 
     with pytest.raises(UserError, match=r"row2-seed0/predictions/.*\.tif has shape \(5, 5\)"):
         draw_segmentations(collect(one_seed, "table4"), one_seed, tmp_path / "picture.png")
     assert not (tmp_path / "picture.png").exists()
+
+
+def test_rows_whose_label_maps_are_gone_are_named(one_seed: Path, tmp_path: Path) -> None:
+    """A table whose rows were brought from several machines, some without label maps."""
+    results, path = collect(one_seed, "table4"), tmp_path / "picture.png"
+    rows = [row for row in results.rows if row.results]
+    for row in rows[1:]:
+        shutil.rmtree(one_seed / "jobs" / row.results[0].key / "predictions")
+    caption = draw_segmentations(results, one_seed, path)
+    assert path.exists()
+    assert caption.endswith(f" Without a label map here: {', '.join(row.label for row in rows[1:])}.")
+    shutil.rmtree(one_seed / "jobs" / rows[0].results[0].key / "predictions")
+    with pytest.raises(UserError, match=rf"no row has a label map .*/{rows[0].results[0].key}/predictions"):
+        draw_segmentations(results, one_seed, tmp_path / "other.png")
