@@ -88,7 +88,8 @@ def test_without_the_data_everything_but_the_picture(one_seed: Path) -> None:
 
 
 def test_without_predictions_everything_but_the_picture(one_seed: Path) -> None:
-    shutil.rmtree(one_seed / "jobs" / "table4-row1-seed0" / "predictions")
+    for folder in (one_seed / "jobs").iterdir():
+        shutil.rmtree(folder / "predictions")
     paths = write(one_seed)
     assert paths.segmentations.path is None
     assert "table4-row1-seed0" in paths.segmentations.caption
