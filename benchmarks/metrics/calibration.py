@@ -40,7 +40,7 @@ def bin_sums(scores: ArrayLike, ious: ArrayLike) -> Floats:
         (BINS, 4): the number of objects, their scores, how many are matched, and the IoU of these.
     """
     score, iou = np.asarray(scores, np.float64), np.asarray(ious, np.float64)
-    # The edges of np.linspace are the floats nearest to tenths, which scores of six decimals are as well.
+    # Edges of np.linspace are tenths or one rounding above: `left` puts a score of a tenth below its edge either way.
     place = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], score, side="left")
     parts = (np.ones_like(score), score, (iou > 0).astype(np.float64), iou)
     return np.stack([np.bincount(place, part, minlength=BINS) for part in parts], axis=1)

@@ -149,7 +149,8 @@ class _Work:
         notes += self.segmenter.size_notes(path, found)
         labels, scores = found.labels, found.scores
         size = file.pixel_size(self.plane)
-        measured = object_measurements(labels, image)
+        # As stored, not stretched: else the brightness of an object would be that of its image's range.
+        measured = object_measurements(labels, stored if stored.ndim == 2 else np.moveaxis(stored, -1, 0))
         told = [None] * len(measured) if scores is None else scores.tolist()
         rows = [row | {"score": score} | in_micrometres(row, size) for row, score in zip(measured, told, strict=True)]
         problem = self._exported(

@@ -1,16 +1,23 @@
-"""Cellpose's `_seg.npy`: a pickled dictionary of which the masks are read, and nothing is run."""
+"""Cellpose's `_seg.npy`, a pickled dictionary of which the masks are read, and nothing is run; and its `_rois.zip`."""
 
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.data.annotations.contract import LabelMap, Size
+from benchmarks.data.annotations.contract import LabelMap, Size, known_size
+from benchmarks.data.annotations.imagej import is_outline, parse_rois, region_of
+from benchmarks.data.annotations.painting import Painter
+from benchmarks.data.annotations.polygons import Region, fill, ring
 from benchmarks.data.annotations.rasters import read_raster
 from benchmarks.data.annotations.unpickling import as_array, unpickle_dictionary
 from benchmarks.data.reading import as_labels
 from benchmarks.errors import UserError
+
+if TYPE_CHECKING:
+    from roifile import ImagejRoi
 
 
 def read_seg(content: bytes, name: str, size: Size | None, ignore: bool) -> LabelMap:
@@ -42,3 +49,45 @@ def _pickled(content: bytes) -> bytes | None:
     except Exception:  # the reader of plain arrays says what is wrong with the header
         return None
     return stream.read() if dtype.hasobject and shape == () else None
+
+
+def read_border_rois(content: bytes, name: str, size: Size | None, ignore: bool) -> LabelMap:
+    """Paint the objects of a `_rois.zip`, whose points are the border pixels of masks.
+
+    Cellpose takes them from OpenCV's `findContours`, which follows the outermost pixels of a mask from one to the next:
+    the points are indices of pixels, where ImageJ's are corners. A file of this name whose outlines go further than to
+    a neighbouring pixel anywhere is not Cellpose's, and is read as ImageJ's.
+
+    Raises:
+        UserError: as `read_rois`.
+    """
+    rois = parse_rois(content, name)
+    region = _region_of_border if all(_is_border(roi) for _, roi in rois) else region_of
+    size = known_size(size, name)
+    painter = Painter(size, name, ignore=ignore)
+    for place, roi in rois:
+        painter.add(region(roi, size, place))
+    return painter.finish()
+
+
+def _is_border(roi: ImagejRoi) -> bool:
+    if not is_outline(roi):
+        return False
+    points = np.asarray(roi.coordinates())
+    whole = np.array_equal(points, np.round(points))
+    return bool(len(points) and whole and np.abs(points - np.roll(points, 1, axis=0)).max() <= 1)
+
+
+def _region_of_border(roi: ImagejRoi, size: Size, name: str) -> Region:
+    """The pixels on a contour and those that it goes round."""
+    points = ring(roi.coordinates(), name)
+    inside = fill([[points + 0.5]], size)
+    border = points[((points >= 0) & (points < size[::-1])).all(axis=1)].astype(np.int64)
+    if not len(border):
+        return inside
+    (left, top), (right, bottom) = border.min(axis=0), border.max(axis=0)
+    mask = np.zeros((bottom - top + 1, right - left + 1), bool)
+    rows, columns = inside.mask.shape
+    mask[inside.row - top :, inside.column - left :][:rows, :columns] |= inside.mask
+    mask[border[:, 1] - top, border[:, 0] - left] = True
+    return Region(int(top), int(left), mask, len(border) < len(points))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.data.annotations.cellpose import read_seg
+from benchmarks.data.annotations.cellpose import read_border_rois, read_seg
 from benchmarks.data.annotations.coco import coco_labels, is_coco
 from benchmarks.data.annotations.contract import LabelMap, LabelRecord, LabelSet, Reader, Size
 from benchmarks.data.annotations.geojson import is_geojson, read_geojson
@@ -30,7 +30,7 @@ _READERS: Mapping[str, Reader] = {".geojson": read_geojson, ".zip": read_rois, "
 _ENDINGS: tuple[tuple[str, tuple[str, ...], Reader], ...] = (
     ("_cp_masks", (".png", ".tif", ".tiff"), read_raster),
     ("_seg", (".npy",), read_seg),
-    ("_rois", (".zip",), read_rois),
+    ("_rois", (".zip",), read_border_rois),
 )
 _BY_PRODUCTS = ("_flows", "_cp_flows", "_outlines", "_cp_outlines", "_cp_output")
 
@@ -181,7 +181,7 @@ def _only_one(records: list[LabelRecord], source: Source) -> LabelRecord:
 
 def _record(source: Source, name: str, reader: Reader) -> LabelRecord:
     limit = MAX_JSON_BYTES if reader is read_geojson else MAX_FILE_BYTES
-    needs_size = reader in (read_geojson, read_rois)
+    needs_size = reader in (read_geojson, read_rois, read_border_rois)
     return LabelRecord(source.describe(name), lambda: source.read(name, limit), reader, needs_size)
 
 
@@ -194,7 +194,7 @@ def _images(found: _Found) -> set[str]:
 
 def _agreeing(records: list[LabelRecord]) -> LabelRecord:
     """The first of several files of Cellpose's that hold masks, which have to be the same in all."""
-    first, others = records[0], [record for record in records[1:] if record.reader is not read_rois]
+    first, others = records[0], [record for record in records[1:] if record.reader is not read_border_rois]
 
     def read(content: bytes, name: str, size: Size | None, ignore: bool) -> LabelMap:
         found = first.reader(content, name, size, ignore)

@@ -37,15 +37,24 @@ def read_rois(content: bytes, name: str, size: Size | None, ignore: bool) -> Lab
     Raises:
         UserError: the file is neither, a ROI has no area or is damaged, or ROIs are of several planes.
     """
+    size = known_size(size, name)
+    painter = Painter(size, name, ignore=ignore)
+    for place, roi in parse_rois(content, name):
+        painter.add(region_of(roi, size, place))
+    return painter.finish()
+
+
+def parse_rois(content: bytes, name: str) -> list[tuple[str, ImagejRoi]]:
+    """The ROIs of a `.roi` file or of a zip of them, each with what to call it in errors.
+
+    Raises:
+        UserError: the file is neither, a ROI is damaged, or ROIs are of several planes.
+    """
     rois = [(place, _parse(data, place)) for place, data in _members(content, name)]
     planes = {plane for _, roi in rois if (plane := (roi.position, roi.z_position, roi.t_position)) != (0, 0, 0)}
     if len(planes) > 1:
         raise UserError(f"{name}: has ROIs of {len(planes)} planes of a stack; expected one. Save those of one plane.")
-    size = known_size(size, name)
-    painter = Painter(size, name, ignore=ignore)
-    for place, roi in rois:
-        painter.add(_region(roi, size, place))
-    return painter.finish()
+    return rois
 
 
 def _members(content: bytes, name: str) -> Iterator[tuple[str, bytes]]:
@@ -84,14 +93,27 @@ def _parse(content: bytes, name: str) -> ImagejRoi:
         raise UserError(f"{name}: cannot be read as an ImageJ ROI ({error}); save it again.") from error
 
 
-def _region(roi: ImagejRoi, size: Size, name: str) -> Region:
+def is_outline(roi: ImagejRoi) -> bool:
+    """Whether a ROI is one ring of points."""
+    from roifile import ROI_TYPE
+
+    kinds = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+    return roi.multi_coordinates is None and roi.roitype in kinds
+
+
+def region_of(roi: ImagejRoi, size: Size, name: str) -> Region:
+    """The pixels of a ROI.
+
+    Raises:
+        UserError: it has no area, or is damaged.
+    """
     from roifile import ROI_SUBTYPE, ROI_TYPE
 
     if roi.subtype in (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.IMAGE):
         raise UserError(f"{name}: a ROI that shows {roi.subtype.name.lower()}; expected outlines. Remove it.")
     if roi.multi_coordinates is not None:
         return fill([_composite(roi.multi_coordinates, name)], size)
-    if roi.roitype in (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED):
+    if is_outline(roi):
         return fill([[ring(roi.coordinates(), name)]], size)
     if roi.roitype == ROI_TYPE.RECT and roi.rounded_rect_arc_size <= 0:
         left, top, right, bottom = _box(roi)

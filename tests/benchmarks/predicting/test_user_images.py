@@ -281,9 +281,29 @@ def test_a_model_is_shown_the_negative_and_the_image_is_measured(
     (found,) = predicted(tmp_path, PredictOptions(invert=True), overwrite=True).values()
     assert np.array_equal(seen[1], 1 - seen[0]) and found.objects == 3, "watershed takes dark objects, too"
     intensities = pd.read_csv(tmp_path / "out" / "objects.csv")["mean_intensity"]
-    assert intensities.tolist() == [1.0] * 3
+    assert intensities.tolist() == [3000.0] * 3, "in the units of the file"
     with pytest.raises(UserError, match="not made with this model and these options"):
         predicted(tmp_path)
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_intensities_are_those_of_the_file(tmp_path: Path, colour: bool) -> None:
+    """Images are stretched for the model: by that, a brighter one would measure the same."""
+    saved_model(tmp_path)
+    write_discs(tmp_path / "images" / "a.png", 2)
+    shown = np.asarray(Image.open(tmp_path / "images" / "a.png"))
+    for factor, name in ((1, "a.tif"), (3, "b.tif")):
+        image = (factor * shown).astype(np.uint16)
+        planes = np.stack([image, image // 2, image], axis=-1) if colour else image
+        tifffile.imwrite(tmp_path / "images" / name, planes, photometric="rgb" if colour else "minisblack")
+    (tmp_path / "images" / "a.png").unlink()
+    predicted(tmp_path)
+    table = pd.read_csv(tmp_path / "out" / "objects.csv")
+    grey = (3000 + 1500 + 3000) / 3 if colour else 3000
+    dim, bright = (table[table["image"] == name] for name in ("a.tif", "b.tif"))
+    np.testing.assert_allclose(dim["max_intensity"], [grey, grey])
+    for column in ("mean_intensity", "min_intensity", "max_intensity"):
+        np.testing.assert_allclose(bright[column], 3 * dim[column].to_numpy())
 
 
 def test_a_diameter_needs_a_model_that_knows_that_of_its_objects(tmp_path: Path) -> None:
