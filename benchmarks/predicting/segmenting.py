@@ -12,7 +12,9 @@ from benchmarks.machine.memory import explaining_lack_of_memory
 from benchmarks.metrics import relabel
 from benchmarks.plan.settings import WHOLE
 from benchmarks.predicting.options import Settings
+from benchmarks.predicting.small_images import segment_continued
 from benchmarks.predicting.strays import without_strays
+from benchmarks.run.cost import count_parameters
 from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.store.calibration import DECIMALS
 from benchmarks.store.models.saved_model import SavedModel
@@ -80,10 +82,15 @@ class ImageSegmenter:
             "Take a smaller --tile, or cut the image into parts.",
         ):
 
-            def segment(pixels: np.ndarray) -> Labelled:
+            def segment_as_is(pixels: np.ndarray) -> Labelled:
                 return segment_with_scores(
                     saved.segmenter, pixels, settings.tile, testing, self.device, saved.precision, chains=True
                 )
+
+            def segment(pixels: np.ndarray) -> Labelled:
+                if not count_parameters(saved.segmenter):  # no network, which fills images up
+                    return segment_as_is(pixels)
+                return segment_continued(segment_as_is, pixels, settings.tile)
 
             if settings.diameter is None:
                 return Objects(*segment(image), 1.0)

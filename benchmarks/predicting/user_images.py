@@ -30,6 +30,8 @@ from benchmarks.store.calibration import read_scores_of, write_scores_of
 from benchmarks.store.models.saved_model import find_model, load_model
 
 PREDICT_FILE = "predict.json"
+RULES = 1
+"""Raised where the same model and options would now give other label maps: those of before are made again."""
 _RESIZED = ", resized by "
 _NAMED = 5
 
@@ -88,7 +90,8 @@ def predict_images(
     for folder in (out, out / "labels", out / "scores", out / "overlays"):
         remove_leftovers(folder)
     write_json(out / PREDICT_FILE, described)
-    made_by = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
+    rules = {"rules": RULES, **described}
+    made_by = hashlib.sha256(json.dumps(rules, sort_keys=True).encode()).hexdigest()
     exporter = Exporter(out, exports)
     segmenter = ImageSegmenter(saved, settings, device)
     work = _Work(segmenter, options.plane, made_by, out, overwrite, exporter, "csv" in exports)
