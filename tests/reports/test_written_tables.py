@@ -85,6 +85,7 @@ PAGES = [
     (QUICK, "table2", "## Table 2", "SBD ↑"),
     (QUICK, "table3", "## Table 3", "AJI ↑"),
     (QUICK, "table4", "## Table 4", "AJI ↑"),
+    ("table2-rosettes", "table2", "## Table 2", "SBD ↑"),
     (LONG, "table1", "## Table 1", "AJI ↑"),
     (LONG, "table4", "## Table 4", "seeds"),
 ]
