@@ -1,6 +1,6 @@
 """Two rows, of one table or of two, seed by seed: their means, how far their seeds scatter, and the difference.
 
-    python tests/evidence/two_rows.py OUT table4:8 table1:17 [--metric pq]
+    python tests/evidence/two_rows.py OUT table4:8 table1:17 [--metric pq] [--seeds 3,4,5]
 
 Tables compare rows with their own reference; this compares any two that were tested on the same images, from what is
 stored. The scatter is tested by Levene's test (about medians), the difference as tables do, before any correction.
@@ -9,6 +9,7 @@ stored. The scatter is tested by Levene's test (about medians), the difference a
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +20,10 @@ from reports.collect import RowResults, collect
 from reports.comparisons import compare
 
 
-def _row(out: Path, place: str) -> RowResults:
+def _row(out: Path, place: str, seeds: list[int] | None) -> RowResults:
     table, number = place.split(":")
-    return next(row for row in collect(out, table).rows if row.number == int(number))
+    row = next(row for row in collect(out, table).rows if row.number == int(number))
+    return row if seeds is None else replace(row, results=[one for one in row.results if one.seed in seeds])
 
 
 def main() -> None:
@@ -29,8 +31,9 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("rows", nargs=2, metavar="TABLE:ROW")
     parser.add_argument("--metric", default="pq", choices=sorted(METRICS))
+    parser.add_argument("--seeds", type=lambda text: [int(one) for one in text.split(",")], help="only these")
     arguments = parser.parse_args()
-    first, second = (_row(arguments.out, place) for place in arguments.rows)
+    first, second = (_row(arguments.out, place, arguments.seeds) for place in arguments.rows)
     by_seed = []
     for place, row in zip(arguments.rows, (first, second), strict=True):
         values = [result.metrics[arguments.metric] for result in row.results]
