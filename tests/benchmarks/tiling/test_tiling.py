@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import label
 from torch import Tensor
 
 from benchmarks.errors import UserError
@@ -39,6 +40,12 @@ def blobs(height: int, width: int, seed: int, radius: int) -> np.ndarray:
         size = random.integers(2, radius + 1)
         labels[(rows - row) ** 2 + (columns - column) ** 2 <= size**2] = index
     return labels
+
+
+def whole(labels: np.ndarray) -> np.ndarray:
+    """Leave out what discs in front have cut into pieces: of single pixels far apart tiles need not agree."""
+    pieces = [label(labels == id, np.ones((3, 3)))[1] for id in range(labels.max() + 1)]
+    return np.where(np.array(pieces)[labels] == 1, labels, 0)
 
 
 def assert_same_objects(found: np.ndarray, truth: np.ndarray) -> None:
@@ -75,8 +82,9 @@ def test_seen_area_is_what_earlier_tiles_cover():
 
 @settings(deadline=None, max_examples=60)
 @given(st.integers(1, 110), st.integers(1, 110), st.integers(0, 10**6), st.booleans(), st.integers(1, 5))
+@example(99, 92, 14, False, 1)
 def test_objects_smaller_than_the_overlap_come_back(height: int, width: int, seed: int, flips: bool, batch_size: int):
-    truth = blobs(height, width, seed, radius=5)  # 11 pixels across
+    truth = whole(blobs(height, width, seed, radius=5))  # 11 pixels across
     found = segment_image(oracle, encode(truth), tile=32, overlap=12, batch_size=batch_size, flips=flips)
     assert_same_objects(found, truth)
 
