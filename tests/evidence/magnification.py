@@ -13,15 +13,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from labelled import labelled_samples
+from labelled import labelled_samples, segmenting
 from skimage.transform import resize
 
 from benchmarks.data import open_dataset
 from benchmarks.data.sample import Sample
 from benchmarks.metrics.scoring import score_image
-from benchmarks.run.prediction import segment_with_scores
 from benchmarks.store.models.saved_model import load_model
-from benchmarks.tiling.magnification import Labelled, median_diameter, resize_labels, resized_shape, segment_resized
+from benchmarks.tiling.magnification import median_diameter, resize_labels, resized_shape, segment_resized
 
 SCALES = (0.5, 0.65, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0)
 
@@ -37,9 +36,7 @@ def main() -> None:
     dataset = open_dataset(arguments.data)
     samples = labelled_samples(dataset, "val")
     samples = samples[:: max(1, len(samples) // arguments.images)][: arguments.images]
-
-    def segment(image: np.ndarray) -> Labelled:
-        return segment_with_scores(saved.segmenter, image, saved.tile, saved.testing, "cpu", saved.precision)
+    segment = segmenting(saved)
 
     print(f"{len(samples)} images of {dataset.name}, validation split; mean PQ")
     print(f"{'scale':>5} {'found':>6} {'as it is':>9} {'resized':>8}")

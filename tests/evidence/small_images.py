@@ -12,13 +12,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from labelled import labelled_samples
+from labelled import labelled_samples, segmenting
 
 from benchmarks.data import open_dataset
 from benchmarks.metrics import relabel
 from benchmarks.metrics.scoring import score_image
 from benchmarks.predicting.small_images import segment_continued
-from benchmarks.run.prediction import Labelled, segment_with_scores
 from benchmarks.store.models.saved_model import load_model
 from pctrans.images import SIZE_DIVISOR
 
@@ -32,9 +31,7 @@ def main() -> None:
     saved = load_model(arguments.model, "cpu")
     samples = labelled_samples(open_dataset(arguments.data), "val")
     generator = np.random.default_rng(0)
-
-    def segment(image: np.ndarray) -> Labelled:
-        return segment_with_scores(saved.segmenter, image, saved.tile, saved.testing, "cpu", saved.precision)
+    segment = segmenting(saved)
 
     black, continued = [], []
     while len(black) < arguments.windows:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.data.annotations.contract import LabelMap, Size, known_size
-from benchmarks.data.annotations.imagej import is_outline, parse_rois, region_of
-from benchmarks.data.annotations.painting import Painter
+from benchmarks.data.annotations.contract import LabelMap, Size
+from benchmarks.data.annotations.imagej import is_outline, paint_rois, parse_rois, region_of
 from benchmarks.data.annotations.polygons import Region, fill, ring
 from benchmarks.data.annotations.rasters import read_raster
 from benchmarks.data.annotations.unpickling import as_array, unpickle_dictionary
@@ -63,11 +62,7 @@ def read_border_rois(content: bytes, name: str, size: Size | None, ignore: bool)
     """
     rois = parse_rois(content, name)
     region = _region_of_border if all(_is_border(roi) for _, roi in rois) else region_of
-    size = known_size(size, name)
-    painter = Painter(size, name, ignore=ignore)
-    for place, roi in rois:
-        painter.add(region(roi, size, place))
-    return painter.finish()
+    return paint_rois(rois, region, name, size, ignore)
 
 
 def _is_border(roi: ImagejRoi) -> bool:

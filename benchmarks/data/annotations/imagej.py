@@ -22,7 +22,12 @@ from benchmarks.data.sources import read_member
 from benchmarks.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from roifile import ImagejRoi
+
+    Rois = Sequence[tuple[str, ImagejRoi]]
+    RegionOf = Callable[[ImagejRoi, Size, str], Region]
 
 _MAGIC = b"Iout"
 # Commands of a composite's path, as java.awt.geom.PathIterator numbers them, with the points that each takes.
@@ -37,14 +42,26 @@ def read_rois(content: bytes, name: str, size: Size | None, ignore: bool) -> Lab
     Raises:
         UserError: the file is neither, a ROI has no area or is damaged, or ROIs are of several planes.
     """
+    return paint_rois(parse_rois(content, name), region_of, name, size, ignore)
+
+
+def paint_rois(rois: Rois, region: RegionOf, name: str, size: Size | None, ignore: bool) -> LabelMap:
+    """Paint ROIs in their order.
+
+    Args:
+        region: finds the pixels of each.
+
+    Raises:
+        UserError: the size is not known, or what `region` refuses.
+    """
     size = known_size(size, name)
     painter = Painter(size, name, ignore=ignore)
-    for place, roi in parse_rois(content, name):
-        painter.add(region_of(roi, size, place))
+    for place, roi in rois:
+        painter.add(region(roi, size, place))
     return painter.finish()
 
 
-def parse_rois(content: bytes, name: str) -> list[tuple[str, ImagejRoi]]:
+def parse_rois(content: bytes, name: str) -> Rois:
     """The ROIs of a `.roi` file or of a zip of them, each with what to call it in errors.
 
     Raises:
